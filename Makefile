@@ -1,0 +1,54 @@
+# The one door: `make check` is what CI runs. `make demo` and `make test` need Python 3.11+, git and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SOURCES := src tests benchmarks demo training
+
+.PHONY: demo test check lint types layers registry slow bench clean
+.DEFAULT_GOAL := check
+
+# The demo runs a real serving engine, so it gets an environment of its own.
+demo: .venv-demo/.done
+	.venv-demo/bin/python demo/run.py
+
+test: $(VENV)/.done
+	$(BIN)/python -m pytest -n auto
+
+# What takes minutes: every kill point, many more generated examples.
+slow: $(VENV)/.done
+	$(BIN)/python -m pytest -n auto -m "slow or not slow" --hypothesis-profile=slow
+
+check: lint types layers test registry
+
+lint: $(VENV)/.done
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/ruff check $(SOURCES)
+
+types: $(VENV)/.done
+	$(BIN)/mypy
+
+layers: $(VENV)/.done
+	$(BIN)/lint-imports --no-cache
+
+registry: $(VENV)/.done
+	$(BIN)/modelspec check
+	$(BIN)/modelspec compile --check
+
+bench: $(VENV)/.done
+	$(BIN)/python benchmarks/run.py
+
+clean:
+	rm -rf .venv .venv-demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+$(VENV)/.done: pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "modelspec needs Python 3.11 or newer")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable . --group dev
+	touch $@
+
+.venv-demo/.done: pyproject.toml
+	$(PYTHON) -m venv .venv-demo
+	.venv-demo/bin/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
+	.venv-demo/bin/python -m pip install --quiet --disable-pip-version-check --editable ".[mlserver]"
+	touch $@

@@ -1,0 +1,50 @@
+"""Measures whole processes: wall time, processor time and peak memory."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+_UNIT = 1024 if sys.platform == "linux" else 1
+"""Bytes in the unit that the system counts resident memory in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Medians over the runs: seconds on the clock, seconds of processor, and the greatest memory in MB."""
+
+    wall: float
+    cpu: float
+    memory: float
+
+
+def measure(command: Sequence[str], repeat: int, before: Callable[[], None]) -> Figures:
+    """Run a command `repeat` times, `before()` ahead of each, and stop when it fails."""
+    runs = []
+    for _ in range(repeat):
+        before()
+        runs.append(_once(command))
+    return Figures(
+        wall=median(run.wall for run in runs),
+        cpu=median(run.cpu for run in runs),
+        memory=max(run.memory for run in runs),
+    )
+
+
+def _once(command: Sequence[str]) -> Figures:
+    start = time.perf_counter()
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as child:
+        assert child.stdout is not None
+        said = child.stdout.read()
+        # wait4 alone says what this one child used, its own children included.
+        _, status, used = os.wait4(child.pid, 0)
+        wall = time.perf_counter() - start
+        child.returncode = os.waitstatus_to_exitcode(status)
+    if child.returncode:
+        sys.exit(f"{' '.join(command)} ended with {child.returncode}:\n{said[-4000:]}")
+    return Figures(wall, used.ru_utime + used.ru_stime, used.ru_maxrss * _UNIT / 1e6)

@@ -1,0 +1,5 @@
+"""`python -m modelspec`."""
+
+from modelspec.cli.main import main
+
+main()

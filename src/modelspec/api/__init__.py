@@ -1,0 +1,1 @@
+"""The tool minus input and output: check, build, read. Every function is pure."""

@@ -1,0 +1,45 @@
+"""The catalogue of rules: every family, in the order of codes. Rule families do not know of one another."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from modelspec.compile import rules as rendering
+from modelspec.rules import (
+    attributes,
+    complete,
+    exact,
+    hashes,
+    layout,
+    pins,
+    placeholders,
+    reading,
+    served,
+    settings,
+    signature,
+    sources,
+    waivers,
+)
+from modelspec.rules.rule import Rule, family
+
+_MODULES: Final = (
+    reading,
+    layout,
+    attributes,
+    settings,
+    hashes,
+    complete,
+    exact,
+    placeholders,
+    signature,
+    sources,
+    served,
+    pins,
+    waivers,
+    rendering,
+)
+
+CATALOGUE: Final[tuple[Rule, ...]] = tuple(
+    sorted((one for module in _MODULES for one in family(module)), key=lambda one: one.code)
+)
+"""All rules."""

@@ -1,0 +1,37 @@
+"""`check`: what is wrong with a registry, as a value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from modelspec.api.catalogue import CATALOGUE
+from modelspec.rules.rule import Scene
+from modelspec.rules.run import run
+from modelspec.spec.registry import Registry
+from modelspec.tree.finding import Finding
+from modelspec.tree.protocols import Renderer
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """The findings of a check, sorted by place; waived ones are among them."""
+
+    findings: tuple[Finding, ...]
+    files: int
+    """How many files were looked at."""
+
+    @property
+    def blocked(self) -> bool:
+        """Whether an error is left that no waiver lifts."""
+        return any(finding.blocks for finding in self.findings)
+
+
+def check(registry: Registry, *, now: datetime, renderer: Renderer, trusted: frozenset[str]) -> Checked:
+    """Judge the whole registry at an instant.
+
+    `trusted` holds the sha256 of the templates that may be rendered in this process; all others go
+    through `renderer`.
+    """
+    scene = Scene(registry, renderer, catalogue=CATALOGUE, now=now, trusted=trusted)
+    return Checked(run(CATALOGUE, scene), sum(1 for _ in registry.files()))

@@ -1,0 +1,1 @@
+"""Arguments in, exit code out; one file a group of verbs, imported when it is called."""

@@ -1,0 +1,47 @@
+"""`modelspec check`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import click
+
+from modelspec.cli.options import InstantType, colours, emit, format_option, output_option, root_option
+from modelspec.cli.source import open_registry, renderer, trusted
+
+
+@click.command("check")
+@click.option("--ref", metavar="REV", help="Check this git revision; the work tree is not touched.")
+@click.option(
+    "--now",
+    "instant",
+    type=InstantType(),
+    help="Judge dates at this instant; default: now, with --ref the commit's.",
+)
+@format_option("text", "json", "github")
+@output_option
+@root_option
+def check_command(
+    ref: str | None, instant: datetime | None, form: str, output: str | None, root: str | None
+) -> int:
+    """Judge the whole registry and print findings.
+
+    Reads no artifact bytes and no network. Exit code: 0 clean, 1 findings, 3 nothing to check.
+
+    \b
+    Examples:
+      modelspec check
+      modelspec check --ref origin/main --format json
+    """
+    from modelspec.api.check import check
+    from modelspec.report.check import checked_github, checked_json, checked_text
+    from modelspec.report.paint import Paint
+
+    with open_registry(root, ref) as source, renderer() as child:
+        checked = check(source.registry, now=instant or source.instant, renderer=child, trusted=trusted())
+        if form == "text":
+            text = checked_text(source.registry, checked, Paint(output is None and colours()))
+        else:
+            text = {"json": checked_json, "github": checked_github}[form](source.registry, checked)
+    emit(text, output)
+    return 1 if checked.blocked else 0

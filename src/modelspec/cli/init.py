@@ -1,0 +1,78 @@
+"""`modelspec init`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from modelspec.tree.text import visible
+
+_ENVIRONMENT = """\
+# yaml-language-server: $schema=../../../.modelspec/schemas/Environment.json
+apiVersion: modelspec/v1
+kind: Environment
+environment: {name}
+stage: {name}
+"""
+_SETTINGS = """\
+# yaml-language-server: $schema=../.modelspec/schemas/Settings.json
+apiVersion: modelspec/v1
+kind: Settings
+requires: ">={release}"
+stores:
+  main: {{path: store}}
+"""
+_ATTRIBUTES = """\
+# A carriage return in a registry file is a finding.
+registry/** text eol=lf
+templates/** text eol=lf
+"""
+_IGNORE = "# What an interrupted compile may leave behind; the next one removes it.\n/.compiled.new/\n"
+
+
+@click.command("init")
+@click.argument("folder", default=".", type=click.Path(file_okay=False))
+def init_command(folder: str) -> int:
+    """Write the skeleton of a registry into FOLDER (default: here). Nothing that is there is overwritten.
+
+    \b
+    Example:
+      modelspec init && modelspec target add kserve && modelspec check
+    """
+    from modelspec.world.lock import lock
+    from modelspec.world.write import apply_patch
+
+    root = Path(folder)
+    if (root / "registry" / "modelspec.yaml").exists():
+        click.echo(f"{visible(folder, 200)} is a registry already")
+        return 0
+    root.mkdir(parents=True, exist_ok=True)
+    wanted = skeleton()
+    patch = {path: data for path, data in wanted.items() if not (root / path).exists()}
+    with lock(root):
+        apply_patch(root, patch)
+    for path in sorted(wanted):
+        click.echo(f"{'added' if path in patch else 'kept':<8} {path}")
+    click.echo("next: modelspec target add kserve, then add a model under registry/models/ (docs/formats.md)")
+    return 0
+
+
+def skeleton() -> dict[str, bytes]:
+    """Return the files of a new registry: settings, two environments, git's attributes, editor schemas."""
+    from modelspec import __version__
+    from modelspec.spec.kinds import KINDS
+    from modelspec.spec.schemas import json_schema
+
+    files = {
+        "registry/modelspec.yaml": _SETTINGS.format(release=__version__),
+        "registry/environments/staging/environment.yaml": _ENVIRONMENT.format(name="staging"),
+        "registry/environments/production/environment.yaml": _ENVIRONMENT.format(name="production")
+        + "after: staging\n",
+        ".gitattributes": _ATTRIBUTES,
+        ".gitignore": _IGNORE,
+    }
+    for kind in KINDS.values():
+        files[f".modelspec/schemas/{kind.name}.json"] = json.dumps(json_schema(kind.name), indent=2) + "\n"
+    return {path: text.encode() for path, text in files.items()}

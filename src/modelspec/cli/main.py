@@ -1,0 +1,131 @@
+"""The command `modelspec`: finds the verb, runs it, and turns what goes wrong into an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any, Final
+
+import click
+
+from modelspec import __version__
+from modelspec.cli.options import ROOT_HELP
+from modelspec.tree.finding import Refusal
+from modelspec.tree.text import did_you_mean, visible, visible_lines
+
+VERBS: Final[dict[str, tuple[str, str]]] = {
+    "check": ("modelspec.cli.check", "Judge the registry and print findings."),
+    "compile": ("modelspec.cli.compile", "Write the serving configs of the pins."),
+    "list": ("modelspec.cli.read", "List models and versions with their states."),
+    "show": ("modelspec.cli.read", "Show a model, or one version with its six components."),
+    "explain": ("modelspec.cli.explain", "Explain a rule: what it demands, why, and the fix."),
+    "schema": ("modelspec.cli.explain", "Print the JSON Schema of a kind of file."),
+    "digest": ("modelspec.cli.digest", "Print the digest of a document or of artifact files."),
+    "init": ("modelspec.cli.init", "Write the skeleton of a registry."),
+    "target": ("modelspec.cli.target", "List and add the serving systems to compile for."),
+    "completion": ("modelspec.cli.explain", "Print the completion script of a shell."),
+}
+"""Verb -> (module, one line of help); a module is imported only when its verb runs."""
+
+BUG: Final = 70
+REFUSED: Final = 3
+
+
+class Verbs(click.Group):
+    """A group that imports a verb when it is called, and knows what a mistyped one meant."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        found = VERBS.get(cmd_name)
+        if found is None:
+            return None
+        command: click.Command = getattr(import_module(found[0]), f"{cmd_name}_command")
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in VERBS and not args[0].startswith("-"):
+            hint = did_you_mean(args[0], VERBS)
+            message = f"No such command {visible(args[0])!r}."
+            raise click.UsageError(f"{message} {hint[0].upper()}{hint[1:]}" if hint else message, ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        # The one-line helps stand in VERBS, so that --help imports no verb.
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in VERBS.items()])
+
+
+@click.command(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--root",
+    metavar="PATH",
+    default=None,
+    help=ROOT_HELP,
+)
+@click.version_option(__version__, prog_name="modelspec", message="%(prog)s %(version)s")
+@click.pass_context
+def cli(context: click.Context, root: str | None) -> None:
+    """The declarative, git-native model registry.
+
+    Model versions and environment pins are YAML files in git; `check` judges them, `compile` turns the
+    pins into the configs of serving systems, a pull request promotes and `git revert` rolls back.
+
+    \b
+    Example:
+      modelspec check && modelspec compile
+    """
+    context.obj = root
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command and exit with its code: 0, 1 findings, 2 usage, 3 refused, 70 our bug."""
+    sys.exit(run(arguments))
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code."""
+    try:
+        code: Any = cli.main(args=arguments, prog_name="modelspec", standalone_mode=False)
+        sys.stdout.flush()
+        return code if isinstance(code, int) else 0
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("modelspec: interrupted", err=True)
+        return 130
+    except Refusal as refusal:
+        return _refuse(refusal.message, refusal.hint)
+    except BrokenPipeError:
+        # Whoever read our output has gone; nothing more can be said to them.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        where = f": {visible(os.fsdecode(error.filename), 200)}" if error.filename else ""
+        return _refuse(f"{error.strerror or error}{where}", None)
+    except MemoryError:
+        return _refuse("the input is larger than this machine can take", None)
+    except Exception:
+        import traceback
+
+        traceback.print_exc()
+        click.echo(
+            f"modelspec {__version__}: this is a bug in modelspec; please report it with the lines above",
+            err=True,
+        )
+        return BUG
+
+
+def _refuse(message: str, hint: str | None) -> int:
+    click.echo(f"modelspec: {visible_lines(message)}", err=True)
+    if hint:
+        click.echo(f"  fix: {visible_lines(hint)}", err=True)
+    return REFUSED

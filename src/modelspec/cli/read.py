@@ -1,0 +1,101 @@
+"""`modelspec list` and `show`: the registry as it is, each version with its state."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from modelspec.cli.options import (
+    colours,
+    complete,
+    environment_names,
+    format_option,
+    model_names,
+    root_option,
+    unknown,
+    version_names,
+)
+from modelspec.cli.source import open_registry
+
+
+@click.command("list")
+@click.argument("model", required=False, shell_complete=complete(model_names))
+@click.option(
+    "--env", "environment", metavar="ENV", shell_complete=complete(environment_names), help="Only pins of it."
+)
+@click.option("--ref", metavar="REV", help="Read this git revision; the work tree is not touched.")
+@format_option("text", "json")
+@root_option
+def list_command(
+    model: str | None, environment: str | None, ref: str | None, form: str, root: str | None
+) -> None:
+    """List models and versions, the highest first, each with its state in every environment.
+
+    \b
+    Examples:
+      modelspec list
+      modelspec list eta --env production
+    """
+    from modelspec.api.states import listed
+    from modelspec.report.read import list_json, list_text
+
+    with open_registry(root, ref) as source:
+        registry = source.registry
+        if model is not None and model not in (known := set(model_names(registry))):
+            unknown("model", model, known)
+        if environment is not None and environment not in (known := set(environment_names(registry))):
+            unknown("environment", environment, known)
+        rows = listed(registry, model, environment)
+        click.echo(
+            list_text(rows) if form == "text" else json.dumps(list_json(rows), indent=2) + "\n", nl=False
+        )
+
+
+@click.command("show")
+@click.argument("name", metavar="MODEL[@VERSION]", shell_complete=complete(version_names))
+@click.option("--ref", metavar="REV", help="Read this git revision; the work tree is not touched.")
+@format_option("text", "json")
+@root_option
+def show_command(name: str, ref: str | None, form: str, root: str | None) -> int:
+    """Show a model with its versions, or one version: digest, states, six components with their level.
+
+    \b
+    Examples:
+      modelspec show eta
+      modelspec show eta@2.3.1 --format json
+    """
+    from modelspec.api.show import show_model, show_version
+    from modelspec.report.paint import Paint
+    from modelspec.report.read import model_json, model_text, version_json, version_text
+    from modelspec.spec.kinds import VERSION
+
+    model, at, version = name.partition("@")
+    with open_registry(root, ref) as source:
+        registry = source.registry
+        if model not in (known := set(model_names(registry))):
+            unknown("model", model, known)
+        paint = Paint(colours())
+        if not at:
+            shown = show_model(registry, model)
+            click.echo(
+                model_text(shown, paint)
+                if form == "text"
+                else json.dumps(model_json(shown), indent=2) + "\n",
+                nl=False,
+            )
+            return 0
+        versions = [one[1] for one in registry.names(VERSION, model)]
+        if version not in versions:
+            unknown(f"version of {model}", version, versions)
+        found = show_version(registry, model, version)
+        if found is None:
+            click.echo(f"modelspec: {name} can't be read: `modelspec check` says why", err=True)
+            return 1
+        click.echo(
+            version_text(found, paint)
+            if form == "text"
+            else json.dumps(version_json(found), indent=2) + "\n",
+            nl=False,
+        )
+        return 0

@@ -1,0 +1,147 @@
+"""Which served schema a version reads, and what that does to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from modelspec.compat.fields import SchemaJudgement, judge
+from modelspec.compat.table import Verdict
+from modelspec.spec.base import ref_name
+from modelspec.spec.environment import FeaturePin, Revalidation
+from modelspec.spec.kinds import SCHEMA
+from modelspec.spec.registry import Registry
+
+Fields = tuple[str, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What an environment serves of one view: `current` to anybody, `numbered` to who asks by number."""
+
+    access: Literal["current", "numbered"]
+    refs: tuple[str, ...]
+
+    @classmethod
+    def of(cls, pin: FeaturePin) -> Offer:
+        """Return what a feature pin offers."""
+        return cls(pin.access, pin.serves)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One view as a version would read it: trained on one schema, served another (or the same).
+
+    `served` is None when the environment serves nothing of the view; `judgement` is None when both
+    schemas are the same one, or when one of them could not be read (then `trouble` says so).
+    """
+
+    view: str
+    trained: str
+    fields: Fields
+    served: str | None
+    judgement: SchemaJudgement | None
+    verdict: Verdict
+    lifted: Revalidation | None = None
+    trouble: str | None = None
+
+    @property
+    def stands(self) -> bool:
+        """Whether the version may read this: it is safe, or a recorded revalidation lifts it."""
+        return self.verdict is Verdict.S or self.lifted is not None
+
+    @property
+    def told(self) -> str:
+        """What is wrong with it, in one line; "" when it is safe."""
+        if self.trouble is not None:
+            return self.trouble
+        if self.judgement is None or self.verdict is Verdict.S:
+            return ""
+        if self.judgement.absent:
+            names = ", ".join(self.judgement.absent[:3])
+            return f"{self.view} {ref_name(self.trained)} itself has no {names}"
+        return told(self.judgement)
+
+
+_SHOWN = 3
+
+
+def told(judgement: SchemaJudgement) -> str:
+    """Return the changes that make the verdict in one line; the rest is counted.
+
+    Where the transformation is another kind, the unit and the range follow from it and are left out.
+    """
+    lines: list[str] = []
+    for field in judgement.fields:
+        kinds = [change for change in field.changes if change.row == "transform-kind"]
+        lines += [one.message for one in kinds or field.changes if one.verdict is judgement.verdict]
+    lines += [one.message for one in judgement.shared if one.verdict is judgement.verdict]
+    more = len(lines) - _SHOWN
+    return "; ".join(lines[:_SHOWN]) + (f"; and {more} more" if more > 0 else "")
+
+
+class Judgements:
+    """Judges pairs of schemas of a registry, each pair and set of fields once.
+
+    Schemas are known by the content of their files, so that head and base may share one memory.
+    """
+
+    def __init__(self, registry: Registry, known: dict[object, SchemaJudgement] | None = None) -> None:
+        self.registry = registry
+        self.known: dict[object, SchemaJudgement] = {} if known is None else known
+
+    def of(self, view: str, trained: str, served: str, fields: Fields) -> SchemaJudgement | str:
+        """Return the judgement of two schemas given by reference, or why there is none."""
+        ours = self.registry.value(SCHEMA, view, ref_name(trained))
+        theirs = self.registry.value(SCHEMA, view, ref_name(served))
+        if ours is None or theirs is None:
+            lost = trained if ours is None else served
+            return f"{view} has no schema {ref_name(lost)} that can be read"
+        key = (ours.blob, theirs.blob, fields)
+        found = self.known.get(key)
+        if found is None:
+            found = self.known[key] = judge(ours.value, theirs.value, fields)
+        return found
+
+    def read(
+        self, view: str, trained: str, fields: Fields, offer: Offer | None, lifts: Iterable[Revalidation] = ()
+    ) -> tuple[Reading, ...]:
+        """Return each schema that a version may meet: all served ones under `current`, one if `numbered`.
+
+        `lifts` are the revalidations recorded for this version. Numbered, it asks for its own schema if
+        that is served, else for the highest safe one, else for the highest that comes nearest.
+        """
+        if offer is None or not offer.refs:
+            trouble = f"{view} is not served"
+            return (Reading(view, trained, fields, None, None, Verdict.B, trouble=trouble),)
+        if offer.access == "numbered":
+            if trained in offer.refs:
+                return (Reading(view, trained, fields, trained, None, Verdict.S),)
+            met = [self._one(view, trained, fields, ref, lifts) for ref in offer.refs]
+            best = min(met, key=lambda one: (_rank(one), -int(ref_name(one.served or "0"))))
+            return (best,)
+        return tuple(self._one(view, trained, fields, ref, lifts) for ref in offer.refs)
+
+    def _one(
+        self, view: str, trained: str, fields: Fields, served: str, lifts: Iterable[Revalidation]
+    ) -> Reading:
+        if trained == served:
+            return Reading(view, trained, fields, served, None, Verdict.S)
+        found = self.of(view, trained, served, fields)
+        if isinstance(found, str):
+            return Reading(view, trained, fields, served, None, Verdict.B, trouble=found)
+        lifted = None
+        if found.verdict is Verdict.R:
+            pair = (view, trained, served)
+            lifted = next((one for one in lifts if (one.view, one.trained, one.served) == pair), None)
+        return Reading(view, trained, fields, served, found, found.verdict, lifted)
+
+
+def _rank(reading: Reading) -> int:
+    return 0 if reading.stands else int(reading.verdict)
+
+
+def worst(readings: Sequence[Reading]) -> Verdict:
+    """Return the worst verdict of what does not stand; S when everything stands."""
+    return max((one.verdict for one in readings if not one.stands), default=Verdict.S)

@@ -1,0 +1,166 @@
+"""An environment as judged: what it serves, which versions fill which slots, and what is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Literal
+
+from modelspec.compat.reading import Judgements, Offer, Reading
+from modelspec.compat.reads import reads
+from modelspec.spec.base import ref_name
+from modelspec.spec.environment import Revalidation
+from modelspec.spec.kinds import FEATURE_PIN, PIN, VERSION
+from modelspec.spec.model import LostFeatures, ModelVersion, Need
+from modelspec.spec.registry import Registry
+
+Slots = tuple[tuple[str, str], ...]
+"""(slot, version reference), in the order of `Pin.slots`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Why a version in a slot can't serve: a view that it can't read, or a version that it needs."""
+
+    model: str
+    slot: str
+    version: str
+    kind: Literal["reads", "needs"]
+    name: str
+    """The view, or the model that is needed."""
+    told: str
+    reading: Reading | None = None
+
+    @property
+    def identity(self) -> tuple[str, str, str, str, str]:
+        """What makes two troubles the same one: whose, and with what; not which schema brings it."""
+        return (self.model, self.slot, self.version, self.kind, self.name)
+
+
+@dataclass(frozen=True)
+class World:
+    """One environment: what it serves of each view, and the versions in the slots of each model."""
+
+    environment: str
+    judgements: Judgements
+    offers: Mapping[str, Offer]
+    slots: Mapping[str, Slots]
+    revalidated: Mapping[str, tuple[Revalidation, ...]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, registry: Registry, environment: str, judgements: Judgements | None = None) -> World:
+        """Return an environment as its pins declare it; pins that can't be read are not there."""
+        pins = list(registry.entries(PIN, environment))
+        return cls(
+            environment,
+            judgements or Judgements(registry),
+            {pin.value.view: Offer.of(pin.value) for pin in registry.entries(FEATURE_PIN, environment)},
+            {pin.value.model: tuple((slot, ref) for slot, _, ref in pin.value.slots()) for pin in pins},
+            {pin.value.model: pin.value.revalidated for pin in pins if pin.value.revalidated},
+        )
+
+    def version(self, model: str, ref: str) -> ModelVersion | None:
+        """Return a published version by its reference (or its bare number), or None."""
+        found = self.judgements.registry.value(VERSION, model, ref_name(ref))
+        return None if found is None else found.value
+
+    def placing(self, model: str, ref: str, slot: str = "stable") -> World:
+        """Return this world with one slot of one model filled by another version."""
+        slots = self.slots.get(model, ())
+        if any(name == slot for name, _ in slots):
+            filled = tuple((name, ref if name == slot else held) for name, held in slots)
+        else:
+            filled = ((slot, ref), *slots) if slot == "stable" else (*slots, (slot, ref))
+        return replace(self, slots={**self.slots, model: filled})
+
+    def serving(self, view: str, offer: Offer) -> World:
+        """Return this world with another offer of one view."""
+        return replace(self, offers={**self.offers, view: offer})
+
+    def lifts(self, model: str, ref: str) -> tuple[Revalidation, ...]:
+        """Return the revalidations that the model's pin records for one version."""
+        return tuple(one for one in self.revalidated.get(model, ()) if one.version == ref)
+
+    def readings(self, model: str, ref: str) -> tuple[Reading, ...]:
+        """Return what a version would read here, view by view."""
+        version = self.version(model, ref)
+        if version is None:
+            return ()
+        lifts = self.lifts(model, ref)
+        wanted = reads(version)
+        return tuple(
+            reading
+            for feature in version.feature_refs
+            for reading in self.judgements.read(
+                feature.view, feature.schema_, wanted[feature.view], self.offers.get(feature.view), lifts
+            )
+        )
+
+    def view_troubles(self, view: str, model: str, slot: str, ref: str) -> Iterator[Trouble]:
+        """Yield why a version in a slot can't read one view."""
+        version = self.version(model, ref)
+        if version is None:
+            return
+        for feature in version.feature_refs:
+            if feature.view != view:
+                continue
+            met = self.judgements.read(
+                view, feature.schema_, reads(version)[view], self.offers.get(view), self.lifts(model, ref)
+            )
+            for reading in met:
+                if not reading.stands:
+                    yield Trouble(model, slot, ref, "reads", view, reading.told, reading)
+
+    def need_troubles(self, model: str, slot: str, ref: str) -> Iterator[Trouble]:
+        """Yield the versions that a version in a slot needs and that are not served to that slot."""
+        version = self.version(model, ref)
+        for need in version.needs if version is not None else ():
+            if not self.serves(need, slot):
+                held = ", ".join(ref_name(found) for _, found in self.slots.get(need.model, ()))
+                told = f"it needs {need.model} {ref_name(need.version)}, " + (
+                    f"{self.environment} serves {held}" if held else f"{self.environment} does not pin it"
+                )
+                yield Trouble(model, slot, ref, "needs", need.model, told)
+
+    def serves(self, need: Need, slot: str) -> bool:
+        """Whether exactly the needed version answers here; to a standby or shadow its like does."""
+        return any(
+            held == need.version and (name not in ("standby", "shadow") or name == slot)
+            for name, held in self.slots.get(need.model, ())
+        )
+
+    @cached_property
+    def readers(self) -> Mapping[str, tuple[tuple[str, str, str], ...]]:
+        """The (model, slot, reference) that read each view."""
+        found: dict[str, list[tuple[str, str, str]]] = {}
+        for model, slots in self.slots.items():
+            for slot, ref in slots:
+                version = self.version(model, ref)
+                for feature in version.feature_refs if version is not None else ():
+                    found.setdefault(feature.view, []).append((model, slot, ref))
+        return {view: tuple(sorted(who)) for view, who in found.items()}
+
+    @cached_property
+    def dependents(self) -> Mapping[str, tuple[tuple[str, str, str], ...]]:
+        """The (model, slot, reference) that need each model."""
+        found: dict[str, list[tuple[str, str, str]]] = {}
+        for model, slots in self.slots.items():
+            for slot, ref in slots:
+                version = self.version(model, ref)
+                for need in version.needs if version is not None else ():
+                    found.setdefault(need.model, []).append((model, slot, ref))
+        return {model: tuple(sorted(who)) for model, who in found.items()}
+
+    def troubles(self) -> Iterator[Trouble]:
+        """Yield everything that is wrong here with what versions read and need."""
+        for model, slots in sorted(self.slots.items()):
+            for slot, ref in slots:
+                for feature in found.feature_refs if (found := self.version(model, ref)) else ():
+                    yield from self.view_troubles(feature.view, model, slot, ref)
+                yield from self.need_troubles(model, slot, ref)
+
+    def lost(self, model: str, ref: str) -> bool:
+        """Whether nobody recorded what a version reads."""
+        version = self.version(model, ref)
+        return version is not None and isinstance(version.features, LostFeatures)

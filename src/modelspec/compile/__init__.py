@@ -1,0 +1,1 @@
+"""Deployments, templates with holes, outputs and manifests; the MS6 rules."""

@@ -1,0 +1,1 @@
+"""Values -> text, JSON, annotations. Nothing here judges anything."""

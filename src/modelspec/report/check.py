@@ -1,0 +1,37 @@
+"""The report of a check: text, JSON, annotations."""
+
+from __future__ import annotations
+
+import json
+
+from modelspec.api.check import Checked
+from modelspec.report.github import workflow_commands
+from modelspec.report.json import findings_data
+from modelspec.report.paint import Paint
+from modelspec.report.text import findings_text, summary
+from modelspec.spec.registry import Registry
+
+
+def checked_text(registry: Registry, checked: Checked, paint: Paint) -> str:
+    """Return the findings and a closing count; the next command when there is an error."""
+    text = findings_text(registry, checked.findings, paint)
+    text += summary(checked.findings, checked.files) + "\n"
+    first = next((finding for finding in checked.findings if finding.blocks), None)
+    return text + (paint.dim(f"modelspec explain {first.code} says more") + "\n" if first else "")
+
+
+def checked_json(registry: Registry, checked: Checked) -> str:
+    """Return the shape `modelspec/check/1`."""
+    data = {
+        "format": "modelspec/check/1",
+        "blocked": checked.blocked,
+        "files": checked.files,
+        "findings": findings_data(registry, checked.findings),
+    }
+    return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
+
+
+def checked_github(registry: Registry, checked: Checked) -> str:
+    """Return workflow commands, then the count."""
+    lines = [*workflow_commands(registry, checked.findings), summary(checked.findings, checked.files)]
+    return "\n".join(lines) + "\n"

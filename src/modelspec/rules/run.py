@@ -1,0 +1,138 @@
+"""The runner: it owns the loop over subjects and turns problems into sorted findings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from modelspec.delta.pairs import Against
+from modelspec.rules.rule import FILE, REGISTRY, Rule, Scene
+from modelspec.rules.waivers import lift
+from modelspec.spec.kinds import TARGET, WAIVER, Kind
+from modelspec.spec.reader import Broken, Entry
+from modelspec.spec.registry import Registry, Scope
+from modelspec.tree.data import spelled
+from modelspec.tree.finding import Finding, Problem, Severity
+
+
+def run(rules: Iterable[Rule], scene: Scene, scope: Scope | None = None) -> tuple[Finding, ...]:
+    """Judge the whole registry, or the scope that some pins reach; return the findings, sorted by place.
+
+    Waivers lift findings before the rules that run last, which judge the waivers themselves and run
+    only over the whole registry at an instant. Without an instant a waiver's dates do not count.
+    Rules on changes run where the scene has a base; what the base has too is then marked as existing.
+    A rule that raises is a bug of ours and is not caught here: it must never count as a pass.
+    """
+    chosen = [one for one in rules if not one.change or (scene.against is not None and scope is None)]
+    found: list[Finding] = []
+    subjects: dict[object, Sequence[Any]] = {}
+    for one in chosen:
+        if not one.last and (scope is None or not one.whole):
+            found += _judge(one, scene, scope, subjects)
+    if found:
+        found = lift(found, scene.registry.entries(WAIVER), None if scope is not None else scene.now)
+    if scope is None and scene.now is not None:
+        after = replace(scene, found=tuple(found))
+        for one in chosen:
+            if one.last:
+                found += _judge(one, after, scope, subjects)
+    if scene.against is not None:
+        found = _with_existing(found, chosen, scene, scene.against)
+    return tuple(sorted(found, key=_order))
+
+
+def _with_existing(
+    found: list[Finding], rules: Sequence[Rule], scene: Scene, against: Against
+) -> list[Finding]:
+    """Mark what the base has too, at the same instant, in files that the change does not touch."""
+    touched = frozenset(against.paths)
+    if all(one.place.path in touched for one in found):
+        return found
+    states = [one for one in rules if not one.change]
+    before = run(states, replace(scene, registry=against.base, against=None, memo={}, found=()))
+    known = {one.identity for one in before}
+    return [
+        replace(one, existing=True) if one.identity in known and one.place.path not in touched else one
+        for one in found
+    ]
+
+
+def _judge(
+    one: Rule, scene: Scene, scope: Scope | None, known: dict[object, Sequence[Any]]
+) -> Iterator[Finding]:
+    kinds = one.subject if isinstance(one.subject, tuple) else (one.subject,)
+    for kind in kinds:
+        if one.change:
+            subjects = _changed(kind, scene.against)
+        else:
+            if kind not in known:
+                known[kind] = list(_subjects(kind, scene.registry, scope))
+            subjects = known[kind]
+        for subject in subjects:
+            for problem in one.judge(subject, scene):
+                yield _finding(one, problem, scene)
+
+
+def _changed(kind: Kind[Any] | str, against: Against | None) -> Sequence[Any]:
+    if against is None:
+        return ()
+    return (against,) if kind == REGISTRY else [one for one in against.changes if one.kind is kind]
+
+
+def _subjects(kind: Kind[Any] | str, registry: Registry, scope: Scope | None) -> Iterator[Any]:
+    if isinstance(kind, Kind):
+        yield from registry.entries(kind) if scope is None else scope.of(kind)
+    elif kind == FILE:
+        yield from _broken(registry) if scope is None else scope.broken
+    elif kind == REGISTRY and scope is None:
+        # What concerns the registry as a whole is not reached by single pins.
+        yield registry
+
+
+def _broken(registry: Registry) -> Iterator[Broken[Any]]:
+    for path, _ in registry.files():
+        entry = registry.at(path)
+        if isinstance(entry, Broken):
+            yield entry
+    for entry in registry.all(TARGET):
+        if isinstance(entry, Broken):
+            yield entry
+
+
+def _finding(one: Rule, problem: Problem, scene: Scene) -> Finding:
+    registry = scene.registry
+    chosen = severity(one, registry)
+    if scene.against is not None and severity(one, scene.against.base) == "error":
+        # What grants trust is read from the base, and from the head only where it is stricter.
+        chosen = "error"
+    return Finding(
+        code=one.code,
+        name=one.name,
+        severity=chosen,
+        place=problem.place,
+        message=problem.message,
+        value=value_at(registry, problem),
+        related=problem.related,
+        fix=problem.fix,
+    )
+
+
+def severity(one: Rule, registry: Registry) -> Severity:
+    """Return how severe a rule is in this registry: as its settings say where they may, else its own."""
+    chosen = registry.settings.severities if registry.settings is not None else {}
+    if not one.lowerable:
+        return one.severity
+    return chosen.get(one.code, chosen.get(one.name, one.severity))
+
+
+def value_at(registry: Registry, problem: Problem) -> str:
+    """Return the scalar at a problem's place, as text; "" where there is none."""
+    entry = registry.at(problem.place.path)
+    return spelled(entry.document.value(problem.place.route)) if isinstance(entry, Entry) else ""
+
+
+def _order(finding: Finding) -> tuple[Any, ...]:
+    place = finding.place
+    mark = (place.mark.line, place.mark.column) if place.mark else (0, 0)
+    return (place.path, mark, [str(part) for part in place.route], finding.code, finding.message)

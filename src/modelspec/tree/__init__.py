@@ -1,0 +1,1 @@
+"""Bytes and places, no models: snapshots, strict YAML, documents, digests, findings, serialisers."""

@@ -1,0 +1,56 @@
+"""Paths and names inside a repository: posix, relative, clean."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+NAME = r"[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?"
+VIEW_NAME = r"[a-z0-9](?:[a-z0-9._-]{0,61}[a-z0-9])?"
+SEMVER = (
+    r"(?:0|[1-9][0-9]{0,8})\.(?:0|[1-9][0-9]{0,8})\.(?:0|[1-9][0-9]{0,8})"
+    r"(?:-(?:0|[1-9][0-9]{0,8}|[0-9]*[a-z-][0-9a-z-]*)(?:\.(?:0|[1-9][0-9]{0,8}|[0-9]*[a-z-][0-9a-z-]*))*)?"
+)
+_DEVICES = frozenset(
+    ["con", "prn", "aux", "nul", *(f"com{n}" for n in range(10)), *(f"lpt{n}" for n in range(10))]
+)
+_UNCLEAN = re.compile("[\x00-\x1f\x7f-\x9f\\\\]")
+
+
+def name_trouble(name: str) -> str | None:
+    """Say why a name that matches its pattern is still refused in a path, or None."""
+    if ".." in name:
+        return "has `..` in it"
+    if name.endswith(".lock"):
+        return "ends in .lock, which git reserves"
+    if name.split(".", 1)[0] in _DEVICES:
+        return "is a reserved device name"
+    return None
+
+
+def path_trouble(path: str) -> str | None:
+    """Say why `path` is not a clean relative posix path, or None.
+
+    Refused: empty, absolute, `.`/`..`/empty parts, a backslash, controls, device names, drive letters.
+    """
+    if not path:
+        return "is empty"
+    if path.startswith("/"):
+        return "is absolute"
+    if _UNCLEAN.search(path):
+        return "has a backslash or a control character"
+    for part in path.split("/"):
+        if part in ("", ".", ".."):
+            return "has an empty, `.` or `..` part"
+        if ":" in part:
+            return "has a colon"
+        if part.endswith((".", " ")):
+            return "has a part that ends in a dot or a space"
+        if part.split(".", 1)[0].lower() in _DEVICES:
+            return f"has the reserved device name {part!r}"
+    return None
+
+
+def fold(path: str) -> str:
+    """Return what a case-insensitive, normalising file system would take the path for."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", path).casefold())

@@ -1,0 +1,75 @@
+"""URIs: a grammar of ours for each scheme, so that no two readers take one for different things.
+
+No escapes, queries, fragments, parameters or user info: `%2e%2e`, `#../` and `;x` were each a way out
+of a store in some peer (mlflow needed eight rounds of fixes). A URI is never unquoted.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Final
+
+_PATH: Final = r"(?:/[A-Za-z0-9._+=,:~-]+)"
+_HOST: Final = r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,253}[A-Za-z0-9])?(?::[0-9]{1,5})?"
+_BUCKET: Final = r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]"
+_NAME: Final = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,253}[A-Za-z0-9])?"
+
+STORES: Final[dict[str, tuple[str, str]]] = {
+    "s3": (_BUCKET + _PATH + "*", "s3://bucket/folder"),
+    "gs": (_BUCKET + _PATH + "*", "gs://bucket/folder"),
+    "https": (_HOST + _PATH + "*", "https://host/folder"),
+    "http": (_HOST + _PATH + "*", "http://host/folder"),
+    "oci": (_HOST + _PATH + "+", "oci://registry/repository"),
+    "hdfs": (_HOST + _PATH + "*", "hdfs://host:port/folder"),
+    "pvc": (_NAME + _PATH + "*", "pvc://claim/folder"),
+}
+"""The schemes under which a server finds a store: what follows `scheme://`, and an example."""
+
+_ANY: Final = _NAME + "(?::[0-9]{1,5})?" + _PATH + "*"
+_SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]{1,31}")
+_LOCAL: Final = frozenset({"file", "data", "javascript", "about", "blob"})
+_REFUSED: Final = {
+    "%": "escapes",
+    "?": "a query",
+    "#": "a fragment",
+    ";": "parameters",
+    "\\": "a backslash",
+    "@": "user info",
+}
+
+
+def store_uri_trouble(uri: str) -> str | None:
+    """Say why servers can't be given this URI as the root of a store, or None."""
+    scheme = uri.partition("://")[0]
+    if "://" not in uri or scheme not in STORES:
+        return f"does not begin with {_either(f'{known}://' for known in STORES)}"
+    pattern, example = STORES[scheme]
+    return _trouble(uri, pattern, example)
+
+
+def data_uri_trouble(uri: str) -> str | None:
+    """Say why this URI does not name data for everybody, or None. Any scheme but local ones."""
+    scheme, mark, _ = uri.partition("://")
+    if not mark or _SCHEME.fullmatch(scheme) is None:
+        return "does not begin with a scheme such as s3://"
+    if scheme in _LOCAL:
+        return f"is a {scheme}: URI, which names something only on one machine"
+    return _trouble(uri, _ANY, f"{scheme}://host/folder")
+
+
+def _trouble(uri: str, pattern: str, example: str) -> str | None:
+    rest = uri.partition("://")[2]
+    for char, what in _REFUSED.items():
+        if char in rest:
+            return f"has {what} (`{char}`) in it"
+    if any(part in (".", "..") for part in rest.split("/")):
+        return "has a `.` or `..` part"
+    if re.fullmatch(pattern, rest) is None:
+        return f"is not of the form {example}, without empty parts or a slash at the end"
+    return None
+
+
+def _either(words: Iterable[str]) -> str:
+    *most, last = words
+    return f"{', '.join(most)} or {last}"

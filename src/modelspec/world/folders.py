@@ -1,0 +1,116 @@
+"""Folders below a root as open descriptors: entered part by part, never through a link."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+from modelspec.tree.finding import Refusal
+from modelspec.tree.text import visible
+from modelspec.world.limits import MAX_DEPTH
+
+AGAIN: Final = "free space, or give yourself the right to write there, then run this again"
+_ENTER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_UNSAFE: Final = frozenset(["", ".", "..", ".git"])
+
+
+def parts_of(path: str) -> tuple[str, ...]:
+    """Return the parts of a path below the root; raises Refusal for one that could lead out, or into .git."""
+    parts = tuple(path.split("/"))
+    if "\0" in path or any(part.lower() in _UNSAFE for part in parts):
+        raise Refusal(f"{visible(path)} is no path below the root", "use plain names, with `/` between them")
+    return parts
+
+
+@contextmanager
+def opened(root: Path) -> Iterator[int]:
+    """Open the root itself; links above it and the root being one are the user's business."""
+    try:
+        descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        raise Refusal(f"{visible(str(root), 200)} can't be opened: {said(error)}") from None
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def entered(root: int, parts: Sequence[str], shown: str | None = None) -> Iterator[int]:
+    """Enter a folder below another one; raises FileNotFoundError, or Refusal when a part is no folder.
+
+    `shown` is what the refusal calls it, when the path from the registry's root is longer than `parts`.
+    """
+    descriptor = os.dup(root)
+    try:
+        for depth, part in enumerate(parts):
+            try:
+                inner = os.open(part, _ENTER, dir_fd=descriptor)
+            except OSError as error:
+                if error.errno in (errno.ENOTDIR, errno.ELOOP):
+                    raise _not_a_folder(shown or "/".join(parts[: depth + 1]), descriptor, part) from None
+                raise
+            os.close(descriptor)
+            descriptor = inner
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _not_a_folder(path: str, folder: int, name: str) -> Refusal:
+    """Return the refusal for something that stands where a folder belongs."""
+    what = "a file"
+    with suppress(OSError):
+        if stat.S_ISLNK(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
+            what = "a symbolic link"
+    return Refusal(
+        f"{visible(path)} is {what}, where a folder belongs", "nothing is written through it: remove it first"
+    )
+
+
+def is_folder(path: Path) -> bool:
+    """Whether a path that the user named is a folder; False for what can't be a path at all."""
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
+
+
+def discard(folder: int, name: str) -> None:
+    """Remove a file, a link or a whole folder; nothing when it is not there. No link is followed."""
+    try:
+        os.unlink(name, dir_fd=folder)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        # POSIX says EPERM for a folder, Linux says EISDIR.
+        if error.errno not in (errno.EISDIR, errno.EPERM):
+            raise
+        _discard_folder(folder, name, 0)
+
+
+def _discard_folder(folder: int, name: str, depth: int) -> None:
+    if depth > 2 * MAX_DEPTH:
+        raise OSError(errno.ENAMETOOLONG, "nested too deep")
+    descriptor = os.open(name, _ENTER, dir_fd=folder)
+    try:
+        with os.scandir(descriptor) as entries:
+            found = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
+        for inner, is_folder in found:
+            if is_folder:
+                _discard_folder(descriptor, inner, depth + 1)
+            else:
+                os.unlink(inner, dir_fd=descriptor)
+    finally:
+        os.close(descriptor)
+    os.rmdir(name, dir_fd=folder)
+
+
+def said(error: OSError) -> str:
+    """Return the system's words for an error, as they stand inside a sentence."""
+    return (error.strerror or "unknown error").lower()

@@ -1,0 +1,249 @@
+"""The one module that runs git: arguments as lists, a cleared environment, nothing of the repository runs.
+
+What a repository's own configuration could make git execute is switched off on the command line, which
+beats every configuration file; replace refs, lazy fetching, prompts and protocols are off as well.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Final, Literal
+
+from modelspec.tree.finding import Refusal
+from modelspec.tree.text import did_you_mean, visible
+from modelspec.world.folders import is_folder
+
+Algorithm = Literal["sha1", "sha256"]
+
+_SWITCHES: Final = (
+    "--no-pager",
+    "-c", "core.fsmonitor=false",
+    "-c", f"core.hooksPath={os.devnull}",
+    "-c", "core.fsync=committed",
+    "-c", "log.showSignature=false",
+    "-c", "core.warnAmbiguousRefs=true",
+    "-c", "protocol.allow=never",
+    "-c", "safe.bareRepository=explicit",
+)  # fmt: skip
+_HARDENED: Final = {
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_NO_LAZY_FETCH": "1",  # git >= 2.44; before it, protocol.allow=never stops the fetch
+    "GIT_NO_REPLACE_OBJECTS": "1",
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_TERMINAL_PROMPT": "0",
+    "LANG": "C",
+}
+_COMMIT: Final = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})\n")
+_DUBIOUS: Final = re.compile(r"dubious ownership|is owned by someone else")
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What a run of git gave: exit code, stdout, and stderr as text."""
+
+    code: int
+    out: bytes
+    err: str
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    """A repository, and the folder that git runs in. `bare` is set for one that was named explicitly."""
+
+    folder: Path
+    bare: bool
+    shallow: bool
+    algorithm: Algorithm
+
+    def run(self, *arguments: str) -> Done:
+        """Run git here. What came from outside must stand behind `--end-of-options`."""
+        return _run(self.folder, self._where(), arguments)
+
+    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
+        """Start a git that answers on its stdout what it is asked on its stdin."""
+        return subprocess.Popen(
+            [_program(), *_SWITCHES, *self._where(), *arguments],
+            cwd=self.folder,
+            env=_environment(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+
+    def resolve(self, revision: str) -> str:
+        """Return the full id of the commit that a revision names; raises Refusal with the cure."""
+        # `^main^{commit}` would ask git for everything but main.
+        if not revision or revision.startswith("^") or not _is_argument(revision):
+            raise Refusal(f"{_quoted(revision)} is not a revision", "name a branch, a tag or a commit")
+        done = self.run("rev-parse", "--verify", "--end-of-options", revision + "^{commit}")
+        found = done.out.decode("ascii", "replace")
+        if done.code != 0 or _COMMIT.fullmatch(found) is None:
+            raise self._unresolved(revision, done.err)
+        if "is ambiguous" in done.err:
+            raise Refusal(
+                f"{_quoted(revision)} is ambiguous: git knows more than one of that name",
+                f"write it in full, such as {_full_name(self, revision)}",
+            )
+        return found.rstrip("\n")
+
+    def commit_time(self, commit: str) -> datetime:
+        """Return the committer's time of a commit, given by its full id; in UTC."""
+        done = self.run("cat-file", "commit", commit)
+        match = re.search(rb"^committer .*> (\d{1,12}) [-+]\d{4}$", done.out, re.MULTILINE)
+        try:
+            if done.code != 0 or match is None:
+                raise ValueError
+            return datetime.fromtimestamp(int(match[1]), UTC)
+        except (ValueError, OverflowError):
+            raise Refusal(
+                f"commit {commit} has no time that can be read", "run `git fsck`, and fetch it again"
+            ) from None
+
+    def refs(self) -> list[str]:
+        """Return the short names of branches and tags, here and on remotes."""
+        done = self.run(
+            "for-each-ref", "--format=%(refname:short)", "refs/heads", "refs/tags", "refs/remotes"
+        )
+        return done.out.decode("utf-8", "surrogateescape").splitlines()
+
+    def _where(self) -> tuple[str, ...]:
+        return ("--git-dir=.",) if self.bare else ()
+
+    def _unresolved(self, revision: str, error: str) -> Refusal:
+        if "is ambiguous" in error:
+            return Refusal(
+                f"{_quoted(revision)} is the beginning of more than one commit id", "write more digits of it"
+            )
+        names = self.refs()
+        if not names and self.run("rev-parse", "--verify", "HEAD").code != 0:
+            return Refusal(
+                "the repository has no commit yet", "commit first: git add . && git commit -m 'first'"
+            )
+        if revision == "HEAD":
+            return Refusal(
+                "HEAD is on a branch that has no commit yet",
+                "commit first, or name another branch with --ref",
+            )
+        hint = did_you_mean(revision, names)
+        if hint is None and self.shallow:
+            hint = "the clone is shallow and may lack it: git fetch --unshallow (in CI: fetch-depth: 0)"
+        if hint is None:
+            hint = "fetch it first, or name a branch, a tag or a commit that `git log --all` lists"
+        return Refusal(f"{_quoted(revision)} names no commit here", hint)
+
+
+def open_repository(given: str | None = None) -> tuple[Repository, str, Path]:
+    """Find the repository of a folder (default: here); return it, and where that folder lies in it.
+
+    The second value is the folder's path below the top of the repository ("" at its top), the third the
+    folder. A bare repository is opened only when it is named: one that is found on the way may have been
+    committed by anybody, with a configuration of theirs.
+    """
+    folder = Path(given) if given is not None else Path.cwd()
+    if not is_folder(folder):
+        raise Refusal(f"{visible(str(folder), 200)} is not a folder", "name the registry's root")
+    bare = given is not None and is_bare(folder)
+    if bare and b"true" in _run(folder / "..", (), ("rev-parse", "--is-inside-work-tree")).out:
+        raise Refusal(
+            f"{visible(str(folder), 200)} is a bare repository inside the work tree of another one",
+            "anybody could have committed it there: move it out first if it is yours",
+        )
+    where = ("--git-dir=.",) if bare else ()
+    # The prefix comes last: it is the only line that may hold a line feed.
+    done = _run(
+        folder, where,
+        ("rev-parse", "--is-bare-repository", "--is-inside-work-tree", "--is-shallow-repository",
+         "--show-object-format", "--show-prefix"),
+    )  # fmt: skip
+    if done.code != 0:
+        raise _unopened(folder, done.err)
+    is_bare_here, inside, shallow, algorithm, prefix = os.fsdecode(done.out).split("\n", 4)
+    if not bare and (is_bare_here == "true" or inside != "true"):
+        raise _unopened(folder, "cannot use bare repository")
+    if algorithm not in ("sha1", "sha256"):
+        raise Refusal(f"the repository's object format {visible(algorithm)} is unknown", "upgrade modelspec")
+    known: Algorithm = "sha256" if algorithm == "sha256" else "sha1"
+    repository = Repository(folder, bare, shallow == "true", known)
+    return repository, prefix.removesuffix("\n").rstrip("/"), folder
+
+
+def is_bare(folder: Path) -> bool:
+    """Whether a folder looks like a bare repository: no work tree, only what git keeps."""
+    return (folder / "HEAD").is_file() and all((folder / name).is_dir() for name in ("objects", "refs"))
+
+
+def _unopened(folder: Path, error: str) -> Refusal:
+    shown = visible(str(folder.absolute()), 200)
+    if _DUBIOUS.search(error):
+        return Refusal(
+            f"git does not trust the repository at {shown}: another user owns it",
+            f"if you do: git config --global --add safe.directory {shown}",
+        )
+    if "cannot use bare repository" in error:
+        return Refusal(
+            f"{shown} is a bare repository, or lies in a .git folder",
+            "if you mean it, name it: --root REPOSITORY.git --ref REV",
+        )
+    if "not a git repository" in error:
+        return Refusal(f"{shown} is in no git repository", "run `git init` there, or name the root: --root")
+    lines = error.strip().splitlines() or ["no reason was given"]
+    return Refusal(f"git can't open the repository at {shown}: {visible(lines[0], 200)}")
+
+
+def _full_name(repository: Repository, revision: str) -> str:
+    done = repository.run("for-each-ref", "--format=%(refname)")
+    names = [name for name in os.fsdecode(done.out).splitlines() if name.endswith("/" + revision)]
+    return visible(" or ".join(names[:3]), 200) if names else "refs/heads/NAME, refs/tags/NAME or a commit id"
+
+
+def _is_argument(text: str) -> bool:
+    """Whether a program can be given this text."""
+    try:
+        return b"\0" not in os.fsencode(text)
+    except UnicodeEncodeError:
+        return False
+
+
+def _quoted(revision: str) -> str:
+    return f"“{visible(revision)}”"
+
+
+def _run(folder: Path, where: tuple[str, ...], arguments: tuple[str, ...]) -> Done:
+    done = subprocess.run(
+        [_program(), *_SWITCHES, *where, *arguments],
+        cwd=folder,
+        env=_environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+    )
+    return Done(done.returncode, done.stdout, done.stderr.decode("utf-8", "replace"))
+
+
+@cache
+def _program() -> str:
+    found = shutil.which("git", path=_search(os.environ))
+    if found is None:
+        raise Refusal("git is not installed, or not on PATH", "install git 2.35 or later")
+    return found
+
+
+def _environment() -> dict[str, str]:
+    kept = {"PATH": _search(os.environ)}
+    if "HOME" in os.environ:
+        kept["HOME"] = os.environ["HOME"]
+    return kept | _HARDENED
+
+
+def _search(environ: Mapping[str, str]) -> str:
+    """Return PATH without relative parts: a tree that is being judged must not supply the git."""
+    parts = environ.get("PATH", os.defpath).split(os.pathsep)
+    return os.pathsep.join(part for part in parts if part.startswith(os.sep))

@@ -1,0 +1,55 @@
+"""Where the registry is: the folder that holds `registry/modelspec.yaml`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from modelspec.tree.finding import Refusal
+from modelspec.tree.text import visible
+from modelspec.world.folders import is_folder
+
+SETTINGS = Path("registry") / "modelspec.yaml"
+
+
+def find_root(given: str | None = None, here: Path | None = None) -> Path:
+    """Return the root: the given folder, else MODELSPEC_ROOT, else the nearest one upwards from `here`.
+
+    The search ends at the folder that holds `.git`, so that a registry which somebody put above the
+    checkout (in a shared /tmp, say) is never taken for this one. Raises Refusal when there is none.
+    """
+    named = given if given is not None else os.environ.get("MODELSPEC_ROOT") or None
+    if named is not None:
+        folder = Path(named)
+        if not _is_root(folder):
+            shown = visible(named, 200)
+            what = "holds no registry/modelspec.yaml" if is_folder(folder) else "is not a folder"
+            raise Refusal(
+                f"{shown} {what}",
+                f"name the folder that holds registry/, or start one: modelspec init {shown}",
+            )
+        return folder
+    start = (here or _here()).absolute()
+    for folder in (start, *start.parents):
+        if _is_root(folder):
+            return folder
+        if os.path.lexists(folder / ".git"):
+            break
+    raise Refusal(
+        f"there is no registry here: no registry/modelspec.yaml in {visible(str(start), 200)} or above it",
+        "start one with `modelspec init`, or name its root with --root",
+    )
+
+
+def _here() -> Path:
+    try:
+        return Path.cwd()
+    except OSError:
+        raise Refusal("the folder that this runs in is gone", "change to one that exists") from None
+
+
+def _is_root(folder: Path) -> bool:
+    try:
+        return (folder / SETTINGS).is_file()
+    except (OSError, ValueError):
+        return False

@@ -1,0 +1,76 @@
+"""Each kind of change of a pin, and what it is not."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from delta.test_tenure import log, pin, ref
+from modelspec.delta.pins import pin_changes
+from modelspec.spec.environment import Pin
+
+
+def kinds(was: Pin | None, now: Pin | None, *before: Pin) -> list[str]:
+    history = log([*before, *([was] if was else [])])
+    return [change.kind for change in pin_changes(was, now, history)]
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "found"),
+    [
+        (None, pin(1), ["first deployment"]),
+        (pin(1), None, ["removal"]),
+        (pin(1), pin(1), []),
+        (pin(1), pin(2), ["promote"]),
+        (pin(1), pin(1, 2), ["canary start"]),
+        (pin(1, 2), pin(2), ["canary finish"]),
+        (pin(1, 2), pin(1), ["canary stop"]),
+        (pin(1, 2), pin(1, 3), ["canary start"]),
+        (pin(1, 2), pin(3, 2), ["promote"]),
+        (pin(1, 2), pin(3), ["promote", "canary stop"]),
+    ],
+)
+def test_kinds_by_state(was: Pin | None, now: Pin | None, found: list[str]) -> None:
+    assert kinds(was, now) == found
+
+
+def test_a_restore_is_known_by_the_log_of_the_base() -> None:
+    assert kinds(pin(2), pin(1), pin(1)) == ["restore"]
+    assert kinds(pin(1), pin(2), pin(1), pin(2)) == ["promote"]
+    assert kinds(pin(2), pin(3), pin(1)) == ["promote"]
+
+
+def other(one: Pin, **update: object) -> Pin:
+    return Pin.model_validate(one.model_dump(by_alias=True, exclude_none=True) | update)
+
+
+@pytest.mark.parametrize(
+    ("update", "kind", "promotes"),
+    [
+        ({"shadow": {"version": ref(7)}}, "shadow", False),
+        ({"standby": {"version": ref(7)}}, "standby", False),
+        ({"variants": {"b": {"version": ref(7), "weight": 5}}}, "variants", True),
+        ({"serve": {"kserve": {"replicas": 2}}}, "params", False),
+        ({"hold": {"text": "wait"}}, "hold", False),
+        ({"reason": {"text": "because"}}, "reason", False),
+    ],
+)
+def test_what_is_beside_stable_and_canary(update: dict[str, object], kind: str, promotes: bool) -> None:
+    (change,) = pin_changes(pin(1), other(pin(1), **update), log([pin(1)]))
+    assert (change.kind, change.promotes) == (kind, promotes)
+    back = pin_changes(other(pin(1), **update), pin(1), log([pin(1)]))
+    assert [one.kind for one in back] == ["release" if kind == "hold" else kind]
+    assert not any(one.promotes for one in back)
+
+
+def test_a_canary_that_gets_less_asks_nothing() -> None:
+    more, less = pin(1, 2), other(pin(1, 2), canary={"version": ref(2), "weight": 3})
+    (down,) = pin_changes(more, less, log([more]))
+    (up,) = pin_changes(less, more, log([less]))
+    assert (down.kind, down.promotes, up.kind, up.promotes) == ("canary step", False, "canary step", True)
+
+
+@given(st.integers(1, 3), st.integers(1, 3), st.none() | st.integers(4, 5), st.none() | st.integers(4, 5))
+def test_no_change_goes_unnamed(a: int, b: int, c: int | None, d: int | None) -> None:
+    assert bool(pin_changes(pin(a, c), pin(b, d), log([pin(a, c)]))) == ((a, c) != (b, d))

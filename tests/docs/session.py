@@ -1,0 +1,107 @@
+"""Runs the shell blocks of a page as a reader would: in their order, in one fresh folder.
+
+A block ```sh is a script. It must succeed, unless the fence says `sh exits N`. When the next block is
+```text, that is what the script prints, errors included.
+
+    python tests/docs/session.py docs/tutorial.md
+
+runs a page and writes into it what was really printed.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from docs.pages import ROOT, Block, blocks
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A block that was run, what it printed, its exit code, and the block that shows what it prints."""
+
+    block: Block
+    printed: str
+    code: int
+    shown: Block | None
+
+    @property
+    def expected(self) -> int:
+        """The exit code that the fence promises."""
+        words = self.block.info.split()
+        return int(words[2]) if words[1:2] == ["exits"] else 0
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """Return the environment of a reader: modelspec on the PATH, a name for commits, no settings."""
+    programs = folder / "bin"
+    programs.mkdir()
+    command = programs / "modelspec"
+    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m modelspec "$@"\n')
+    command.chmod(0o755)
+    (folder / ".gitconfig").write_text("[user]\n\tname = Ada\n\temail = ada@example.com\n")
+    kept = {name: os.environ[name] for name in ("LD_LIBRARY_PATH", "TMPDIR") if name in os.environ}
+    return {
+        **kept,
+        "PATH": f"{programs}:{os.environ['PATH']}",
+        "HOME": str(folder),
+        "LANG": "C.UTF-8",
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_AUTHOR_DATE": "2026-11-24T09:00:00Z",
+        "GIT_COMMITTER_DATE": "2026-11-24T09:00:00Z",
+        "PYTHONPATH": str(ROOT / "src"),
+    }
+
+
+def ran(page: Path, folder: Path) -> Iterator[Ran]:
+    """Run the scripts of a page, one after another, in `folder/here`; stops at an unexpected exit code."""
+    env = environment(folder)
+    here = folder / "here"
+    here.mkdir()
+    found = blocks(page)
+    for index, block in enumerate(found):
+        if block.info.split()[:1] != ["sh"]:
+            continue
+        done = subprocess.run(
+            ["bash", "-eu", "-o", "pipefail", "-c", block.text],
+            cwd=here,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        following = found[index + 1] if index + 1 < len(found) else None
+        one = Ran(
+            block, done.stdout, done.returncode, following if following and following.info == "text" else None
+        )
+        yield one
+        if one.code != one.expected:
+            return
+
+
+def rewritten(page: Path, folder: Path) -> str:
+    """Return the page with what its scripts print now."""
+    lines = page.read_text().splitlines(keepends=True)
+    for one in reversed(list(ran(page, folder))):
+        if one.code != one.expected:
+            raise SystemExit(f"{page}:{one.block.line}: exit {one.code}\n{one.printed}")
+        if one.shown is not None:
+            start = one.shown.line
+            lines[start : start + one.shown.text.count("\n")] = one.printed.splitlines(keepends=True)
+    return "".join(lines)
+
+
+if __name__ == "__main__":
+    target = Path(sys.argv[1])
+    with tempfile.TemporaryDirectory() as scratch:
+        target.write_text(rewritten(target, Path(scratch)))

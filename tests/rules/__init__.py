@@ -1,0 +1,1 @@
+"""The rules, each judged by its cases."""

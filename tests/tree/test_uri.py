@@ -1,0 +1,68 @@
+"""URIs: what each scheme takes, and that every way out of a store that peers had is refused."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from modelspec.tree.uri import STORES, data_uri_trouble, store_uri_trouble
+
+
+@pytest.mark.parametrize("example", [example for _, example in STORES.values()])
+def test_the_examples_that_messages_print_are_good(example: str) -> None:
+    assert store_uri_trouble(example.replace("host:port", "host:8020")) is None
+
+
+@pytest.mark.parametrize(
+    ("uri", "trouble"),
+    [
+        ("s3://models/%2e%2e/other", "has escapes (`%`) in it"),
+        ("s3://models/#../other", "has a fragment (`#`) in it"),
+        ("s3://models/?..", "has a query (`?`) in it"),
+        ("s3://models/a;x", "has parameters (`;`) in it"),
+        ("https://me:secret@example.com/a", "has user info (`@`) in it"),
+        ("s3://models\\other", "has a backslash (`\\`) in it"),
+        ("s3://models/../other", "has a `.` or `..` part"),
+        ("s3://models/./other", "has a `.` or `..` part"),
+        ("s3://models//other", "is not of the form s3://bucket/folder"),
+        ("s3://models/", "is not of the form s3://bucket/folder"),
+        ("s3://", "is not of the form s3://bucket/folder"),
+        ("s3://Models", "is not of the form s3://bucket/folder"),
+        ("oci://registry.example.com", "is not of the form oci://registry/repository"),
+        ("s3://models/a b", "is not of the form"),
+        ("s3://models/a\n", "is not of the form"),
+        ("s3://models/\u202ea", "is not of the form"),
+        ("file:///srv/store", "does not begin with s3://"),
+        ("S3://models", "does not begin with s3://"),
+        ("s3:/models", "does not begin with s3://"),
+        ("", "does not begin with s3://"),
+    ],
+)
+def test_a_store_uri_that_is_refused(uri: str, trouble: str) -> None:
+    assert (store_uri_trouble(uri) or "").startswith(trouble)
+
+
+@pytest.mark.parametrize(
+    "uri",
+    ["s3://lake/trips", "iceberg://catalog/db.trips", "bigquery://project/set/table", "dvc+https://host/a",
+     "s3://lake/trips/dt=2026-10-01", "https://example.com:8443/a/b.parquet", "hf://org/set"],
+)  # fmt: skip
+def test_data_may_lie_under_any_scheme(uri: str) -> None:
+    assert data_uri_trouble(uri) is None
+
+
+@pytest.mark.parametrize(
+    "uri", ["file:///data", "data://x", "javascript://x", "/data/trips", "trips", "a://"]
+)
+def test_data_that_only_one_machine_finds_is_refused(uri: str) -> None:
+    assert data_uri_trouble(uri) is not None
+
+
+@given(st.text(alphabet="abs3:/.%?#;@\\ \n-~=", max_size=30))
+def test_what_is_accepted_has_one_reading(rest: str) -> None:
+    """No accepted URI has a character that any reader decodes, cuts or climbs by."""
+    uri = f"s3://{rest}"
+    if store_uri_trouble(uri) is None:
+        assert not set("%?#;@\\ \n") & set(rest)
+        assert not {"", ".", ".."} & set(rest.split("/"))

@@ -1,0 +1,123 @@
+"""First-parent history, read from real repositories: merges, lying clocks, hostile messages."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from conftest import Git
+from modelspec.tree.finding import Refusal
+from modelspec.world.git import open_repository
+from modelspec.world.history import GitHistory
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Git:
+    root = tmp_path / "repository"
+    root.mkdir()
+    return Git(root)
+
+
+def history(git: Git, prefix: str = "") -> GitHistory:
+    repository, _, _ = open_repository(str(git.root))
+    return GitHistory(repository, repository.resolve("HEAD"), prefix)
+
+
+def put(git: Git, path: str, text: str, hours: float, message: str = "change") -> str:
+    file = git.root / path
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text)
+    git("add", "--all")
+    date = (START + timedelta(hours=hours)).isoformat()
+    git("commit", "--quiet", "--message", message, GIT_COMMITTER_DATE=date, GIT_AUTHOR_DATE=date)
+    return git("rev-parse", "HEAD")
+
+
+def contents(log: GitHistory, path: str) -> list[bytes | None]:
+    return [None if one.blob is None else one.blob.read() for one in log.of(path)]  # type: ignore[misc]
+
+
+def test_a_file_has_its_revisions_oldest_first_with_its_deletion(repository: Git) -> None:
+    put(repository, "a", "1", 0)
+    put(repository, "b", "x", 1)
+    put(repository, "a", "2", 2)
+    (repository.root / "a").unlink()
+    gone = repository.commit("Remove a")
+    with history(repository) as log:
+        assert contents(log, "a") == [b"1", b"2", None]
+        assert log.of("a")[-1].commit.id == gone
+        assert log.of("nothing") == ()
+        assert [commit.subject for commit in log.commits()] == ["change", "change", "change", "Remove a"]
+
+
+def test_a_folder_gives_every_file_that_ever_was_in_it_and_no_neighbour(repository: Git) -> None:
+    put(repository, "r/a", "1", 0)
+    put(repository, "r/b", "1", 1)
+    put(repository, "r-evil/c", "1", 2)
+    put(repository, "[r]/d", "1", 3)
+    with history(repository) as log:
+        assert sorted(log.under("r")) == ["r/a", "r/b"]
+        assert sorted(log.under("[r]")) == ["[r]/d"]
+
+
+def test_only_the_first_parent_counts_and_a_merge_is_one_change(repository: Git) -> None:
+    put(repository, "a", "1", 0)
+    repository("checkout", "--quiet", "-b", "side")
+    put(repository, "a", "2", 1)
+    put(repository, "a", "3", 2)
+    repository("checkout", "--quiet", "main")
+    put(repository, "b", "x", 3)
+    date = (START + timedelta(hours=4)).isoformat()
+    repository("merge", "--quiet", "--no-ff", "-m", "Merge side", "side", GIT_COMMITTER_DATE=date)
+    with history(repository) as log:
+        assert contents(log, "a") == [b"1", b"3"]
+        assert log.of("a")[-1].commit.subject == "Merge side"
+
+
+def test_clocks_lie_and_the_order_of_commits_does_not(repository: Git) -> None:
+    ids = [put(repository, "a", str(n), hours) for n, hours in enumerate([0, 10, 3, 4, 12])]
+    with history(repository) as log:
+        assert [one.commit.time for one in log.of("a")] == [
+            START + timedelta(hours=hours) for hours in (0, 10, 10, 10, 12)
+        ]
+
+        def at(hours: float) -> str | None:
+            found = log.at(START + timedelta(hours=hours))
+            return found.id if found else None
+
+        assert at(-1) is None
+        assert at(0) == at(9.99) == ids[0]
+        assert at(10) == at(11) == ids[3]
+        assert at(12) == at(10_000) == ids[4]
+
+
+def test_messages_and_names_can_not_pass_for_fields(repository: Git) -> None:
+    hostile = "subject\x1e\x1f\n\n:100644 100644 aaaa bbbb M\nr/x\n\x01commit deadbeef"
+    put(repository, "r/x", "1", 0, hostile)
+    put(repository, "r/:100644 odd\nname", "2", 1)
+    with history(repository) as log:
+        assert contents(log, "r/x") == [b"1"]
+        assert sorted(log.under("r")) == ["r/:100644 odd\nname", "r/x"]
+        assert ":100644 100644 aaaa bbbb M" in log.of("r/x")[0].commit.body
+
+
+def test_a_registry_below_the_top_of_a_monorepo(repository: Git) -> None:
+    put(repository, "sub/registry/a", "1", 0)
+    put(repository, "registry/a", "other", 1)
+    with history(repository, "sub") as log:
+        assert contents(log, "registry/a") == [b"1"]
+        assert [path for path, _ in log.snapshot(log.tip).walk("registry")] == ["registry/a"]
+
+
+def test_a_shallow_clone_is_a_refusal_with_its_cure(repository: Git, tmp_path: Path) -> None:
+    put(repository, "a", "1", 0)
+    put(repository, "a", "2", 1)
+    repository("clone", "--quiet", "--depth=1", f"file://{repository.root}", str(tmp_path / "shallow"))
+    found, _, _ = open_repository(str(tmp_path / "shallow"))
+    with pytest.raises(Refusal) as refused:
+        GitHistory(found, found.resolve("HEAD"))
+    assert "fetch-depth: 0" in (refused.value.hint or "")
