@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 
 import pytest
-from conftest import Run, edit
 
+from conftest import Run, edit
 from docs.pages import ROOT, blocks, prose
 from modelspec.api.catalogue import CATALOGUE
 from modelspec.cli.main import VERBS

@@ -41,7 +41,7 @@ def output_option(command: Command) -> Command:
     )(command)
 
 
-class InstantType(click.ParamType):
+class InstantType(click.ParamType[datetime]):
     """RFC 3339 with an offset; nothing else is taken for a time."""
 
     name = "instant"

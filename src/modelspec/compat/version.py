@@ -117,7 +117,8 @@ def runtime_flaws(version: ModelVersion) -> Iterator[Flaw]:
     if observed.ir is not None and observed.ir > known.ir:
         yield Flaw(
             ("artifact", "observed", "ir"),
-            f"the artifact is of IR version {observed.ir}, onnxruntime {visible(number)} loads up to {known.ir}",
+            f"the artifact is of IR version {observed.ir}, "
+            f"onnxruntime {visible(number)} loads up to {known.ir}",
             fix,
             against,
         )
