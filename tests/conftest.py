@@ -40,7 +40,9 @@ def modelspec() -> Run:
         *arguments: str, cwd: Path, env: Mapping[str, str] | None = None, timeout: float = 60
     ) -> subprocess.CompletedProcess[str]:
         clean = {
-            key: value for key, value in os.environ.items() if not key.startswith(("MODELSPEC_", "GIT_"))
+            key: value
+            for key, value in os.environ.items()
+            if not key.startswith(("MODELSPEC_", "GIT_", "GITHUB_", "GITLAB_", "CI_"))
         }
         return subprocess.run(
             [sys.executable, "-m", "modelspec", *arguments],

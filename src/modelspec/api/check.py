@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from modelspec.api.catalogue import CATALOGUE
+from modelspec.delta.pairs import Against
 from modelspec.rules.rule import Scene
 from modelspec.rules.run import run
 from modelspec.spec.registry import Registry
@@ -20,6 +21,8 @@ class Checked:
     findings: tuple[Finding, ...]
     files: int
     """How many files were looked at."""
+    unrun: tuple[str, ...] = ()
+    """The codes of the rules that judge changes, when there was no base: these did not pass."""
 
     @property
     def blocked(self) -> bool:
@@ -27,11 +30,19 @@ class Checked:
         return any(finding.blocks for finding in self.findings)
 
 
-def check(registry: Registry, *, now: datetime, renderer: Renderer, trusted: frozenset[str]) -> Checked:
-    """Judge the whole registry at an instant.
+def check(
+    registry: Registry,
+    *,
+    now: datetime,
+    renderer: Renderer,
+    trusted: frozenset[str],
+    against: Against | None = None,
+) -> Checked:
+    """Judge the whole registry at an instant, and what it changes when there is a base.
 
     `trusted` holds the sha256 of the templates that may be rendered in this process; all others go
     through `renderer`.
     """
-    scene = Scene(registry, renderer, catalogue=CATALOGUE, now=now, trusted=trusted)
-    return Checked(run(CATALOGUE, scene), sum(1 for _ in registry.files()))
+    scene = Scene(registry, renderer, catalogue=CATALOGUE, now=now, against=against, trusted=trusted)
+    unrun = () if against is not None else tuple(one.code for one in CATALOGUE if one.change)
+    return Checked(run(CATALOGUE, scene), sum(1 for _ in registry.files()), unrun)

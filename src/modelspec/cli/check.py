@@ -6,11 +6,17 @@ from datetime import datetime
 
 import click
 
+from modelspec.cli.base import ci_base
 from modelspec.cli.options import InstantType, colours, emit, format_option, output_option, root_option
-from modelspec.cli.source import open_registry, renderer, trusted
+from modelspec.cli.source import open_change, renderer, trusted
 
 
 @click.command("check")
+@click.option(
+    "--base",
+    metavar="REV",
+    help="Judge the change since this revision as well; default in CI: the target branch.",
+)
 @click.option("--ref", metavar="REV", help="Check this git revision; the work tree is not touched.")
 @click.option(
     "--now",
@@ -22,23 +28,37 @@ from modelspec.cli.source import open_registry, renderer, trusted
 @output_option
 @root_option
 def check_command(
-    ref: str | None, instant: datetime | None, form: str, output: str | None, root: str | None
+    base: str | None,
+    ref: str | None,
+    instant: datetime | None,
+    form: str,
+    output: str | None,
+    root: str | None,
 ) -> int:
     """Judge the whole registry and print findings.
 
+    With --base also what changed since: versions that must not, gates, the way back. A finding that the
+    base has too, in a file that the change does not touch, is printed as existing and does not block.
     Reads no artifact bytes and no network. Exit code: 0 clean, 1 findings, 3 nothing to check.
 
     \b
     Examples:
       modelspec check
+      modelspec check --base origin/main
       modelspec check --ref origin/main --format json
     """
     from modelspec.api.check import check
     from modelspec.report.check import checked_github, checked_json, checked_text
     from modelspec.report.paint import Paint
 
-    with open_registry(root, ref) as source, renderer() as child:
-        checked = check(source.registry, now=instant or source.instant, renderer=child, trusted=trusted())
+    with open_change(root, ref, base or ci_base(ref)) as source, renderer() as child:
+        checked = check(
+            source.registry,
+            now=instant or source.instant,
+            renderer=child,
+            trusted=trusted(),
+            against=source.against,
+        )
         if form == "text":
             text = checked_text(source.registry, checked, Paint(output is None and colours()))
         else:

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from modelspec.spec.registry import Registry
 from modelspec.tree.digest import sha256
+from modelspec.tree.finding import Refusal
+from modelspec.tree.text import visible
 from modelspec.world.child import ChildRenderer
 from modelspec.world.clock import now
 from modelspec.world.root import find_root
 from modelspec.world.worktree import WorkTree
+
+if TYPE_CHECKING:
+    from modelspec.delta.pairs import Against
+    from modelspec.world.git import Repository
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,27 +33,83 @@ class Source:
     root: Path
     registry: Registry
     instant: datetime
+    against: Against | None = None
+    """The base that a change is judged against."""
+    base: str | None = None
+    """The commit of the base."""
 
 
 @contextmanager
 def open_registry(root: str | None, ref: str | None) -> Iterator[Source]:
     """Open the work tree at the root, or that revision of it; raises Refusal when there is none."""
-    context = click.get_current_context(silent=True)
-    given = root or (context.find_root().obj if context is not None else None)
     if ref is None:
-        folder = find_root(given)
+        folder = find_root(_given(root))
         with WorkTree(folder) as tree:
             yield Source(folder, Registry(tree), now())
         return
-    from modelspec.world.git import is_bare, open_repository
     from modelspec.world.gittree import GitSnapshot
 
-    # A bare repository has no work tree in which a root could be found.
-    bare = given is not None and is_bare(Path(given))
-    repository, prefix, folder = open_repository(given if bare else str(find_root(given)))
+    repository, prefix, folder = _repository(root)
     commit = repository.resolve(ref)
     with GitSnapshot(repository, commit, prefix) as tree:
         yield Source(folder, Registry(tree), repository.commit_time(commit))
+
+
+@contextmanager
+def open_change(root: str | None, ref: str | None, base: str | None) -> Iterator[Source]:
+    """Open a work tree or a revision beside the base that it is to be merged into.
+
+    What is judged is what main will be: where the base moved on since the change left it, the change is
+    laid over the base. Raises Refusal when both changed one file, and for a shallow clone.
+    """
+    if base is None:
+        with open_registry(root, ref) as source:
+            yield source
+        return
+    from modelspec.delta.pairs import against
+    from modelspec.tree.snapshot import Snapshot, merged
+    from modelspec.world.gittree import GitSnapshot
+    from modelspec.world.history import GitHistory
+
+    repository, prefix, folder = _repository(root)
+    theirs = repository.resolve(base)
+    ours = repository.resolve(ref or "HEAD")
+    with ExitStack() as stack:
+        below = stack.enter_context(GitSnapshot(repository, theirs, prefix))
+        history = stack.enter_context(GitHistory(repository, theirs, prefix))
+        head: Snapshot = below.at(ours, prefix) if ref is not None else stack.enter_context(WorkTree(folder))
+        if not repository.is_ancestor(theirs, ours):
+            ancestor = repository.merge_base(theirs, ours)
+            if ancestor is None:
+                raise Refusal(
+                    f"{visible(base)} and {visible(ref or 'HEAD')} share no history",
+                    "name the branch that this change is to be merged into",
+                )
+            head, conflicts = merged(below.at(ancestor, prefix), head, below)
+            if conflicts:
+                raise Refusal(
+                    f"{visible(base)} and this change both changed {visible(', '.join(conflicts), 300)}",
+                    f"git rebase {visible(base)}, or merge it, and check again",
+                )
+        registry = Registry(head)
+        source = Source(
+            folder, registry, repository.commit_time(ours) if ref is not None else now(), base=theirs
+        )
+        yield replace(source, against=against(Registry(below, registry.reader), registry, history))
+
+
+def _given(root: str | None) -> str | None:
+    context = click.get_current_context(silent=True)
+    return root or (context.find_root().obj if context is not None else None)
+
+
+def _repository(root: str | None) -> tuple[Repository, str, Path]:
+    """Open the repository of the root; a bare one has no work tree in which a root could be found."""
+    from modelspec.world.git import is_bare, open_repository
+
+    given = _given(root)
+    bare = given is not None and is_bare(Path(given))
+    return open_repository(given if bare else str(find_root(given)))
 
 
 @contextmanager

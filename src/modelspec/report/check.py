@@ -10,12 +10,15 @@ from modelspec.report.json import findings_data
 from modelspec.report.paint import Paint
 from modelspec.report.text import findings_text, summary
 from modelspec.spec.registry import Registry
+from modelspec.tree.text import plural
 
 
 def checked_text(registry: Registry, checked: Checked, paint: Paint) -> str:
     """Return the findings and a closing count; the next command when there is an error."""
     text = findings_text(registry, checked.findings, paint)
     text += summary(checked.findings, checked.files) + "\n"
+    if checked.unrun:
+        text += paint.dim(f"{plural(len(checked.unrun), 'rule')} on changes not run: no --base") + "\n"
     first = next((finding for finding in checked.findings if finding.blocks), None)
     return text + (paint.dim(f"modelspec explain {first.code} says more") + "\n" if first else "")
 
@@ -26,6 +29,7 @@ def checked_json(registry: Registry, checked: Checked) -> str:
         "format": "modelspec/check/1",
         "blocked": checked.blocked,
         "files": checked.files,
+        "not_run": list(checked.unrun),
         "findings": findings_data(registry, checked.findings),
     }
     return json.dumps(data, indent=2, ensure_ascii=False) + "\n"

@@ -134,21 +134,21 @@ class DictSnapshot:
         return changes(self, other)
 
 
-class Patched:
-    """A snapshot with a patch over it; the snapshot below is not touched."""
+class Overlaid:
+    """A snapshot with other files over some of its paths; the snapshot below is not touched."""
 
-    def __init__(self, below: Snapshot, patch: Patch) -> None:
+    def __init__(self, below: Snapshot, over: Mapping[str, Blob | None]) -> None:
+        """Put the blobs of `over` at their paths; None is where a file goes."""
         self._below = below
-        self._gone = {path for path, data in patch.items() if data is None}
-        self._over = DictSnapshot({path: data for path, data in patch.items() if data is not None})
+        self._over = dict(over)
+        self._gone = frozenset(path for path, blob in over.items() if blob is None)
+        self._names = DictSnapshot({path: b"" for path, blob in over.items() if blob is not None})
 
     def get(self, path: str) -> Blob | None:
-        if path in self._gone:
-            return None
-        return self._over.get(path) or self._below.get(path)
+        return self._over[path] if path in self._over else self._below.get(path)
 
     def ls(self, folder: str) -> Sequence[tuple[str, bool]]:
-        names = dict(self._below.ls(folder)) | dict(self._over.ls(folder))
+        names = dict(self._below.ls(folder)) | dict(self._names.ls(folder))
         prefix = f"{folder}/" if folder else ""
         return sorted((name, deep) for name, deep in names.items() if self._lives(prefix + name, deep))
 
@@ -164,4 +164,43 @@ class Patched:
         return walk(self, under)
 
     def changes(self, other: Snapshot) -> Iterator[str]:
-        return changes(self, other)
+        # What lies below may know a quick way to compare itself; here only the paths above it are added.
+        below = () if other is self._below else self._below.changes(other)
+        for path in sorted({*below, *self._over}):
+            was, now = other.get(path), self.get(path)
+            if (was is None) != (now is None) or (
+                was is not None and now is not None and (was.mode, was.id) != (now.mode, now.id)
+            ):
+                yield path
+
+
+class Patched(Overlaid):
+    """A snapshot with a patch over it: bytes, as regular files."""
+
+    def __init__(self, below: Snapshot, patch: Patch) -> None:
+        """Put the bytes of the patch at their paths."""
+        super().__init__(
+            below, {path: None if data is None else of_bytes(data) for path, data in patch.items()}
+        )
+
+
+def of_bytes(data: bytes, mode: int = REGULAR) -> Blob:
+    """Return a file that holds these bytes."""
+    return Blob(mode, lambda: irregular(mode) or data)
+
+
+def merged(ancestor: Snapshot, ours: Snapshot, theirs: Snapshot) -> tuple[Overlaid, tuple[str, ...]]:
+    """Return `theirs` with what `ours` changed since the ancestor, and the paths that both changed.
+
+    File by file: two changes of one file are a conflict, even where git could join their lines.
+    """
+    mine = tuple(ours.changes(ancestor))
+    moved = frozenset(theirs.changes(ancestor)) if mine else frozenset()
+    over, conflicts = {}, []
+    for path in mine:
+        blob, other = ours.get(path), theirs.get(path)
+        if path not in moved:
+            over[path] = blob
+        elif (blob and (blob.mode, blob.id)) != (other and (other.mode, other.id)):
+            conflicts.append(path)
+    return Overlaid(theirs, over), tuple(conflicts)

@@ -107,6 +107,19 @@ class Repository:
                 f"commit {commit} has no time that can be read", "run `git fsck`, and fetch it again"
             ) from None
 
+    def is_ancestor(self, older: str, newer: str) -> bool:
+        """Whether a commit is the other one, or is reached from it; both by their full ids."""
+        done = self.run("merge-base", "--is-ancestor", "--end-of-options", older, newer)
+        if done.code not in (0, 1):
+            raise Refusal(f"git can't compare {older} and {newer}", "run `git fsck`")
+        return done.code == 0
+
+    def merge_base(self, one: str, two: str) -> str | None:
+        """Return the best common ancestor of two commits given by their full ids, or None."""
+        done = self.run("merge-base", "--end-of-options", one, two)
+        found = done.out.decode("ascii", "replace")
+        return found.rstrip("\n") if done.code == 0 and _COMMIT.fullmatch(found) else None
+
     def refs(self) -> list[str]:
         """Return the short names of branches and tags, here and on remotes."""
         done = self.run(

@@ -1,0 +1,113 @@
+"""The base that CI names, and a change beside a base that moved on, in real repositories."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from conftest import Git, Run, edit
+from modelspec.cli.base import ci_base
+
+VIEW = "registry/features/trip_features/view.yaml"
+OTHER = "registry/features/payment_features/view.yaml"
+PIN = "registry/environments/production/models/eta.yaml"
+SHA = "0123456789abcdef0123456789abcdef01234567"
+
+
+def event(folder: Path, payload: object) -> dict[str, str]:
+    file = folder / "event.json"
+    file.write_text(json.dumps(payload))
+    return {"GITHUB_ACTIONS": "true", "GITHUB_EVENT_PATH": str(file)}
+
+
+def test_no_base_outside_ci_and_none_for_a_named_revision() -> None:
+    assert ci_base(None, {"GITHUB_BASE_REF": "main"}) is None
+    assert ci_base("HEAD", {"GITHUB_ACTIONS": "true", "GITHUB_BASE_REF": "main"}) is None
+
+
+def test_github_names_the_target_the_queue_and_the_push(tmp_path: Path) -> None:
+    pull = {"GITHUB_ACTIONS": "true", "GITHUB_BASE_REF": "main"}
+    assert ci_base(None, pull) == "refs/remotes/origin/main"
+    assert ci_base(None, event(tmp_path, {"merge_group": {"base_sha": SHA}})) == SHA
+    assert ci_base(None, event(tmp_path, {"before": SHA})) == SHA
+    assert ci_base(None, event(tmp_path, {"before": "0" * 40})) is None
+
+
+@pytest.mark.parametrize("payload", [[], {"merge_group": 1}, {"before": 5}, "[" * 1000])
+def test_a_payload_that_says_nothing_is_no_base(payload: object, tmp_path: Path) -> None:
+    environ = event(tmp_path, payload)
+    if isinstance(payload, str):
+        (tmp_path / "event.json").write_text(payload)
+    assert ci_base(None, environ) is None
+
+
+def test_gitlab_names_the_target_and_the_push() -> None:
+    merge = {"GITLAB_CI": "true", "CI_MERGE_REQUEST_TARGET_BRANCH_NAME": "main"}
+    assert ci_base(None, merge) == "refs/remotes/origin/main"
+    assert ci_base(None, {"GITLAB_CI": "true", "CI_COMMIT_BEFORE_SHA": SHA}) == SHA
+    assert ci_base(None, {"GITLAB_CI": "true", "CI_COMMIT_BEFORE_SHA": "0" * 40}) is None
+
+
+def test_an_older_finding_is_existing_and_does_not_block(modelspec: Run, git: Git) -> None:
+    edit(git.root, PIN, "2.3.0@sha256:4", "2.3.0@sha256:5")
+    git.commit("Break a pin")
+    edit(git.root, VIEW, "What is known", "All that is known")
+    assert modelspec("check", cwd=git.root).returncode == 1
+    done = modelspec("check", "--base", "HEAD", cwd=git.root)
+    assert done.returncode == 0 and "(existing)" in done.stdout
+    (git.root / PIN).write_text((git.root / PIN).read_text() + "# touched\n")
+    assert modelspec("check", "--base", "HEAD", cwd=git.root).returncode == 1
+
+
+def test_what_is_judged_is_what_main_will_be(modelspec: Run, git: Git) -> None:
+    """Main withdraws a version while a branch pins it: each is right against its own base."""
+    digest = modelspec("digest", "registry/models/eta/versions/2.3.1.yaml", cwd=git.root).stdout.strip()
+    git("checkout", "--quiet", "-b", "promote")
+    pin = git.root / PIN
+    old = pin.read_text().rsplit("stable:", 1)[0]
+    pin.write_text(f"{old}stable:\n  version: 2.3.1@{digest}\n")
+    git.commit("Promote eta 2.3.1")
+    git("checkout", "--quiet", "main")
+    gone = f'retired:\n  - {{version: "2.3.1@{digest}", state: withdrawn, reason: Wrong in Lisbon}}'
+    edit(git.root, "registry/models/eta/model.yaml", "retired: []", gone)
+    git.commit("Withdraw eta 2.3.1")
+    assert modelspec("check", "--ref", "promote", cwd=git.root).returncode == 0
+    done = modelspec("check", "--base", "main", "--ref", "promote", cwd=git.root)
+    assert done.returncode == 1 and "withdrawn-not-pinned" in done.stdout
+    git("checkout", "--quiet", "promote")
+    assert modelspec("check", "--base", "main", cwd=git.root).returncode == 1
+
+
+def test_one_file_that_both_changed_is_refused_with_the_cure(modelspec: Run, git: Git) -> None:
+    git("checkout", "--quiet", "-b", "mine")
+    edit(git.root, VIEW, "What is known", "All that is known")
+    git.commit("Mine")
+    git("checkout", "--quiet", "main")
+    edit(git.root, VIEW, "What is known", "Whatever is known")
+    git.commit("Theirs")
+    done = modelspec("check", "--base", "main", "--ref", "mine", cwd=git.root)
+    assert done.returncode == 3 and VIEW in done.stderr and "git rebase main" in done.stderr
+
+
+def test_a_base_without_common_history_is_refused(modelspec: Run, git: Git) -> None:
+    git("checkout", "--quiet", "--orphan", "other")
+    git.commit("Another beginning")
+    done = modelspec("check", "--base", "main", cwd=git.root)
+    assert done.returncode == 3 and "share no history" in done.stderr
+
+
+def test_a_shallow_clone_is_refused_with_the_cure(modelspec: Run, git: Git, tmp_path: Path) -> None:
+    edit(git.root, VIEW, "What is known", "All that is known")
+    git.commit("A second commit")
+    git("clone", "--quiet", "--depth=1", f"file://{git.root}", str(tmp_path / "shallow"))
+    done = modelspec("check", "--base", "HEAD", cwd=tmp_path / "shallow")
+    assert done.returncode == 3 and "fetch-depth: 0" in done.stderr
+
+
+def test_a_base_that_is_no_revision_is_refused(modelspec: Run, git: Git) -> None:
+    for base in ("-x", "--output=stolen", "nowhere"):
+        done = modelspec("check", f"--base={base}", cwd=git.root)
+        assert done.returncode == 3 and "Traceback" not in done.stderr
+    assert not (git.root / "stolen").exists()
