@@ -8,6 +8,8 @@ Each `<CODE>.yaml` beside this file is a list of cases:
         - {file: PATH, content: TEXT}            # or `base64: TEXT` for bytes that are no text
         - {file: PATH, delete: true}
         - {file: PATH, mode: 120000}             # git's mode: a link
+      history:                       # there is a base: the commits of main after its first, which is the ground
+        - {at: INSTANT, edits: [...], subject: TEXT}     # the edits above are the change on top of the last
       now: "2026-11-24T00:00:00Z"    # the instant of the check; this one when it is not given
       finds:                         # all findings of the rule, as printed
         - PATH:LINE:COLUMN CODE MESSAGE -> FIX   # ` -> FIX` may be left out; a trailing … stands for the rest
@@ -32,6 +34,7 @@ import yaml
 
 from modelspec.api.catalogue import CATALOGUE
 from modelspec.compile.render import HoleRenderer
+from modelspec.delta.pairs import Against, against
 from modelspec.report.located import located
 from modelspec.rules.rule import Scene
 from modelspec.rules.run import run
@@ -42,10 +45,13 @@ from modelspec.tree.digest import spec_digest
 from modelspec.tree.finding import Finding
 from modelspec.tree.snapshot import DictSnapshot
 from modelspec.tree.yaml import read
+from rules.past import Past, commit_of
 
 HERE = Path(__file__).parent
 GROUND = HERE.parent / "valid"
 NOW = "2026-11-24T00:00:00Z"
+FIRST = "2026-01-01T00:00:00Z"
+"""When the ground was committed."""
 
 _READER = Reader()
 _RENDERER = HoleRenderer()
@@ -80,9 +86,9 @@ def codes() -> list[str]:
     return sorted(path.stem for path in HERE.glob("MS*.yaml"))
 
 
-def edited(edits: list[dict[str, Any]]) -> Tree:
-    """Return the ground with the edits applied."""
-    tree = Tree(dict(ground()))
+def edited(edits: list[dict[str, Any]], tree: Tree | None = None) -> Tree:
+    """Return the ground, or a tree, with the edits applied."""
+    tree = Tree(dict(ground())) if tree is None else Tree(dict(tree.files), dict(tree.modes))
     for edit in edits:
         _apply(tree, edit)
     return tree
@@ -116,11 +122,26 @@ def _with_digests(tree: Tree, text: str) -> str:
 
 def findings(case: dict[str, Any]) -> tuple[Registry, tuple[Finding, ...]]:
     """Judge a case; return the registry and all findings that no waiver lifts."""
-    registry = Registry(edited(case["edits"]).snapshot(), _READER)
+    registry, beside = opened(case)
     now: datetime | None = instant(case.get("now", NOW))
     assert now is not None
-    scene = Scene(registry, _RENDERER, catalogue=CATALOGUE, now=now)
+    scene = Scene(registry, _RENDERER, catalogue=CATALOGUE, now=now, against=beside)
     return registry, tuple(one for one in run(CATALOGUE, scene) if one.waived is None)
+
+
+def opened(case: dict[str, Any]) -> tuple[Registry, Against | None]:
+    """Return the head of a case, and what it is compared with when the case has a history."""
+    if "history" not in case:
+        return Registry(edited(case["edits"]).snapshot(), _READER), None
+    tree = edited([])
+    trees = []
+    for number, commit in enumerate([{"at": FIRST, "edits": [], "subject": "The ground"}, *case["history"]]):
+        time = instant(commit["at"])
+        assert time is not None
+        tree = edited(commit["edits"], tree)
+        trees.append((commit_of(number, time, commit.get("subject", "A change")), tree.snapshot()))
+    head = Registry(edited(case["edits"], tree).snapshot(), _READER)
+    return head, against(Registry(trees[-1][1], _READER), head, Past(trees))
 
 
 def printed(registry: Registry, finding: Finding) -> str:
