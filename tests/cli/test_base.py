@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from conftest import Git, Run, edit
-from modelspec.cli.base import ci_base
+from modelspec.cli.base import CiJob, ci_job
 
 VIEW = "registry/features/trip_features/view.yaml"
 OTHER = "registry/features/payment_features/view.yaml"
@@ -22,32 +22,51 @@ def event(folder: Path, payload: object) -> dict[str, str]:
     return {"GITHUB_ACTIONS": "true", "GITHUB_EVENT_PATH": str(file)}
 
 
-def test_no_base_outside_ci_and_none_for_a_named_revision() -> None:
-    assert ci_base(None, {"GITHUB_BASE_REF": "main"}) is None
-    assert ci_base("HEAD", {"GITHUB_ACTIONS": "true", "GITHUB_BASE_REF": "main"}) is None
+def test_nothing_outside_ci() -> None:
+    assert ci_job({"GITHUB_BASE_REF": "main"}) == CiJob()
 
 
-def test_github_names_the_target_the_queue_and_the_push(tmp_path: Path) -> None:
+def test_github_names_the_target_the_queue_the_push_and_the_moved_tag(tmp_path: Path) -> None:
     pull = {"GITHUB_ACTIONS": "true", "GITHUB_BASE_REF": "main"}
-    assert ci_base(None, pull) == "refs/remotes/origin/main"
-    assert ci_base(None, event(tmp_path, {"merge_group": {"base_sha": SHA}})) == SHA
-    assert ci_base(None, event(tmp_path, {"before": SHA})) == SHA
-    assert ci_base(None, event(tmp_path, {"before": "0" * 40})) is None
+    assert ci_job(pull) == CiJob(base="refs/remotes/origin/main")
+    assert ci_job(event(tmp_path, {"merge_group": {"base_sha": SHA}})) == CiJob(base=SHA)
+    assert ci_job(event(tmp_path, {"ref": "refs/heads/main", "before": SHA})) == CiJob(tip=SHA)
+    assert ci_job(event(tmp_path, {"before": "0" * 40})) == CiJob()
+    moved = {"ref": "refs/tags/v1", "before": SHA, "after": SHA[::-1]}
+    assert ci_job(event(tmp_path, moved)) == CiJob(tag=("refs/tags/v1", SHA, SHA[::-1]))
+    assert ci_job(event(tmp_path, {**moved, "before": "0" * 40})) == CiJob()
 
 
-@pytest.mark.parametrize("payload", [[], {"merge_group": 1}, {"before": 5}, "[" * 1000])
+@pytest.mark.parametrize("payload", [[], {"merge_group": 1}, {"before": 5}, {"before": "-x"}, "[" * 1000])
 def test_a_payload_that_says_nothing_is_no_base(payload: object, tmp_path: Path) -> None:
     environ = event(tmp_path, payload)
     if isinstance(payload, str):
         (tmp_path / "event.json").write_text(payload)
-    assert ci_base(None, environ) is None
+    assert ci_job(environ) == CiJob()
 
 
 def test_gitlab_names_the_target_and_the_push() -> None:
     merge = {"GITLAB_CI": "true", "CI_MERGE_REQUEST_TARGET_BRANCH_NAME": "main"}
-    assert ci_base(None, merge) == "refs/remotes/origin/main"
-    assert ci_base(None, {"GITLAB_CI": "true", "CI_COMMIT_BEFORE_SHA": SHA}) == SHA
-    assert ci_base(None, {"GITLAB_CI": "true", "CI_COMMIT_BEFORE_SHA": "0" * 40}) is None
+    assert ci_job(merge) == CiJob(base="refs/remotes/origin/main")
+    assert ci_job({"GITLAB_CI": "true", "CI_COMMIT_BEFORE_SHA": SHA}) == CiJob(tip=SHA)
+    assert ci_job({"GITLAB_CI": "true", "CI_COMMIT_BEFORE_SHA": "0" * 40}) == CiJob()
+
+
+def test_a_force_pushed_main_is_found(modelspec: Run, git: Git) -> None:
+    edit(git.root, VIEW, "What is known", "All that is known")
+    seen = git.commit("Seen last")
+    assert modelspec("check", "--tip", seen, cwd=git.root).returncode == 0
+    git("reset", "--quiet", "--hard", "HEAD~1")
+    git.commit("Something else")
+    for tip in (seen, SHA):
+        done = modelspec("check", "--tip", tip, cwd=git.root)
+        assert done.returncode == 1 and "history-kept" in done.stdout, done
+
+
+def test_a_moved_tag_is_found_in_the_job_of_its_push(modelspec: Run, git: Git, tmp_path: Path) -> None:
+    environ = event(tmp_path, {"ref": "refs/tags/v1", "before": SHA, "after": git("rev-parse", "HEAD")})
+    done = modelspec("check", cwd=git.root, env=environ)
+    assert done.returncode == 1 and "the tag refs/tags/v1 was moved" in done.stdout
 
 
 def test_an_older_finding_is_existing_and_does_not_block(modelspec: Run, git: Git) -> None:

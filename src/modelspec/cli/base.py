@@ -4,48 +4,69 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 _EVENT_LIMIT: Final = 32 * 1024 * 1024
-_NOTHING: Final = frozenset({"", "0" * 40, "0" * 64})
-"""What both write for the commit before the first one of a branch."""
+_FULL: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
-def ci_base(ref: str | None, environ: Mapping[str, str] = os.environ) -> str | None:
-    """Return the revision that a CI job's change is judged against, or None outside CI.
+@dataclass(frozen=True, slots=True)
+class CiJob:
+    """What a CI job's change is judged against. `base`: a revision. `tip`: where a pushed branch was before.
+
+    `tag`: the full name of a tag that a push moved, and the commits that it was and is at.
+    """
+
+    base: str | None = None
+    tip: str | None = None
+    tag: tuple[str, str, str] | None = None
+
+
+def ci_job(environ: Mapping[str, str] = os.environ) -> CiJob:
+    """Return what the environment of GitHub's and GitLab's jobs says; nothing outside them.
 
     A pull or merge request: its target branch as fetched. A merge queue: the commit below. A push: the
-    commit that the branch was at. None when a revision is named, since that one has no job.
+    commit that the branch was at, which must still be in its history.
 
     Sources: GitHub's default environment variables and webhook payloads; GitLab's predefined variables.
     """
-    if ref is not None:
-        return None
     if environ.get("GITHUB_ACTIONS") == "true":
         return _github(environ)
     if environ.get("GITLAB_CI") == "true":
         return _gitlab(environ)
-    return None
+    return CiJob()
 
 
-def _github(environ: Mapping[str, str]) -> str | None:
+def _github(environ: Mapping[str, str]) -> CiJob:
     target = environ.get("GITHUB_BASE_REF", "")
     if target:
-        return f"refs/remotes/origin/{target}"
+        return CiJob(base=f"refs/remotes/origin/{target}")
     event = _event(environ.get("GITHUB_EVENT_PATH", ""))
     group = event.get("merge_group")
-    before = group.get("base_sha") if isinstance(group, dict) else event.get("before")
-    return before if isinstance(before, str) and before not in _NOTHING else None
+    if isinstance(group, dict):
+        return CiJob(base=_commit(group.get("base_sha")))
+    before, after, ref = _commit(event.get("before")), _commit(event.get("after")), event.get("ref")
+    if isinstance(ref, str) and ref.startswith("refs/tags/"):
+        return CiJob(tag=(ref, before, after) if before and after and before != after else None)
+    return CiJob(tip=before)
 
 
-def _gitlab(environ: Mapping[str, str]) -> str | None:
+def _gitlab(environ: Mapping[str, str]) -> CiJob:
     target = environ.get("CI_MERGE_REQUEST_TARGET_BRANCH_NAME", "")
     if target:
-        return f"refs/remotes/origin/{target}"
-    before = environ.get("CI_COMMIT_BEFORE_SHA", "")
-    return None if before in _NOTHING else before
+        return CiJob(base=f"refs/remotes/origin/{target}")
+    return CiJob(tip=_commit(environ.get("CI_COMMIT_BEFORE_SHA")))
+
+
+def _commit(text: object) -> str | None:
+    """Return a full commit id; None for anything else, and for the zeros that stand for no commit."""
+    if not isinstance(text, str) or not _FULL.fullmatch(text) or not text.strip("0"):
+        return None
+    return text
 
 
 def _event(path: str) -> dict[str, Any]:

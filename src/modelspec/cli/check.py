@@ -6,7 +6,6 @@ from datetime import datetime
 
 import click
 
-from modelspec.cli.base import ci_base
 from modelspec.cli.options import InstantType, colours, emit, format_option, output_option, root_option
 from modelspec.cli.source import open_change, renderer, trusted
 
@@ -16,6 +15,11 @@ from modelspec.cli.source import open_change, renderer, trusted
     "--base",
     metavar="REV",
     help="Judge the change since this revision as well; default in CI: the target branch.",
+)
+@click.option(
+    "--tip",
+    metavar="REV",
+    help="Where main was when it was seen last: it must still be in its history; the base if none is named.",
 )
 @click.option("--ref", metavar="REV", help="Check this git revision; the work tree is not touched.")
 @click.option(
@@ -29,6 +33,7 @@ from modelspec.cli.source import open_change, renderer, trusted
 @root_option
 def check_command(
     base: str | None,
+    tip: str | None,
     ref: str | None,
     instant: datetime | None,
     form: str,
@@ -51,7 +56,7 @@ def check_command(
     from modelspec.report.check import checked_github, checked_json, checked_text
     from modelspec.report.paint import Paint
 
-    with open_change(root, ref, base or ci_base(ref)) as source, renderer() as child:
+    with open_change(root, ref, base, tip) as source, renderer() as child:
         checked = check(
             source.registry,
             now=instant or source.instant,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from modelspec.cli.base import ci_job
 from modelspec.spec.registry import Registry
 from modelspec.tree.digest import sha256
 from modelspec.tree.finding import Refusal
@@ -56,24 +57,39 @@ def open_registry(root: str | None, ref: str | None) -> Iterator[Source]:
 
 
 @contextmanager
-def open_change(root: str | None, ref: str | None, base: str | None) -> Iterator[Source]:
+def open_change(
+    root: str | None, ref: str | None, base: str | None, tip: str | None = None
+) -> Iterator[Source]:
     """Open a work tree or a revision beside the base that it is to be merged into.
 
     What is judged is what main will be: where the base moved on since the change left it, the change is
-    laid over the base. Raises Refusal when both changed one file, and for a shallow clone.
+    laid over the base. `tip` is where main was when it was seen last; it is the base when none is named.
+    In CI both come from the environment. Raises Refusal when base and change both changed one file, and
+    for a shallow clone.
     """
-    if base is None:
+    tag = None
+    if base is None and tip is None and ref is None:
+        job = ci_job()
+        base, tip, tag = job.base, job.tip, job.tag
+    if base is None and tip is None and tag is None:
         with open_registry(root, ref) as source:
             yield source
         return
-    from modelspec.delta.pairs import against
+    from modelspec.delta.pairs import Rewrite, against
     from modelspec.tree.snapshot import Snapshot, merged
     from modelspec.world.gittree import GitSnapshot
     from modelspec.world.history import GitHistory
 
     repository, prefix, folder = _repository(root)
-    theirs = repository.resolve(base)
     ours = repository.resolve(ref or "HEAD")
+    rewrites = [] if tag is None else [Rewrite(*tag, branch=False)]
+    if tip is not None:
+        seen = repository.known(tip)
+        if seen is None or not repository.is_ancestor(seen, ours):
+            rewrites.append(Rewrite(visible(ref or "HEAD"), seen or tip, ours))
+            base = base or "HEAD"
+    base = base or tip or "HEAD"
+    theirs = ours if rewrites else repository.resolve(base)
     with ExitStack() as stack:
         below = stack.enter_context(GitSnapshot(repository, theirs, prefix))
         history = stack.enter_context(GitHistory(repository, theirs, prefix))
@@ -92,10 +108,9 @@ def open_change(root: str | None, ref: str | None, base: str | None) -> Iterator
                     f"git rebase {visible(base)}, or merge it, and check again",
                 )
         registry = Registry(head)
-        source = Source(
-            folder, registry, repository.commit_time(ours) if ref is not None else now(), base=theirs
-        )
-        yield replace(source, against=against(Registry(below, registry.reader), registry, history))
+        compared = against(Registry(below, registry.reader), registry, history, rewrites)
+        instant = repository.commit_time(ours) if ref is not None else now()
+        yield Source(folder, registry, instant, compared, theirs)
 
 
 def _given(root: str | None) -> str | None:

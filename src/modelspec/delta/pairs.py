@@ -44,6 +44,16 @@ class Change(Generic[V]):
         return self.before.document.data != self.after.document.data
 
 
+@dataclass(frozen=True, slots=True)
+class Rewrite:
+    """A branch whose remembered tip is gone from its history, or a tag that was moved; full commit ids."""
+
+    ref: str
+    was: str
+    now: str
+    branch: bool = True
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Against:
     """What a head is compared with: the base, its first-parent history, and the paths that differ."""
@@ -51,19 +61,19 @@ class Against:
     base: Registry
     history: History
     paths: tuple[str, ...]
+    """The sorted paths below registry/ and templates/ whose bytes differ."""
     changes: Sequence[Change[Any]]
+    compiled: tuple[str, ...] = ()
+    """The sorted paths below compiled/ whose bytes differ."""
+    rewrites: tuple[Rewrite, ...] = ()
 
 
-def against(base: Registry, head: Registry, history: History) -> Against:
+def against(base: Registry, head: Registry, history: History, rewrites: Sequence[Rewrite] = ()) -> Against:
     """Compare a head with a base; `history` ends at the base."""
-    paths = touched(base, head)
-    return Against(base, history, paths, tuple(pairs(base, head, paths)))
-
-
-def touched(base: Registry, head: Registry) -> tuple[str, ...]:
-    """Return the sorted paths below registry/ and templates/ whose bytes differ."""
-    paths = head.snapshot.changes(base.snapshot)
-    return tuple(path for path in paths if path.startswith(("registry/", "templates/")))
+    found = tuple(head.snapshot.changes(base.snapshot))
+    paths = tuple(path for path in found if path.startswith(("registry/", "templates/")))
+    compiled = tuple(path for path in found if path.startswith("compiled/"))
+    return Against(base, history, paths, tuple(pairs(base, head, paths)), compiled, tuple(rewrites))
 
 
 def pairs(base: Registry, head: Registry, paths: tuple[str, ...]) -> Iterator[Change[Any]]:

@@ -94,6 +94,13 @@ class Repository:
             )
         return found.rstrip("\n")
 
+    def known(self, revision: str) -> str | None:
+        """Return the full id of the commit that a revision names, or None when it is not here."""
+        try:
+            return self.resolve(revision)
+        except Refusal:
+            return None
+
     def commit_time(self, commit: str) -> datetime:
         """Return the committer's time of a commit, given by its full id; in UTC."""
         done = self.run("cat-file", "commit", commit)
