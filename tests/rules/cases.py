@@ -10,6 +10,7 @@ Each `<CODE>.yaml` beside this file is a list of cases:
         - {file: PATH, mode: 120000}             # git's mode: a link
       history:                       # there is a base: the commits of main after its first, which is the ground
         - {at: INSTANT, edits: [...], subject: TEXT}     # the edits above are the change on top of the last
+      rewrites: [{ref: main, was: COMMIT, now: COMMIT}]  # what is remembered of refs and does not hold
       now: "2026-11-24T00:00:00Z"    # the instant of the check; this one when it is not given
       finds:                         # all findings of the rule, as printed
         - PATH:LINE:COLUMN CODE MESSAGE -> FIX   # ` -> FIX` may be left out; a trailing … stands for the rest
@@ -34,7 +35,7 @@ import yaml
 
 from modelspec.api.catalogue import CATALOGUE
 from modelspec.compile.render import HoleRenderer
-from modelspec.delta.pairs import Against, against
+from modelspec.delta.pairs import Against, Rewrite, against
 from modelspec.report.located import located
 from modelspec.rules.rule import Scene
 from modelspec.rules.run import run
@@ -141,7 +142,8 @@ def opened(case: dict[str, Any]) -> tuple[Registry, Against | None]:
         tree = edited(commit["edits"], tree)
         trees.append((commit_of(number, time, commit.get("subject", "A change")), tree.snapshot()))
     head = Registry(edited(case["edits"], tree).snapshot(), _READER)
-    return head, against(Registry(trees[-1][1], _READER), head, Past(trees))
+    rewrites = [Rewrite(**one) for one in case.get("rewrites", [])]
+    return head, against(Registry(trees[-1][1], _READER), head, Past(trees), rewrites)
 
 
 def printed(registry: Registry, finding: Finding) -> str:

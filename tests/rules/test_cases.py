@@ -70,5 +70,5 @@ def test_every_case_is_of_a_rule_and_has_a_name_of_its_own(code: str) -> None:
     assert code in {one.code for one in CATALOGUE}
     names = [case["name"] for case in cases(code)]
     assert len(set(names)) == len(names)
-    known = {"name", "history", "edits", "now", "finds", "related", "also"}
+    known = {"name", "history", "rewrites", "edits", "now", "finds", "related", "also"}
     assert all(set(case) <= known and case["edits"] for case in cases(code))

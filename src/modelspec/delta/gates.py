@@ -195,7 +195,7 @@ def _canary(facts: Facts, change: PinChange, asked: str) -> Gate:
         return _gate(facts, change, "canary", True, told, waived=True)
     lasting = next((stay for stay in stays if stay.until is None), None)
     when = lasting.since.time + need if lasting is not None else None
-    told = f"{facts.model} {number} was canary here for {_length(max(longest, timedelta(0)))} of {asked}"
+    told = f"{facts.model} {number} was canary here for {_length(longest)} of {asked}"
     fix = f"wait until {_stamp(when)}" if when is not None else "make it canary first (any weight)"
     return _gate(facts, change, "canary", False, told, fix, when)
 
@@ -278,13 +278,14 @@ def _reason(facts: Facts, change: PinChange) -> Gate:
 
 def _length(length: timedelta) -> str:
     """Return a length as people say it: `23h 10m`."""
-    minutes = max(int(length.total_seconds()), 0) // 60
+    seconds = max(int(length.total_seconds()), 0)
+    minutes = seconds // 60
     if minutes >= 48 * 60:
         hours = minutes // 60
         return f"{hours // 24}d" + (f" {hours % 24}h" if hours % 24 else "")
     if minutes >= 60:
         return f"{minutes // 60}h" + (f" {minutes % 60}m" if minutes % 60 else "")
-    return f"{minutes}m" if minutes or not length else f"{int(length.total_seconds())}s"
+    return f"{minutes}m" if minutes else f"{seconds}s"
 
 
 def _stamp(instant: datetime) -> str:
