@@ -77,6 +77,11 @@ def _folder_for_a_file(root: Path) -> None:
     (root / PIN).mkdir()
 
 
+def _folder_with_a_file(root: Path) -> None:
+    _folder_for_a_file(root)
+    (root / PIN / "eta.yaml").write_text("model: eta\n")
+
+
 def _named(name: str | bytes) -> Callable[[Path], None]:
     def make(root: Path) -> None:
         folder = root / "registry/models/eta/versions"
@@ -121,6 +126,7 @@ HOSTILE: dict[str, Callable[[Path], None]] = {
     "fifo": _fifo,
     "fifo among templates": _fifo_among_templates,
     "folder for a file": _folder_for_a_file,
+    "folder with a file for a file": _folder_with_a_file,
     "name with newline": _named("2.9.0\n::error::x.yaml"),
     "name with escape": _named("2.9.0\x1b[31m.yaml"),
     "name with bidi": _named("2.9.0\u202e.yaml"),
@@ -219,7 +225,10 @@ def test_links_and_submodules_in_a_revision(modelspec: Run, git: Git) -> None:
         "--output=stolen",
         "--upload-pack=touch stolen",
         "HEAD:registry",
+        "main@{1 year ago}",
         "main@{1 year ago}x",
+        "main@{nonsense}",
+        "@{yesterday}",
         "\x00",
         "",
     ],

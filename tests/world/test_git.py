@@ -220,6 +220,34 @@ def test_what_names_no_single_commit_is_refused(repository: Git, revision: str) 
     assert "\n" not in trouble.message
 
 
+@pytest.mark.parametrize(
+    "revision",
+    [
+        "main@{yesterday}", "main@{1 year ago}x", "@{nonsense}", "main@{}", "main@{2026-01-01}",
+        "main@{0}x", "main@{0}^{nothing}", "main@{u}@{yesterday}", "x{@{now}", "main@{٣}",
+    ],
+)  # fmt: skip
+def test_git_is_never_asked_to_guess_a_time(repository: Git, revision: str) -> None:
+    commit(repository)
+    trouble = refused(repository.root, revision)
+    assert "leaves a time to git" in trouble.message
+    assert trouble.hint is not None
+
+
+def test_the_reflog_and_the_upstream_are_revisions(repository: Git) -> None:
+    first = commit(repository)
+    second = commit(repository, text="y")
+    repository("branch", "other", first)
+    repository("branch", "--set-upstream-to=other", "main")
+    repository("checkout", "--quiet", "other")
+    repository("checkout", "--quiet", "main")
+    found, _, _ = open_repository(str(repository.root))
+    assert found.resolve("main@{0}") == found.resolve("main@{0}^0") == second
+    assert found.resolve("main@{1}") == found.resolve("main@{0}~1") == first
+    assert found.resolve("main@{u}") == found.resolve("main@{upstream}") == first
+    assert found.resolve("@{-1}") == first
+
+
 def test_nothing_that_the_repository_configures_runs(repository: Git, trap: Trap) -> None:
     program, sprung = trap()
     commit(repository)

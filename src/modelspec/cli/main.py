@@ -11,7 +11,7 @@ from typing import Any, Final
 import click
 
 from modelspec import __version__
-from modelspec.cli.options import ROOT_HELP
+from modelspec.cli.options import ROOT_HELP, colours
 from modelspec.tree.finding import Refusal
 from modelspec.tree.text import did_you_mean, visible, visible_lines
 
@@ -81,6 +81,8 @@ def cli(context: click.Context, root: str | None) -> None:
       modelspec check && modelspec compile
     """
     context.obj = root
+    # Else click strips the colours that FORCE_COLOR asks for.
+    context.color = colours()
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -17,7 +17,7 @@ from modelspec.spec.registry import Registry
 from modelspec.tree.finding import Problem
 from modelspec.tree.paths import fold, name_trouble
 from modelspec.tree.place import Place
-from modelspec.tree.snapshot import irregular
+from modelspec.tree.snapshot import Snapshot, irregular
 from modelspec.tree.text import visible
 
 GUESTS: Final = ("README.md", ".gitattributes")
@@ -30,9 +30,11 @@ _ALIKE: Final = 0.9
 def tree_regular(registry: Registry, scene: Scene) -> Iterator[Problem]:
     """Every file below `registry/` and `templates/` is a regular file.
 
-    No symbolic link, no submodule, no device, also where no kind of file lives.
+    No symbolic link, no submodule, no device, also where no kind of file lives; and no folder where a
+    file belongs.
 
-    *Why:* a link shows one thing in review and another on the machine that reads it.
+    *Why:* a link shows one thing in review and another on the machine that reads it; a pin that is a
+    folder is a pin that nobody reads.
 
     *Fix:* commit the file or the folder itself.
     """
@@ -40,6 +42,9 @@ def tree_regular(registry: Registry, scene: Scene) -> Iterator[Problem]:
         fault = irregular(blob.mode)
         if fault is not None and classify(path) is None:
             yield Problem(Place(path), fault.message, fix=fault.fix)
+    for path in _folders(registry.snapshot, "registry"):
+        if path.endswith(".yaml") and classify(path) is not None:
+            yield Problem(Place(path), "this is a folder", fix="put the file itself in its place")
 
 
 @rule("MS010", "path-known", of=REGISTRY)
@@ -107,6 +112,16 @@ def settings_present(registry: Registry, scene: Scene) -> Iterator[Problem]:
     """
     if registry.get(SETTINGS) is None:
         yield Problem(Place(SETTINGS.path), f"{SETTINGS.path} is missing", fix="`modelspec init` writes one")
+
+
+def _folders(tree: Snapshot, under: str) -> Iterator[str]:
+    """Yield every folder below a folder; one without files is in no commit, yet in the way of a file."""
+    waiting = [under]
+    while waiting:
+        folder = waiting.pop()
+        below = [f"{folder}/{name}" for name, is_folder in tree.ls(folder) if is_folder]
+        yield from below
+        waiting += below
 
 
 def _strange(path: str) -> Problem:

@@ -25,8 +25,8 @@ from modelspec.tree.clean import UNSEEN, text_faults
 from modelspec.tree.data import Data
 from modelspec.tree.events import START, Event, events, span
 from modelspec.tree.finding import Fault, FaultName
-from modelspec.tree.place import Mark
 from modelspec.tree.scalars import Ambiguous, plain
+from modelspec.tree.syntax import syntax_fault
 from modelspec.tree.text import visible
 from modelspec.tree.usual import usual
 
@@ -37,22 +37,6 @@ MAX_FAULTS: Final = 50
 """More faults than this in one file help nobody."""
 
 _MISSING: Final = object()
-_FIXES: Final = {
-    "mapping values are not allowed": "a text with `: ` in it is quoted; a key stands at its map's indent",
-    "cannot start any token": "quote the text, and indent with spaces, never tabs",
-    "a tab character that violates indentation": "indent with spaces, never tabs",
-    "did not find expected key": "look at the indent here, and for a quote or a bracket that is not closed",
-    "did not find expected ',' or": "close the bracket, or write the missing comma",
-    "could not find expected ':'": "write `key: value`, or continue a text on a line that is indented",
-    "did not find expected node content": "write the value that is missing here",
-    "hexdecimal": "write a backslash as `\\\\`, or use single quotes",
-    "directive": "remove it, or quote a text that begins with %",
-    "found unexpected end of stream": "close the quote or the bracket",
-    "did not find expected <document start>": "one file holds one document",
-    "unknown escape character": "write a backslash as `\\\\`, or use single quotes",
-}
-"""What libyaml says -> what most often mends it."""
-
 Collection: TypeAlias = list[Data] | dict[str, Data]
 Read: TypeAlias = "tuple[Data, list[Fault]]"
 
@@ -72,17 +56,8 @@ def read(source: bytes) -> Read:
     except _Stop:
         pass
     except yaml.YAMLError as error:
-        walk.faults.append(_syntax(error))
+        walk.faults.append(syntax_fault(error, source, MAX_DEPTH))
     return (None, walk.faults) if walk.faults else (data, [])
-
-
-def _syntax(error: yaml.YAMLError) -> Fault:
-    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-    parts = (getattr(error, "context", None), getattr(error, "problem", None))
-    said = " ".join(part for part in parts if part) or str(error)
-    where = Mark(mark.line + 1, mark.column + 1, mark.column + 2) if mark is not None else START
-    fix = next((fix for words, fix in _FIXES.items() if words in said), None)
-    return Fault("yaml-subset", f"this is not YAML: {visible(said, limit=120)}", fix, where)
 
 
 class _Stop(Exception):

@@ -42,6 +42,9 @@ _HARDENED: Final = {
     "LANG": "C",
 }
 _COMMIT: Final = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})\n")
+_FROM_REFLOG: Final = re.compile(r"[^@{}]*@\{(?:-?[0-9]{1,9}|u|upstream|push)\}(?:[~^][0-9]{0,9})*", re.ASCII)
+"""The revisions with `@{` that ask for no time. Git takes any other text in the braces for a date, and its
+parser of dates makes an instant of every text."""
 _DUBIOUS: Final = re.compile(r"dubious ownership|is owned by someone else")
 
 
@@ -83,6 +86,11 @@ class Repository:
         # `^main^{commit}` would ask git for everything but main.
         if not revision or revision.startswith("^") or not _is_argument(revision):
             raise Refusal(f"{_quoted(revision)} is not a revision", "name a branch, a tag or a commit")
+        if "@{" in revision and _FROM_REFLOG.fullmatch(revision) is None:
+            raise Refusal(
+                f"{_quoted(revision)} leaves a time to git, which takes any text for one",
+                "name a branch, a tag or a commit",
+            )
         done = self.run("rev-parse", "--verify", "--end-of-options", revision + "^{commit}")
         found = done.out.decode("ascii", "replace")
         if done.code != 0 or _COMMIT.fullmatch(found) is None:
