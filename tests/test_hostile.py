@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -138,25 +139,65 @@ HOSTILE: dict[str, Callable[[Path], None]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("verb", ["check", "compile", "list"])
-@pytest.mark.parametrize("case", HOSTILE)
-def test_hostile_files(case: str, verb: str, modelspec: Run, example: Path) -> None:
-    HOSTILE[case](example)
-    done = modelspec(verb, cwd=example, timeout=20)
-    said = done.stdout + done.stderr
-    assert "Traceback" not in said and done.returncode in (0, 1, 3), said
+UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def judged(said: str) -> None:
+    """What holds of all that modelspec prints, whatever it read."""
+    assert "Traceback" not in said, said
     assert SECRET not in said
-    # `list` reads pins alone, and compile only what pins reach; `check` sees everything.
-    if verb == "check":
-        assert done.returncode in (1, 3), said
-        assert re.search(r"^(registry|templates)/\S+:\d+:\d+: MS\d{3} |^modelspec: ", said, re.MULTILINE), (
-            said
+    assert not UNSEEN.search(said), ascii(said)
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+def test_check_finds_hostile_files(case: str, modelspec: Run, example: Path) -> None:
+    HOSTILE[case](example)
+    done = modelspec("check", cwd=example, timeout=20)
+    said = done.stdout + done.stderr
+    judged(said)
+    assert done.returncode in (1, 3), said
+    assert re.search(r"^(registry|templates)/\S+:\d+:\d+: MS\d{3} |^modelspec: ", said, re.MULTILINE), said
+    # CI logs obey lines that begin so.
+    assert not re.search(r"^\s*(::|##\[)", said, re.MULTILINE)
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+def test_reports_for_machines_stay_whole(case: str, invoke: Run, example: Path) -> None:
+    HOSTILE[case](example)
+    done = invoke("check", "--format", "json", cwd=example)
+    judged(done.stdout + done.stderr)
+    assert done.stdout.isascii()
+    if done.returncode == 1:
+        assert json.loads(done.stdout)["blocked"]
+    else:
+        assert done.returncode == 3 and done.stdout == ""
+    done = invoke("check", "--format", "github", cwd=example)
+    judged(done.stdout + done.stderr)
+    for line in done.stdout.splitlines():
+        assert line.count("::") == 0 or re.match(
+            r"::(error|warning|notice) (file=[^,:]+,line=\d+,|title=)", line
         )
-    assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e]", said)
-    assert not re.search(r"^::", said, re.MULTILINE)
-    if verb == "compile" and done.returncode:
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+def test_other_verbs_stumble_over_no_hostile_file(case: str, invoke: Run, example: Path) -> None:
+    # `list` reads pins alone, and compile only what pins reach: either may be all well.
+    HOSTILE[case](example)
+    for verb in (["list"], ["list", "--format", "json"], ["show", "eta"], ["show", "eta@2.3.0"], ["compile"]):
+        done = invoke(*verb, cwd=example)
+        judged(done.stdout + done.stderr)
+        assert done.returncode in (0, 1, 3), done
+    if done.returncode:
         assert not (example / "compiled").exists()
     assert not (example / ".compiled.new").exists()
+
+
+def test_a_name_that_is_no_text_is_a_finding_in_every_format(modelspec: Run, example: Path) -> None:
+    HOSTILE["name not utf-8"](example)
+    for form in ("text", "json", "github"):
+        done = modelspec("check", "--format", form, cwd=example)
+        judged(done.stdout + done.stderr)
+        assert done.returncode == 1 and "MS010" in done.stdout
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")

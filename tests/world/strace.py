@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -49,6 +50,13 @@ def drive(
 ) -> subprocess.CompletedProcess[str]:
     """Run the driver; with strace when something is injected or traced."""
     command = [sys.executable, "-B", str(DRIVER), str(root), verb, str(plan), *changes]
+    return run(command, inject=inject, trace=trace)
+
+
+def run(
+    command: Sequence[str], *, inject: str | None = None, trace: Path | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a command; with strace when something is injected or traced."""
     if inject is not None or trace is not None:
         options = ["-y", "-s", "64", "-e", f"trace={CHANGING}", "-o", str(trace or os.devnull)]
         options += ["-e", f"inject={inject}"] if inject else []

@@ -32,7 +32,7 @@ def checked_json(registry: Registry, checked: Checked) -> str:
         "not_run": list(checked.unrun),
         "findings": findings_data(registry, checked.findings),
     }
-    return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(data, indent=2) + "\n"
 
 
 def checked_github(registry: Registry, checked: Checked) -> str:

@@ -53,7 +53,7 @@ def built_json(
         "changes": changes,
         "findings": findings_data(registry, built.findings),
     }
-    return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(data, indent=2) + "\n"
 
 
 def streamed(built: Built) -> str:

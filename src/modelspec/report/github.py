@@ -33,7 +33,7 @@ def _command(registry: Registry, level: str, finding: Finding) -> str:
     spot = located(registry, finding.place)
     message = visible_lines(finding.message + (f"\nfix: {finding.fix}" if finding.fix else ""))
     properties = {
-        "file": spot.path,
+        "file": visible_lines(spot.path),
         "line": str(spot.mark.line),
         "col": str(spot.mark.column),
         "endColumn": str(spot.mark.end),
