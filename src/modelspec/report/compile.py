@@ -28,7 +28,8 @@ def built_text(
     pins, files = plural(built.pins, "pin"), plural(len(built.outputs), "file")
     if compare:
         if not changed:
-            return text + f"compiled/ is what {pins} say: {files}\n"
+            says = "says" if built.pins == 1 else "say"
+            return text + f"compiled/ is what {pins} {says}: {files}\n"
         return (
             text
             + f"compiled/ differs from the pins in {plural(len(changed), 'file')}\n  fix: modelspec compile\n"
