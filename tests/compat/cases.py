@@ -8,6 +8,7 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from modelspec.spec.feature import Feature, FeatureSchema
+from modelspec.spec.model import ModelVersion
 
 FOLDER = Path(__file__).parent / "rows"
 
@@ -38,3 +39,21 @@ def sides(case: dict[str, Any]) -> tuple[FeatureSchema, FeatureSchema]:
     if "in_old" in case:
         return schema(1, case["in_old"]), schema(2, case["in_new"])
     return of_field(1, case["old"]), of_field(2, case["new"])
+
+
+def version(content: dict[str, Any]) -> ModelVersion:
+    """Return a version of model `m`; `inputs`, `outputs`, `thresholds` and `captured` may stand at the top."""
+    keys = dict(content)
+    head: dict[str, Any] = {
+        "apiVersion": "modelspec/v1",
+        "kind": "ModelVersion",
+        "model": "m",
+        "version": "1.0.0",
+    }
+    tensors = {key: keys.pop(key) for key in ("inputs", "outputs") if key in keys}
+    head["signature"] = tensors
+    if "thresholds" in keys:
+        head["config"] = {"thresholds": keys.pop("thresholds")}
+    if "captured" in keys:
+        head["artifact"] = {"captured": keys.pop("captured")}
+    return ModelVersion.model_validate(head | keys)

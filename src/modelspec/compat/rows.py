@@ -196,10 +196,10 @@ def _media() -> tuple[Row, ...]:
 def _signature() -> tuple[Row, ...]:
     g: Group = "signature"
     return (
-        _row(g, "input", "input tensor renamed, retyped, reshaped, removed, or added and not optional",
+        _row(g, "input", "input renamed, retyped, reshaped, removed, of other fields, or added and required",
              "B B M", "Protocols match inputs exactly.", "OI OX !ML"),
-        _row(g, "input-optional", "optional input added", "S B m",
-             "The old version refuses or drops it.", "OI"),
+        _row(g, "input-optional", "optional input added, or an input becomes optional (the reverse: mirror)",
+             "S B m", "The old version refuses, drops or misses it.", "OI", mirror=True),
         _row(g, "output-added", "output added", "S B m",
              "Its readers lose it when the old version comes back.", "OA"),
         _row(g, "output-removed", "output removed or renamed", "B S M",
@@ -230,7 +230,7 @@ def _runtime() -> tuple[Row, ...]:
              "Other inputs are now answered wrongly."),
         _row(g, "hyperparameters", "hyperparameters", "S S p",
              "They are in the artifact already."),
-        _row(g, "image-digest", "image digest or accelerator", "R R p",
+        _row(g, "image-digest", "image digest, accelerator or threads", "R R p",
              "Numbers come out differently in the last digits.", "SM"),
         _row(g, "onnx-too-new", "ONNX opset or IR above what the runtime loads", "B B p",
              "Refused at load, though the ONNX checker passes it.", "OX"),
