@@ -56,10 +56,9 @@ def nearest(world: World, model: str, ref: str, slot: str = "stable") -> Nearest
     """Return the moves that mend what can be mended for a version, and whom they would break."""
     search = _Search(world, model, slot)
     moved = {model: ref}
-    for trouble in search.own_needs(moved):
-        needed = search.needed(trouble)
-        if trouble.name not in moved and needed is not None:
-            moved[trouble.name] = needed
+    # What is needed may itself need something: follow the chain to its end.
+    while (more := next(search.unmoved_needs(moved), None)) is not None:
+        moved[more[0]] = more[1]
     placed = search.placed(moved)
     moves = [search.move_of(name, moved[name]) for name in moved if name != model]
     for view in search.views(moved):
@@ -158,6 +157,13 @@ class _Search:
         placed = self.placed(moved)
         for name, ref in moved.items():
             yield from placed.need_troubles(name, self.slot_of(name), ref)
+
+    def unmoved_needs(self, moved: Moved) -> Iterator[tuple[str, str]]:
+        """Yield (model, version) of what moved versions need and what has not moved."""
+        for trouble in self.own_needs(moved):
+            needed = self.needed(trouble)
+            if trouble.name not in moved and needed is not None:
+                yield trouble.name, needed
 
     def broken_needs(self, placed: World, moved: Moved) -> Iterator[Trouble]:
         """Yield what others no longer find because of the moves."""
