@@ -50,8 +50,8 @@ def feature_pin(place: str, view: View) -> Files:
     yield f"registry/environments/{place}/features/{view.name}.yaml", document(data)
 
 
-def pin(seed: int, place: str, line: Line) -> Files:
-    """Yield the pin of a model: the last versions fill its slots, and most are served by KServe."""
+def pin(seed: int, place: str, line: Line) -> tuple[str, Map]:
+    """Return path and data of a model's pin: the last versions fill its slots, most are served by KServe."""
     random = Random(f"{seed}/pin/{place}/{line.name}")
     newest = list(reversed(line.versions[-3:]))
     # The newest version is a candidate in some pins, and the one before it answers.
@@ -76,7 +76,7 @@ def pin(seed: int, place: str, line: Line) -> Files:
     order = ("shadow", "standby", "canary")
     data |= {slot: slots[slot] for slot in order if slot in slots}
     data["stable"] = {"version": newest[0]}
-    yield f"registry/environments/{place}/models/{line.name}.yaml", document(data)
+    return f"registry/environments/{place}/models/{line.name}.yaml", data
 
 
 def _params(random: Random) -> Map:

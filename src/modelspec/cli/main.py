@@ -20,6 +20,8 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "compile": ("modelspec.cli.compile", "Write the serving configs of the pins."),
     "list": ("modelspec.cli.read", "List models and versions with their states."),
     "show": ("modelspec.cli.read", "Show a model, or one version with its six components."),
+    "log": ("modelspec.cli.history", "Show what happened to pins: who, when, why."),
+    "at": ("modelspec.cli.history", "Show what was declared at an instant."),
     "explain": ("modelspec.cli.explain", "Explain a rule: what it demands, why, and the fix."),
     "schema": ("modelspec.cli.explain", "Print the JSON Schema of a kind of file."),
     "digest": ("modelspec.cli.digest", "Print the digest of a document or of artifact files."),

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from modelspec.delta.tenure import Standing, held, is_restore
-from modelspec.spec.environment import Pin
+from modelspec.spec.pinned import Declared
+
+Back: TypeAlias = Callable[[str, str, str], bool]
+"""Whether giving a slot (first) the third version instead of the second goes back."""
 
 PinKind = Literal[
     "first deployment", "promote", "restore", "canary start", "canary step", "canary finish", "canary stop",
@@ -36,8 +39,13 @@ class PinChange:
         )
 
 
-def pin_changes(was: Pin | None, now: Pin | None, log: Sequence[Standing]) -> tuple[PinChange, ...]:
+def pin_changes(was: Declared | None, now: Declared | None, log: Sequence[Standing]) -> tuple[PinChange, ...]:
     """Return what changed between two states of one pin, the most important first; `log` is the base's."""
+    return told(was, now, lambda slot, old, new: is_restore(log, slot, old, new))
+
+
+def told(was: Declared | None, now: Declared | None, back: Back) -> tuple[PinChange, ...]:
+    """Return what changed between two states of one pin, the most important first."""
     if was is None and now is None:
         return ()
     if was is None and now is not None:
@@ -45,14 +53,14 @@ def pin_changes(was: Pin | None, now: Pin | None, log: Sequence[Standing]) -> tu
     if was is not None and now is None:
         return (PinChange("removal", "stable", was.stable.version, None),)
     assert was is not None and now is not None
-    return (*_stable(was, now, log), *_canary(was, now, log), *_others(was, now, log), *_beside(was, now))
+    return (*_stable(was, now, back), *_canary(was, now, back), *_others(was, now, back), *_beside(was, now))
 
 
-def _stable(was: Pin, now: Pin, log: Sequence[Standing]) -> Iterator[PinChange]:
+def _stable(was: Declared, now: Declared, back: Back) -> Iterator[PinChange]:
     old, new = was.stable.version, now.stable.version
     if old == new:
         return
-    if is_restore(log, "stable", old, new):
+    if back("stable", old, new):
         yield PinChange("restore", "stable", old, new, restores=True)
     elif was.canary is not None and was.canary.version == new:
         yield PinChange("canary finish", "stable", old, new, (was.canary.weight, None))
@@ -60,7 +68,7 @@ def _stable(was: Pin, now: Pin, log: Sequence[Standing]) -> Iterator[PinChange]:
         yield PinChange("promote", "stable", old, new)
 
 
-def _canary(was: Pin, now: Pin, log: Sequence[Standing]) -> Iterator[PinChange]:
+def _canary(was: Declared, now: Declared, back: Back) -> Iterator[PinChange]:
     old, new = was.canary, now.canary
     if old == new:
         return
@@ -69,10 +77,10 @@ def _canary(was: Pin, now: Pin, log: Sequence[Standing]) -> Iterator[PinChange]:
             yield PinChange("canary stop", "canary", old.version, None, (old.weight, None))
         return
     if old is None or old.version != new.version:
-        back = old is not None and is_restore(log, "canary", old.version, new.version)
+        restores = old is not None and back("canary", old.version, new.version)
         weights = (old.weight if old else None, new.weight)
         yield PinChange(
-            "canary start", "canary", old.version if old else None, new.version, weights, restores=back
+            "canary start", "canary", old.version if old else None, new.version, weights, restores=restores
         )
         return
     # Less traffic for a canary asks nothing of anybody.
@@ -82,16 +90,14 @@ def _canary(was: Pin, now: Pin, log: Sequence[Standing]) -> Iterator[PinChange]:
     )
 
 
-def _others(was: Pin, now: Pin, log: Sequence[Standing]) -> Iterator[PinChange]:
+def _others(was: Declared, now: Declared, back: Back) -> Iterator[PinChange]:
     before, after = held(was), held(now)
     if was.variants != now.variants:
         for slot in sorted(was.variants.keys() | now.variants.keys()):
             old, new = was.variants.get(slot), now.variants.get(slot)
             if old != new:
                 restores = new is None or (
-                    old is not None
-                    and old.version != new.version
-                    and is_restore(log, slot, before[slot], after[slot])
+                    old is not None and old.version != new.version and back(slot, before[slot], after[slot])
                 )
                 weights = (old.weight if old else None, new.weight if new else None)
                 yield PinChange(
@@ -103,7 +109,7 @@ def _others(was: Pin, now: Pin, log: Sequence[Standing]) -> Iterator[PinChange]:
         yield PinChange("standby", "standby", before.get("standby"), after.get("standby"))
 
 
-def _beside(was: Pin, now: Pin) -> Iterator[PinChange]:
+def _beside(was: Declared, now: Declared) -> Iterator[PinChange]:
     if was.serve != now.serve:
         yield PinChange("params")
     if was.hold != now.hold:

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-from modelspec.spec.environment import Pin
 from modelspec.spec.history import Commit, History
 from modelspec.spec.kinds import PIN
-from modelspec.spec.reader import Entry, Reader
+from modelspec.spec.pinned import Declared
+
+if TYPE_CHECKING:
+    from modelspec.spec.environment import Pin
+    from modelspec.spec.reader import Reader
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,9 @@ class Tenure:
 
 def standings(history: History, reader: Reader, environment: str, model: str) -> tuple[Standing, ...]:
     """Return every revision of one pin, oldest first."""
+    # The log of a pin has no need of the models of values, which take a tenth of a second to load.
+    from modelspec.spec.reader import Entry
+
     path = PIN.locate(environment, model)
     found = []
     for revision in history.of(path):
@@ -48,7 +55,7 @@ def standings(history: History, reader: Reader, environment: str, model: str) ->
     return tuple(found)
 
 
-def held(pin: Pin | None) -> dict[str, str]:
+def held(pin: Declared | None) -> dict[str, str]:
     """Return slot -> version reference of a pin; empty for none."""
     return {} if pin is None else {slot: ref for slot, _, ref in pin.slots()}
 

@@ -39,6 +39,16 @@ class Revision:
     blob: Blob | None
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Touch:
+    """What one commit did to one file; None where the file is not there."""
+
+    commit: Commit
+    path: str
+    was: Blob | None
+    now: Blob | None
+
+
 class History(Protocol):
     """A first-parent log, read lazily. Everything is oldest first."""
 

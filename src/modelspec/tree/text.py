@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable
 
@@ -43,6 +42,9 @@ def visible_lines(text: str) -> str:
 
 def suggestion(word: str, known: Iterable[str]) -> str | None:
     """Return the known word that was most likely meant, or None."""
+    # Only a mistyped word needs it.
+    import difflib
+
     close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
     return close[0] if close else None
 

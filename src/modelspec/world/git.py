@@ -35,6 +35,7 @@ _SWITCHES: Final = (
 )  # fmt: skip
 _HARDENED: Final = {
     "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_GRAFT_FILE": os.devnull,
     "GIT_NO_LAZY_FETCH": "1",  # git >= 2.44; before it, protocol.allow=never stops the fetch
     "GIT_NO_REPLACE_OBJECTS": "1",
     "GIT_OPTIONAL_LOCKS": "0",
@@ -65,6 +66,8 @@ class Repository:
     bare: bool
     shallow: bool
     algorithm: Algorithm
+    prefix: str = ""
+    """Where the folder lies below the top of the repository."""
 
     def run(self, *arguments: str) -> Done:
         """Run git here. What came from outside must stand behind `--end-of-options`."""
@@ -199,8 +202,8 @@ def open_repository(given: str | None = None) -> tuple[Repository, str, Path]:
     if algorithm not in ("sha1", "sha256"):
         raise Refusal(f"the repository's object format {visible(algorithm)} is unknown", "upgrade modelspec")
     known: Algorithm = "sha256" if algorithm == "sha256" else "sha1"
-    repository = Repository(folder, bare, shallow == "true", known)
-    return repository, prefix.removesuffix("\n").rstrip("/"), folder
+    below = prefix.removesuffix("\n").rstrip("/")
+    return Repository(folder, bare, shallow == "true", known, below), below, folder
 
 
 def is_bare(folder: Path) -> bool:

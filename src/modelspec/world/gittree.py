@@ -61,6 +61,15 @@ class GitSnapshot:
         for path, mode, blob in self._below(identity, under):
             yield path, blob_of(self._objects, mode, blob)
 
+    def contents(self, under: str) -> Iterator[tuple[str, bytes | Fault]]:
+        """Yield path and bytes of every file below a folder, read in batches."""
+        listed = [(path, blob.mode, blob.id) for path, blob in self.walk(under)]
+        read = [identity for _, mode, identity in listed if irregular(mode) is None]
+        found = iter(self._objects.read_all(read, "blob", LIMIT))
+        for path, mode, _ in listed:
+            data = irregular(mode) or next(found)
+            yield path, too_large(data.size) if isinstance(data, TooLarge) else data
+
     def changes(self, other: Snapshot) -> Iterator[str]:
         if not isinstance(other, GitSnapshot):
             # Each of the others knows best what comparing with it costs.

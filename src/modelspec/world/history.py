@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
-import bisect
+import os
+import posixpath
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Final
+from typing import IO, Final
 
-from modelspec.spec.history import Commit, Revision
+from modelspec.spec.history import Commit, Revision, Touch
 from modelspec.tree.finding import Refusal
-from modelspec.tree.snapshot import Snapshot
+from modelspec.tree.snapshot import Blob
 from modelspec.tree.text import visible
 from modelspec.world.git import Repository
 from modelspec.world.gittree import GitSnapshot, blob_of
-from modelspec.world.objects import Objects
+from modelspec.world.objects import TREE_LIMIT, Objects
+from modelspec.world.timeline import LATEST, Timeline
 
 _FIELDS: Final = 6
+_CHUNK: Final = 1 << 16
+_AT_ONCE: Final = 8
+"""How many gits may look at history at the same time."""
 # No message can hold NUL, so nothing that a message says can pass for a field.
 _FORMAT: Final = "--format=tformat:%H%x00%ct%x00%an%x00%ae%x00%s%x00%b"
 _LOG: Final = ("log", "--first-parent", "--diff-merges=first-parent", "--no-renames", "--no-abbrev", "-z")
-_LATEST: Final = 253402300799
-"""The last second of the year 9999: git allows later ones, datetime does not."""
+_PERSON: Final = re.compile(rb"^(.*?) ?<(.*?)>.*$", re.DOTALL)
+_CLOCK: Final = re.compile(rb"> ([0-9]{1,20}) [-+][0-9]{4}$")
 
 
 class GitHistory:
@@ -56,80 +62,152 @@ class GitHistory:
 
     def under(self, folder: str) -> Mapping[str, Sequence[Revision]]:
         found: dict[str, list[Revision]] = {}
-        for commit, changes in self._log(
-            "--raw", "--end-of-options", self._tip, "--", f":(top,literal){self._prefix}{folder}"
-        ):
-            for path, mode, blob in changes:
-                if path.startswith(self._prefix):
-                    found.setdefault(path[len(self._prefix) :], []).append(
-                        Revision(commit, blob_of(self._objects, mode, blob) if mode else None)
-                    )
+        for touch in self.newest(folder):
+            found.setdefault(touch.path, []).append(Revision(touch.commit, touch.now))
         for revisions in found.values():
             revisions.reverse()
         return found
 
+    def of_all(self, paths: Sequence[str]) -> Mapping[str, Sequence[Revision]]:
+        """Return the revisions of some files: one run of git for each, a few at a time."""
+        if len(paths) < 2:
+            return {path: self.of(path) for path in paths}
+        from concurrent.futures import ThreadPoolExecutor
+
+        # Whatever is made once is made here, and not by several threads.
+        len(self.timeline)
+        self.timeline.index(self._tip)
+        with ThreadPoolExecutor(min(_AT_ONCE, os.cpu_count() or 1)) as pool:
+            return dict(zip(paths, pool.map(self.of, paths), strict=True))
+
+    def order(self, commit: str) -> int:
+        """Return where a commit stands in the history, counted from the oldest; -1 when it does not."""
+        index = self.timeline.index(commit)
+        return -1 if index is None else index
+
+    def newest(self, path: str) -> Iterator[Touch]:
+        """Yield what commits did to a file, or to the files below a folder: the newest first, as read."""
+        for commit, changes in self._log("--raw", "--end-of-options", self._tip, "--", self._spec(path)):
+            for changed, was, now in changes:
+                if changed.startswith(self._prefix):
+                    shown = changed[len(self._prefix) :]
+                    yield Touch(commit, shown, self._blob(*was), self._blob(*now))
+
     def at(self, instant: datetime) -> Commit | None:
-        times, ids = self._times
-        found = bisect.bisect_right(times, instant.timestamp()) - 1
-        return None if found < 0 else self.commit(ids[found])
+        index = self.timeline.at(instant)
+        return None if index is None else self.nth(index)
+
+    def nth(self, index: int) -> Commit:
+        """Return a commit by its place in the history, counted from the oldest."""
+        return self._whole(self.timeline.id(index), index)
 
     def commits(self) -> Sequence[Commit]:
         return [commit for commit, _ in self._log("--end-of-options", self._tip)][::-1]
 
     def commit(self, identity: str) -> Commit:
         """Return one commit of this history by its full id."""
-        found = next(self._log("--max-count=1", "--end-of-options", identity), None)
-        if found is None:
-            raise Refusal(f"commit {visible(identity)} is missing", "run `git fsck`")
-        return found[0]
+        index = self.timeline.index(identity)
+        if index is None:
+            raise Refusal(
+                f"commit {visible(identity)} is not on the first-parent history of {self._tip[:12]}",
+                "it came in with a merge: name the merge commit",
+            )
+        return self._whole(identity, index)
 
-    def snapshot(self, commit: str) -> Snapshot:
+    def _whole(self, identity: str, index: int) -> Commit:
+        head, message = self._raw(identity)
+        lines = head.split(b"\n")
+        author = next((line[7:] for line in lines if line.startswith(b"author ")), b"")
+        match = _PERSON.match(author)
+        name, email = match.groups() if match is not None else (author, b"")
+        # As git reads a message: lines up to the first empty one are its subject.
+        subject, _, body = message.strip(b"\n").partition(b"\n\n")
+        texts = (name, email, b" ".join(subject.split(b"\n")), body.strip(b"\n"))
+        named = next((line[9:] for line in lines if line.startswith(b"encoding ")), b"utf-8")
+        try:
+            decoded = [text.decode(named.decode("ascii"), "replace") for text in texts]
+        except (LookupError, ValueError):
+            decoded = [text.decode("utf-8", "replace") for text in texts]
+        return Commit(identity, self._time(index), *decoded)
+
+    def claimed(self, identity: str) -> datetime:
+        """Return the committer's time of a commit as it stands there, whatever the commits before it say."""
+        head, _ = self._raw(identity)
+        lines = (line for line in head.split(b"\n") if line.startswith(b"committer "))
+        match = _CLOCK.search(next(lines, b""))
+        return datetime.fromtimestamp(min(int(match[1]), LATEST) if match else 0, UTC)
+
+    def snapshot(self, commit: str) -> GitSnapshot:
         return GitSnapshot(self._repository, commit, self._prefix.rstrip("/"), self._objects)
 
     @cached_property
-    def _times(self) -> tuple[list[int], list[str]]:
-        """Committer times, each raised to the latest before it, with the commits; oldest first."""
-        done = self._repository.run(
-            "rev-list", "--first-parent", "--timestamp", "--end-of-options", self._tip
-        )
-        if done.code != 0:
-            raise Refusal(f"git can't list the history of {self._tip}", "run `git fsck`")
-        times: list[int] = []
-        ids: list[str] = []
-        latest = 0
-        for line in reversed(done.out.split(b"\n")):
-            if line:
-                stamp, _, identity = line.partition(b" ")
-                latest = max(latest, min(int(stamp), _LATEST))
-                times.append(latest)
-                ids.append(identity.decode("ascii"))
-        return times, ids
+    def timeline(self) -> Timeline:
+        """The commits of this history in their order, with their times."""
+        return Timeline(self._repository, self._tip)
 
-    @cached_property
-    def _raised(self) -> dict[str, int]:
-        times, ids = self._times
-        return dict(zip(ids, times, strict=True))
+    def _raw(self, identity: str) -> tuple[bytes, bytes]:
+        """Return the head of a commit object and its message."""
+        data = self._objects.read(identity, "commit", TREE_LIMIT)
+        head, _, message = (data if isinstance(data, bytes) else b"").partition(b"\n\n")
+        return head, message
 
-    def _log(self, *arguments: str) -> Iterator[tuple[Commit, list[tuple[str, int, str]]]]:
-        """Yield (commit, [(path, mode, blob)]), the newest first; mode 0 where the file went."""
-        done = self._repository.run(*_LOG, _FORMAT, *arguments)
-        if done.code != 0:
-            raise Refusal(
-                f"git can't read the history of {self._tip}: {visible(done.err, 200)}", "run `git fsck`"
-            )
-        tokens = done.out.split(b"\0")
-        at = 0
-        while at + _FIELDS <= len(tokens):
-            fields = [token.decode("utf-8", "replace") for token in tokens[at : at + _FIELDS]]
-            at += _FIELDS
-            changes = []
-            while at + 1 < len(tokens) and tokens[at].lstrip(b"\n").startswith(b":"):
-                _, mode, _, blob, _ = tokens[at].lstrip(b"\n").decode("ascii").split(" ")
-                changes.append((tokens[at + 1].decode("utf-8", "surrogateescape"), int(mode, 8), blob))
-                at += 2
-            yield self._commit(fields), changes
+    def _time(self, index: int) -> datetime:
+        return datetime.fromtimestamp(self.timeline.time(index), UTC)
+
+    def _spec(self, path: str) -> str:
+        """Return a path as an argument: relative to where git runs, so that no magic is needed.
+
+        With any magic but `literal`, git would not use the changed paths of a commit-graph.
+        """
+        return ":(literal)" + posixpath.relpath(f"/{self._prefix}{path}", f"/{self._repository.prefix}")
+
+    def _blob(self, mode: int, identity: str) -> Blob | None:
+        return blob_of(self._objects, mode, identity) if mode else None
+
+    def _log(self, *arguments: str) -> Iterator[tuple[Commit, list[Changed]]]:
+        """Yield each commit with what it changed, the newest first, while git is still looking."""
+        process = self._repository.start(*_LOG, _FORMAT, *arguments)
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.close()
+        try:
+            with process.stdout as stream:
+                yield from self._parsed(_tokens(stream))
+            if process.wait() != 0:
+                raise Refusal(f"git can't read the history of {self._tip}", "run `git fsck`")
+        finally:
+            # Whoever has read enough does not wait for the rest.
+            process.kill()
+            process.wait()
+
+    def _parsed(self, tokens: Iterator[bytes]) -> Iterator[tuple[Commit, list[Changed]]]:
+        token = next(tokens, None)
+        while token is not None:
+            fields = [token, *(next(tokens, b"") for _ in range(_FIELDS - 1))]
+            changes: list[Changed] = []
+            token = next(tokens, None)
+            while token is not None and token.lstrip(b"\n").startswith(b":"):
+                old, new, before, after, _ = token.lstrip(b"\n:").decode("ascii").split(" ")
+                path = next(tokens, b"").decode("utf-8", "surrogateescape")
+                changes.append((path, (int(old, 8), before), (int(new, 8), after)))
+                token = next(tokens, None)
+            yield self._commit([field.decode("utf-8", "replace") for field in fields]), changes
 
     def _commit(self, fields: list[str]) -> Commit:
         identity, _, author, email, subject, body = fields
-        time = datetime.fromtimestamp(self._raised[identity], UTC)
-        return Commit(identity, time, author, email, subject, body.rstrip("\n"))
+        index = self.timeline.index(identity)
+        if index is None:
+            raise Refusal(f"git lists commit {identity} twice, and differently", "run `git fsck`")
+        return Commit(identity, self._time(index), author, email, subject, body.rstrip("\n"))
+
+
+Changed = tuple[str, tuple[int, str], tuple[int, str]]
+"""Path, and (mode, blob) before and after; mode 0 where it is not there."""
+
+
+def _tokens(stream: IO[bytes]) -> Iterator[bytes]:
+    """Yield what stands between NULs, as it arrives; what follows the last one is no whole token."""
+    left = b""
+    while chunk := stream.read1(_CHUNK):  # type: ignore[attr-defined]  # a pipe is a BufferedReader
+        *whole, left = (left + chunk).split(b"\0")
+        yield from whole

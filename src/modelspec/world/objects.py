@@ -6,6 +6,7 @@ import binascii
 import hashlib
 import subprocess
 import weakref
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import IO, Final
 
@@ -17,6 +18,8 @@ Tree = dict[str, tuple[int, str]]
 """Name -> (mode, id)."""
 TREE_LIMIT: Final = 64 * 1024 * 1024
 """The most bytes of one tree object: more than a million names in one folder."""
+_BATCH: Final = 256
+"""How many objects are asked for at once: their ids fit into a pipe, so neither side waits for the other."""
 _MODES: Final = {
     b"100644": 0o100644,
     b"100755": 0o100755,
@@ -50,19 +53,45 @@ class Objects:
 
         An object larger than `limit` is not read.
         """
+        return self._ask([identity], kind, limit)[0]
+
+    def read_all(self, identities: Sequence[str], kind: str, limit: int) -> list[bytes | TooLarge]:
+        """Return the bytes of many objects: asked for in batches, they come several times as fast."""
+        found: list[bytes | TooLarge] = []
+        for start in range(0, len(identities), _BATCH):
+            found += self._ask(identities[start : start + _BATCH], kind, limit)
+        return found
+
+    def _ask(self, identities: Sequence[str], kind: str, limit: int) -> list[bytes | TooLarge]:
         sink, source = self._pipes()
+        found: list[bytes | TooLarge] = []
         try:
-            sink.write(identity.encode() + b"\n")
+            sink.write("".join(f"{identity}\n" for identity in identities).encode())
             sink.flush()
+        except (BrokenPipeError, ValueError):
+            self.close()
+            raise Refusal(f"the git object {identities[0]} is damaged", _CURE) from None
+        for index, identity in enumerate(identities):
+            one = self._answer(source, identity, kind, limit)
+            found.append(one)
+            if isinstance(one, TooLarge):
+                # A new process is cheaper than reading all of an object that nobody wants.
+                self.close()
+                rest = identities[index + 1 :]
+                return found + (self._ask(rest, kind, limit) if rest else [])
+        return found
+
+    def _answer(self, source: IO[bytes], identity: str, kind: str, limit: int) -> bytes | TooLarge:
+        try:
             header = source.readline().split()
             if len(header) != 3 or header[0] != identity.encode():
+                self.close()
                 raise Refusal(f"the git object {identity} is missing", _CURE)
             found, size = header[1].decode(), int(header[2])
             if found != kind:
+                self.close()
                 raise Refusal(f"the git object {identity} is a {found}, not a {kind}", _CURE)
             if size > limit:
-                # A new process is cheaper than reading all of an object that nobody wants.
-                self.close()
                 return TooLarge(size)
             data = source.read(size + 1)[:-1]
         except (BrokenPipeError, ValueError):
