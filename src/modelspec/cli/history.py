@@ -77,7 +77,7 @@ def log_command(
     with open_past(root, ref) as past:
         logged = log(past, environment, model, limit)
         if not logged.events:
-            _known(past.snapshot(past.tip), environment, model)
+            known_names(past.snapshot(past.tip), environment, model)
         if form == "text":
             text = log_text(logged, Paint(output is None and colours()))
         else:
@@ -210,7 +210,7 @@ def _compiled(
     from modelspec.spec.registry import Registry
 
     registry = Registry(past.snapshot(commit))
-    _known(registry.snapshot, environment, model)
+    known_names(registry.snapshot, environment, model)
     with renderer() as child:
         built = build(registry, renderer=child, trusted=trusted(), environment=environment, model=model)
     if built.blocked:
@@ -233,13 +233,13 @@ def _missing(past: GitHistory, commit: str, model: str | None, environment: str 
     else:
         environment_known = environment is None
     if not environment_known or (model is not None and not _folder(tree, f"registry/models/{model}")):
-        _known(past.snapshot(past.tip), environment, model)
+        known_names(past.snapshot(past.tip), environment, model)
     if model is not None:
         where = f" in {environment}" if environment is not None else ""
         click.echo(f"modelspec: {model} was not pinned{where} at that time", err=True)
 
 
-def _known(tree: Snapshot, environment: str | None, model: str | None) -> None:
+def known_names(tree: Snapshot, environment: str | None, model: str | None) -> None:
     """Stop when a tree knows no such environment or model; say which one was meant."""
     for what, name, folder in (
         ("environment", environment, ENVIRONMENTS),

@@ -103,7 +103,7 @@ class _Work:
             return
         contexts = Contexts(self.deployed, self.target.value, params)
         for spec in self.target.value.outputs:
-            for path, slot in self._files(spec):
+            for path, slot in files_of(spec, self.target.value.name, self.deployed):
                 folder = posixpath.dirname(f"{folder_of(pin.value)}/{path}")
                 rendered = renderer_of(self.scene, self.target, spec.template).render(
                     self.target.sources[spec.template], contexts.at(folder, slot)
@@ -143,18 +143,6 @@ class _Work:
             if astray is not None:
                 message = f"{value.name} can't reach the artifact of {slot.name}: {astray[0]}"
                 yield self._at_pin(LOCATED, pin.place(*slot.route, "version"), message, astray[1])
-
-    def _files(self, spec: OutputSpec) -> Iterator[tuple[str, int | None]]:
-        """Yield (path in the pin's folder, slot) of the files that an output is written to."""
-        kinds = {slot.kind for slot in self.deployed.slots}
-        if spec.when is not None and (spec.when if spec.when != "variants" else "variant") not in kinds:
-            return
-        name = self.target.value.name
-        if spec.each is None:
-            yield f"{name}/{spec.path}", None
-            return
-        for index, slot in enumerate(self.deployed.slots):
-            yield f"{name}/{spec.path.replace('{slot}', slot.name)}", index
 
     def _refuse(self, spec: OutputSpec, path: str, fault: RenderFault) -> None:
         self.whole = False
@@ -234,6 +222,18 @@ class _Work:
                     whose = "slot" if slot.kind == "variant" else slot.kind
                     fix = f"write {{{{ {whose}.{key} }}}} in a template of {value.name}"
                     yield Trouble(STAMP, Problem(pin.key(*slot.route), message, (related,), fix))
+
+
+def files_of(spec: OutputSpec, name: str, deployed: Deployment) -> Iterator[tuple[str, int | None]]:
+    """Yield (path in the pin's folder, slot) of the files that an output of a target is written to."""
+    kinds = {slot.kind for slot in deployed.slots}
+    if spec.when is not None and (spec.when if spec.when != "variants" else "variant") not in kinds:
+        return
+    if spec.each is None:
+        yield f"{name}/{spec.path}", None
+        return
+    for index, slot in enumerate(deployed.slots):
+        yield f"{name}/{spec.path.replace('{slot}', slot.name)}", index
 
 
 def _hole_at(holes: tuple[Hole, ...], route: Route) -> Hole | None:

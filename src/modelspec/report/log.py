@@ -79,11 +79,12 @@ def log_json(logged: Logged) -> Data:
     return {
         "format": "modelspec/log/1",
         "more": logged.more,
-        "events": [_event(event) for event in logged.events],
+        "events": [event_data(event) for event in logged.events],
     }
 
 
-def _event(event: Event) -> Data:
+def event_data(event: Event) -> Data:
+    """Return one event as a map."""
     commit, now = event.commit, event.now
     return {
         "environment": event.environment,

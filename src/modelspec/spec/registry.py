@@ -58,6 +58,12 @@ class Registry:
         found = self.get(SETTINGS)
         return found.value if isinstance(found, Entry) else None
 
+    def replaced(self, entry: Entry[Any]) -> Registry:
+        """Return a registry that says something else in one file: a question of what would be."""
+        other = Registry(self.snapshot, self.reader)
+        other._seen = {**self._seen, entry.path: entry}
+        return other
+
     def names(self, kind: Kind[V], *within: str) -> Sequence[tuple[str, ...]]:
         """Return the full names of a kind, by path only; `within` fixes the first parts of the name.
 

@@ -80,6 +80,10 @@ class GitHistory:
         with ThreadPoolExecutor(min(_AT_ONCE, os.cpu_count() or 1)) as pool:
             return dict(zip(paths, pool.map(self.of, paths), strict=True))
 
+    def resolve(self, revision: str) -> str:
+        """Return the full id of the commit that any revision of the same repository names."""
+        return self._repository.resolve(revision)
+
     def order(self, commit: str) -> int:
         """Return where a commit stands in the history, counted from the oldest; -1 when it does not."""
         index = self.timeline.index(commit)
