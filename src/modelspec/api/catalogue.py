@@ -7,7 +7,9 @@ from typing import Final
 from modelspec.compile import rules as rendering
 from modelspec.rules import (
     attributes,
+    compatible,
     complete,
+    contract,
     exact,
     frozen,
     gates,
@@ -38,6 +40,8 @@ _MODULES: Final = (
     frozen,
     gates,
     served,
+    contract,
+    compatible,
     pins,
     waivers,
     rendering,

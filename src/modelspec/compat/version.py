@@ -12,7 +12,8 @@ from modelspec.compat.onnxruntime import limits
 from modelspec.compat.parts import proven_range
 from modelspec.spec.feature import Feature
 from modelspec.spec.model import Input, ModelVersion
-from modelspec.tree.text import visible
+from modelspec.tree.place import Route
+from modelspec.tree.text import plural, visible
 
 
 def input_flaws(version: ModelVersion, fields: Mapping[str, Feature]) -> Iterator[Flaw]:
@@ -43,6 +44,8 @@ def _fits_type(dtype: str, field: Feature) -> bool:
     """Whether every value that the field promises is a value of the tensor."""
     if holds(dtype, field.dtype) or dtype == field.dtype:
         return True
+    if field.dtype == "bool":
+        return class_of(dtype) in ("integer", "float")  # 0 and 1 in every one of them
     values = proven_range(field) or bounds(field.dtype)
     return (
         class_of(field.dtype) == "integer" and values is not None and holds_range(dtype, field.dtype, values)
@@ -99,6 +102,38 @@ def graph_flaws(version: ModelVersion) -> Iterator[Flaw]:
                 f"{tensor.name} has a dimension without a size beside the batch",
                 "write the width of what fills it; only the first dimension may be -1",
             )
+
+
+def order_flaws(version: ModelVersion) -> Iterator[Flaw]:
+    """Yield where the inputs list their fields in another order than training captured."""
+    captured = version.artifact.captured if version.artifact is not None else None
+    names = (captured or {}).get("feature_names")
+    inputs = version.signature.inputs if version.signature is not None else ()
+    if not isinstance(names, list) or any(not tensor.sources for tensor in inputs):
+        return
+    listed = [
+        (("signature", "inputs", index, "from", position), source)
+        for index, tensor in enumerate(inputs)
+        for position, source in enumerate(tensor.sources)
+    ]
+    against: Route = ("artifact", "captured", "feature_names")
+    if len(listed) != len(names):
+        yield Flaw(
+            ("signature", "inputs"),
+            f"training captured {plural(len(names), 'column')}, the inputs list {len(listed)}",
+            "list every column, in the order of training",
+            against,
+        )
+        return
+    for position, ((route, source), name) in enumerate(zip(listed, names, strict=True)):
+        if str(name) not in (source, source.rpartition(".")[2]):
+            yield Flaw(
+                route,
+                f"column {position + 1} is {visible(source)}, in training it was {visible(str(name))}",
+                "list the fields in the order of training",
+                (*against, position),
+            )
+            return  # one moved column moves all that follow
 
 
 def runtime_flaws(version: ModelVersion) -> Iterator[Flaw]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from math import prod
 from typing import Final
 
+from modelspec.compat.encoding import width
 from modelspec.rules.rule import Scene, rule
 from modelspec.spec.base import ref_name
 from modelspec.spec.feature import Feature, FeatureSchema
@@ -16,7 +17,7 @@ from modelspec.tree.finding import Problem, Related
 from modelspec.tree.place import Route
 from modelspec.tree.text import did_you_mean, visible
 
-_WIDENS: Final = frozenset({"onehot", "hash", "code"})
+_OPAQUE: Final = frozenset({"hash", "code"})
 """Transformations after which the width of a field without `shape` is not known."""
 _NONE: Final[Mapping[str, Feature]] = {}
 
@@ -98,9 +99,10 @@ def features_read(version: Entry[ModelVersion], scene: Scene) -> Iterator[Proble
 
 @rule("MS218", "widths-add-up", of=VERSION)
 def widths_add_up(version: Entry[ModelVersion], scene: Scene) -> Iterator[Problem]:
-    """The fields that fill an input are as wide together as its last dimension.
+    """The fields that fill an input are as wide together as the input behind its batch.
 
-    A field without `shape` is one wide. Judged where every width is known.
+    A field without `shape` is one wide, one-hot codes are as wide as there are codes, an embedding as its
+    dimension. Judged where every width is known.
 
     *Why:* one field too few shifts all that follow it: the model reads the hour as the city.
 
@@ -112,17 +114,18 @@ def widths_add_up(version: Entry[ModelVersion], scene: Scene) -> Iterator[Proble
     known = {view: _fields(schema, scene) for view, schema in _schemas(version, scene).items() if schema}
     known[RESERVED_VIEW] = {field.name: field for field in version.value.request}
     for index, tensor in enumerate(signature.inputs):
-        last = tensor.shape[-1] if tensor.shape else -1
-        if last < 1 or not tensor.sources:
+        sizes = tensor.shape[1:] or tensor.shape
+        if not sizes or min(sizes) < 1 or not tensor.sources:
             continue
+        wide = prod(sizes)
         parts = [source.rpartition(".") for source in tensor.sources]
         widths = [_width(known.get(view, _NONE).get(field)) for view, _, field in parts]
         stated = [width for width in widths if width is not None]
-        if len(stated) < len(widths) or sum(stated) == last:
+        if len(stated) < len(widths) or sum(stated) == wide:
             continue
         yield Problem(
             version.place("signature", "inputs", index, "shape"),
-            f"{tensor.name} is {last} wide, the fields that fill it {sum(stated)}",
+            f"{tensor.name} is {wide} wide, the fields that fill it {sum(stated)}",
             related=(Related(version.key("signature", "inputs", index, "from"), "the fields"),),
             fix="complete the `from` in the order of the tensor, or correct the shape",
         )
@@ -148,13 +151,9 @@ def _sources(value: ModelVersion) -> Iterator[tuple[Route, str]]:
 
 
 def _width(field: Feature | None) -> int | None:
-    """Return how many values a field fills, or None where that is not stated."""
+    """Return how many values a field fills after its encoding, or None where that is not stated."""
     if field is None:
         return None
-    if field.shape:
-        sizes = [size for size in field.shape if isinstance(size, int) and size > 0]
-        return prod(sizes) if len(sizes) == len(field.shape) else None
-    if field.embedding is not None:
-        return field.embedding.dimension
-    widens = field.transform is not None and field.transform.kind in _WIDENS
-    return None if widens else 1
+    stated = field.shape or field.embedding is not None
+    opaque = field.transform is not None and field.transform.kind in _OPAQUE
+    return None if opaque and not stated else width(field)
