@@ -51,6 +51,58 @@ def set_key(source: bytes, key: str, block: Sequence[str], order: Sequence[str])
     return _judged(source, "\n".join(lines).encode(), (key,), inner)
 
 
+def block_of(source: bytes, key: str) -> tuple[str, ...]:
+    """Return the lines of a top-level key of a file that can be read; none when it is not there.
+
+    They are what `set_key` takes; blank lines and comments at their end belong to the next key.
+    """
+    data, _ = read(source)
+    if not isinstance(data, dict) or key not in data:
+        return ()
+    lines = source.decode().split("\n")
+    starts = [locate(source, (name,), key=True).line - 1 for name in data]
+    first = locate(source, (key,), key=True).line - 1
+    return tuple(lines[first : max(_end(lines, first, starts), first + 1)])
+
+
+def put_line(source: bytes, key: str, line: str, order: Sequence[str]) -> bytes | Unedited:
+    """Add an entry, one line without its indent, at the end of a top-level map or list.
+
+    What is there keeps its bytes; a collection in flow style is written anew, as a block.
+    """
+    data, faults = read(source)
+    node = data.get(key) if isinstance(data, dict) else None
+    if faults or not isinstance(data, dict) or not isinstance(node, dict | list | None):
+        return Unedited(f"{key} can't be read", "mend what `modelspec check` says first")
+    block = list(block_of(source, key))
+    if not node:
+        block = [f"{key}:"]
+    elif block[0].rstrip() != f"{key}:" and not block[0].startswith(f"{key}:  #"):
+        return Unedited(f"{key} is written in flow style", "write one entry a line, without brackets")
+    first = next((one for one in block[1:] if one.strip() and not one.lstrip().startswith("#")), "  x")
+    indent = first[: len(first) - len(first.lstrip())]
+    return set_key(source, key, [*block, indent + line], order)
+
+
+def drop_line(source: bytes, key: str, name: str, order: Sequence[str]) -> bytes | Unedited:
+    """Take an entry out of a top-level map; the map goes with its last one."""
+    data, _ = read(source)
+    node = data.get(key) if isinstance(data, dict) else None
+    if not isinstance(node, dict) or name not in node:
+        return source
+    if len(node) == 1:
+        return set_key(source, key, [], order)
+    starts = sorted(locate(source, (key, one), key=True).line - 1 for one in node)
+    first = locate(source, (key, name), key=True).line - 1
+    if len(set(starts)) < len(starts):
+        return Unedited(f"{key} is written in flow style", "write one entry a line, without brackets")
+    top = locate(source, (key,), key=True).line - 1
+    block = list(block_of(source, key))
+    following = [start for start in starts if start > first]
+    last = min(following) if following else top + len(block)
+    return set_key(source, key, block[: first - top] + block[last - top :], order)
+
+
 def _insertion(lines: list[str], key: str, starts: dict[str, Mark], order: Sequence[str]) -> int:
     """Return the line before which a new key goes: before the first one that comes after it in the order."""
     rank = {name: index for index, name in enumerate(order)}

@@ -18,6 +18,11 @@ from modelspec.tree.text import did_you_mean, visible, visible_lines
 VERBS: Final[dict[str, tuple[str, str]]] = {
     "check": ("modelspec.cli.check", "Judge the registry and print findings."),
     "compile": ("modelspec.cli.compile", "Write the serving configs of the pins."),
+    "promote": ("modelspec.cli.promote", "Let a version serve: stable, canary, shadow, standby, variant."),
+    "rollback": ("modelspec.cli.promote", "Give a pin back what it had before, and hold it."),
+    "hold": ("modelspec.cli.hold", "Hold a pin where it is, with a reason, or release it."),
+    "retire": ("modelspec.cli.hold", "Archive or withdraw a version."),
+    "prune": ("modelspec.cli.hold", "Delete version files that nothing needs any more."),
     "list": ("modelspec.cli.read", "List models and versions with their states."),
     "show": ("modelspec.cli.read", "Show a model, or one version with its six components."),
     "log": ("modelspec.cli.history", "Show what happened to pins: who, when, why."),

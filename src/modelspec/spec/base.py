@@ -33,7 +33,7 @@ _INSTANT: Final = (
 )
 _PERCENT: Final = r"^(?:0|[1-9][0-9]?|100)(?:\.[0-9]{1,6})?%$"
 _POINTER: Final = r"^(?:/(?:[^~/]|~[01])*)*$"
-_LINK: Final = r"^https?://[A-Za-z0-9.-]+(?::[0-9]{1,5})?(?:/[^\s]*)?$"
+LINK: Final = r"^https?://[A-Za-z0-9.-]+(?::[0-9]{1,5})?(?:/[^\s]*)?$"
 _RELEASE: Final = r"^>=[0-9]{1,4}(?:\.[0-9]{1,4}){0,2}$"
 
 WANTED: Final[dict[str, str]] = {
@@ -48,7 +48,7 @@ WANTED: Final[dict[str, str]] = {
     _INSTANT: 'an instant with its offset, quoted: "2026-10-01T00:00:00Z"',
     _PERCENT: "a percentage such as `2%`",
     _POINTER: "a JSON pointer such as `/stable/version`",
-    _LINK: "a web address: https://...",
+    LINK: "a web address: https://...",
     _RELEASE: "a least version of modelspec such as `>=0.1.0`",
 }
 """What a pattern asks for, in words."""
@@ -88,7 +88,7 @@ Duration = Annotated[str, StringConstraints(pattern=_DURATION)]
 Instant = Annotated[str, StringConstraints(pattern=_INSTANT), AfterValidator(_existing)]
 Percent = Annotated[str, StringConstraints(pattern=_PERCENT)]
 Pointer = Annotated[str, StringConstraints(pattern=_POINTER)]
-Link = Annotated[str, StringConstraints(pattern=_LINK)]
+Link = Annotated[str, StringConstraints(pattern=LINK)]
 Release = Annotated[str, StringConstraints(pattern=_RELEASE)]
 Text = Annotated[str, StringConstraints(min_length=1)]
 Count = Annotated[int, Field(ge=0)]

@@ -32,6 +32,8 @@ PIN_KEYS: Final = (
     "variants", "shadow", "standby", "canary", "stable",
 )  # fmt: skip
 """The order of a pin's keys, so that edits do not touch neighbouring lines."""
+FEATURE_PIN_KEYS: Final = ("apiVersion", "kind", "environment", "view", "access", "serves", "closes")
+"""The order of a feature pin's keys."""
 
 
 class Requires(Value):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from modelspec.tree.snapshot import Blob, Snapshot
+from modelspec.tree.snapshot import Blob, DictSnapshot, Snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,3 +76,29 @@ class History(Protocol):
     def snapshot(self, commit: str) -> Snapshot:
         """Return the tree at a commit."""
         ...
+
+
+class Unrecorded:
+    """The history of a tree that is in no repository: nothing ever happened."""
+
+    tip = ""
+
+    def of(self, path: str) -> Sequence[Revision]:
+        """Return nothing."""
+        return ()
+
+    def under(self, folder: str) -> Mapping[str, Sequence[Revision]]:
+        """Return nothing."""
+        return {}
+
+    def at(self, instant: datetime) -> Commit | None:
+        """Return nothing."""
+        return None
+
+    def commits(self) -> Sequence[Commit]:
+        """Return nothing."""
+        return ()
+
+    def snapshot(self, commit: str) -> Snapshot:
+        """Return an empty tree."""
+        return DictSnapshot({})

@@ -42,6 +42,18 @@ _HARDENED: Final = {
     "GIT_TERMINAL_PROMPT": "0",
     "LANG": "C",
 }
+_NETWORK: Final = (
+    *(part for name in ("https", "http", "ssh", "file") for part in ("-c", f"protocol.{name}.allow=always")),
+    "-c", "gc.auto=0",
+    "-c", "maintenance.auto=false",
+)  # fmt: skip
+_REACHING: Final = (
+    "SSH_AUTH_SOCK", "GIT_SSH", "GIT_SSH_COMMAND", "GIT_ASKPASS", "SSH_ASKPASS", "XDG_CONFIG_HOME",
+    "HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy",
+    "NO_PROXY", "no_proxy", "SSL_CERT_FILE", "SSL_CERT_DIR", "GIT_SSL_CAINFO",
+)  # fmt: skip
+"""What reaching a remote needs of the environment, besides PATH and HOME."""
+_WHO: Final = ("GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL")
 _COMMIT: Final = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})\n")
 _FROM_REFLOG: Final = re.compile(r"[^@{}]*@\{(?:-?[0-9]{1,9}|u|upstream|push)\}(?:[~^][0-9]{0,9})*", re.ASCII)
 """The revisions with `@{` that ask for no time. Git takes any other text in the braces for a date, and its
@@ -72,6 +84,27 @@ class Repository:
     def run(self, *arguments: str) -> Done:
         """Run git here. What came from outside must stand behind `--end-of-options`."""
         return _run(self.folder, self._where(), arguments)
+
+    def write(self, *arguments: str, given: bytes = b"", extra: Mapping[str, str] | None = None) -> Done:
+        """Run git here with bytes on its stdin, and with more in its environment (GIT_INDEX_FILE, say)."""
+        return _run(self.folder, self._where(), arguments, given, extra)
+
+    def connect(self, git_dir: Path, *arguments: str, extra: Mapping[str, str]) -> Done:
+        """Run git in another git folder with the protocols that fetch and push need, and no repository's own.
+
+        That folder's configuration counts and not this repository's, which could name programs to run.
+        """
+        done = subprocess.run(
+            [_program(), *_SWITCHES, *_NETWORK, f"--git-dir={git_dir}", *arguments],
+            cwd=self.folder,
+            env=_environment()
+            | {name: os.environ[name] for name in _REACHING if name in os.environ}
+            | dict(extra),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+        )
+        return Done(done.returncode, done.stdout, done.stderr.decode("utf-8", "replace"))
 
     def start(self, *arguments: str) -> subprocess.Popen[bytes]:
         """Start a git that answers on its stdout what it is asked on its stdin."""
@@ -247,12 +280,23 @@ def _quoted(revision: str) -> str:
     return f"“{visible(revision)}”"
 
 
-def _run(folder: Path, where: tuple[str, ...], arguments: tuple[str, ...]) -> Done:
+def author() -> dict[str, str]:
+    """Return who commits, where the environment says so; else git's configuration does."""
+    return {name: os.environ[name] for name in _WHO if os.environ.get(name)}
+
+
+def _run(
+    folder: Path,
+    where: tuple[str, ...],
+    arguments: tuple[str, ...],
+    given: bytes = b"",
+    extra: Mapping[str, str] | None = None,
+) -> Done:
     done = subprocess.run(
         [_program(), *_SWITCHES, *where, *arguments],
         cwd=folder,
-        env=_environment(),
-        stdin=subprocess.DEVNULL,
+        env=_environment() | dict(extra or {}),
+        input=given,
         capture_output=True,
         check=False,
     )

@@ -1,0 +1,265 @@
+"""Carries a proposal out: judged, then written to the work tree, committed, put on a branch, pushed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from modelspec.cli.source import renderer, trusted
+from modelspec.tree.finding import Refusal
+
+if TYPE_CHECKING:
+    from modelspec.api.judge import Judged
+    from modelspec.change.proposal import Declined, Proposal
+    from modelspec.report.promote import Outcome
+    from modelspec.spec.history import History
+    from modelspec.spec.registry import Registry
+    from modelspec.tree.protocols import Renderer
+    from modelspec.world.checkout import Place
+    from modelspec.world.landing import Wanted
+
+    Propose = Callable[[Registry, History], Proposal | Declined]
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Where a change goes: the work tree (neither), the main branch, a branch of its own; and the remote."""
+
+    commit: bool = False
+    branch: bool = False
+    push: bool = False
+    dry: bool = False
+
+
+def landing_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add `--commit`, `--branch` and `--push`."""
+    for option in (
+        click.option(
+            "--push", is_flag=True, help="Push it: the branch, with a pull request; or with --commit, main."
+        ),
+        click.option(
+            "--branch", is_flag=True, help="Commit on a branch of its own, built from the tip of main."
+        ),
+        click.option("--commit", is_flag=True, help="Commit on the main branch, which is checked out."),
+    ):
+        command = option(command)
+    return command
+
+
+def chosen(commit: bool, branch: bool, push: bool) -> Where:
+    """Return where a change goes; a push without --commit is one of a branch."""
+    if commit and branch:
+        raise click.UsageError("--commit writes to main and --branch beside it: choose one.")
+    return Where(commit, branch or (push and not commit), push)
+
+
+def carry_out(root: str | None, verb: str, propose: Propose, where: Where, form: str) -> int:
+    """Do what is proposed, print what came of it, and return the exit code."""
+    from modelspec.cli.options import colours
+    from modelspec.report.paint import Paint
+    from modelspec.report.promote import outcome_json, outcome_text
+    from modelspec.world.root import find_root
+
+    context = click.get_current_context(silent=True)
+    folder = find_root(root or (context.find_root().obj if context is not None else None))
+    with renderer() as child:
+        run = _Run(folder, verb, propose, child)
+        outcome = run.committed(where) if where.commit or where.branch else run.written(dry=where.dry)
+    text = outcome_json(outcome) if form == "json" else outcome_text(outcome, Paint(colours()))
+    click.echo(text, nl=False)
+    return 1 if outcome.failed else 0
+
+
+class _Run:
+    """One run of a verb: it may judge more than once, each time on another tip."""
+
+    def __init__(self, folder: Path, verb: str, propose: Propose, child: Renderer) -> None:
+        from modelspec.change.proposal import Declined
+
+        self.folder, self.verb, self.propose, self.child = folder, verb, propose, child
+        self.found: Proposal | Declined = Declined("nothing was proposed", "run this again")
+        self.judged: Judged | None = None
+
+    def written(self, *, dry: bool) -> Outcome:
+        """Change the files of the work tree."""
+        from modelspec.report.promote import Outcome
+        from modelspec.spec.registry import Registry
+        from modelspec.world.lock import lock
+        from modelspec.world.worktree import WorkTree
+        from modelspec.world.write import apply_patch
+
+        with (
+            lock(self.folder, patience=60.0),
+            WorkTree(self.folder) as tree,
+            _history(self.folder) as history,
+        ):
+            self._judge(Registry(tree), history)
+            patch = self._patch()
+            if patch and not dry:
+                apply_patch(self.folder, patch)
+        wrote = bool(patch) and not dry
+        return Outcome(self.verb, self.found, self.judged, wrote, next=self._next_by_hand(patch, dry))
+
+    def committed(self, where: Where) -> Outcome:
+        """Commit on main, or on a branch."""
+        from modelspec.report.promote import Outcome
+        from modelspec.world.branch import folders, main_branch
+        from modelspec.world.checkout import Place
+        from modelspec.world.git import open_repository
+        from modelspec.world.landing import land, land_beside
+        from modelspec.world.pushing import push_branch, push_main
+
+        repository, prefix, _ = open_repository(str(self.folder))
+        if repository.shallow:
+            raise Refusal(
+                "the clone is shallow: its history is incomplete",
+                "git fetch --unshallow (in CI: fetch-depth: 0)",
+            )
+        main = main_branch(repository)
+        place = Place(repository, folders(repository), prefix)
+
+        def judge(tip: str) -> Wanted | None:
+            return self._judge_commit(place, tip, main)
+
+        if where.commit and not where.push:
+            landed = land(place, main, judge)
+            return self._landed(
+                Outcome(self.verb, self.found, self.judged), landed, f"git push origin {main}"
+            )
+        if where.commit:
+            pushed = push_main(place, main, judge)
+            outcome = self._landed(
+                Outcome(self.verb, self.found, self.judged), pushed and pushed.landed, None
+            )
+            if pushed is not None:
+                behind = f"git pull --ff-only origin {main}" if pushed.behind else None
+                outcome = replace(outcome, pushed=pushed.remote, next=behind)
+            return outcome
+        # The branch is named by what is proposed, which depends on nothing but the arguments.
+        branch = f"modelspec/{self._branch(place, main)}"
+        if not where.push:
+            landed = land_beside(place, f"refs/heads/{main}", branch, judge, _ours)
+            return self._landed(
+                Outcome(self.verb, self.found, self.judged),
+                landed,
+                f"git push --force-with-lease origin {branch}",
+            )
+        pushed = push_branch(place, main, branch, judge, _ours)
+        outcome = self._landed(Outcome(self.verb, self.found, self.judged), pushed and pushed.landed, None)
+        if pushed is None:
+            return outcome
+        return replace(self._opened(place, outcome, branch, main), pushed=pushed.remote)
+
+    def _branch(self, place: Place, main: str) -> str:
+        from modelspec.change.proposal import Proposal
+        from modelspec.world.landing import tip_of
+
+        self._judge_commit(place, tip_of(place, f"refs/heads/{main}"), main, only_propose=True)
+        return self.found.branch if isinstance(self.found, Proposal) else "declined"
+
+    def _judge_commit(
+        self, place: Place, tip: str, main: str, *, only_propose: bool = False
+    ) -> Wanted | None:
+        from modelspec.change.proposal import Proposal
+        from modelspec.spec.registry import Registry
+        from modelspec.world.gittree import GitSnapshot
+        from modelspec.world.history import GitHistory
+        from modelspec.world.landing import Wanted
+
+        with (
+            GitSnapshot(place.repository, tip, place.prefix) as tree,
+            GitHistory(place.repository, tip, place.prefix) as history,
+        ):
+            if tree.get("registry/modelspec.yaml") is None:
+                raise Refusal(
+                    f"registry/modelspec.yaml is not committed on {main}",
+                    "commit it there; where registry/ is a submodule, run this in the submodule's repository",
+                )
+            self._judge(Registry(tree), history, only_propose=only_propose)
+        patch = self._patch()
+        if not patch or not isinstance(self.found, Proposal):
+            return None
+        return Wanted(patch, self.found.message() if self.found.steps else _compiled_only(self.found))
+
+    def _judge(self, registry: Registry, history: History, *, only_propose: bool = False) -> None:
+        from modelspec.api.judge import judge
+        from modelspec.change.proposal import Proposal
+        from modelspec.world.clock import now
+
+        self.found, self.judged = self.propose(registry, history), None
+        if isinstance(self.found, Proposal) and self.found.patch and not only_propose:
+            self.judged = judge(
+                registry, self.found, history=history, now=now(), renderer=self.child, trusted=trusted()
+            )
+
+    def _patch(self) -> dict[str, bytes | None]:
+        if self.judged is None or self.judged.blocked:
+            return {}
+        return dict(self.judged.patch)
+
+    def _landed(self, outcome: Outcome, landed: Any, then: str | None) -> Outcome:
+        if landed is None:
+            return outcome
+        return replace(outcome, commit=landed.commit, branch=landed.branch, next=then)
+
+    def _opened(self, place: Place, outcome: Outcome, branch: str, main: str) -> Outcome:
+        from modelspec.change.proposal import Proposal
+        from modelspec.world.forge import open_request
+        from modelspec.world.remote import origin
+
+        if not isinstance(self.found, Proposal):
+            return outcome
+        steps = "\n".join(f"- {step}" for step in self.found.steps)
+        opened = open_request(origin(place).url, branch, main, self.found.title, steps + "\n")
+        return replace(outcome, request=opened.url, next=opened.hint)
+
+    def _next_by_hand(self, patch: dict[str, bytes | None], dry: bool) -> str | None:
+        from shlex import quote
+
+        from modelspec.change.proposal import Proposal
+
+        if not patch or not isinstance(self.found, Proposal):
+            return None
+        if dry:
+            return f"modelspec {self.verb} --write, or --commit"
+        folders = " ".join(sorted({path.partition("/")[0] for path in patch}))
+        return f"git add {folders} && git commit -m {quote(self.found.title or 'Compile')}"
+
+
+def _compiled_only(found: Proposal) -> str:
+    return f"Compile what {found.branch} says\n"
+
+
+def _ours(commit: str) -> bool:
+    """Whether a commit is one of a run like this."""
+    from modelspec.change.proposal import TRAILER
+
+    return f"\n{TRAILER}: " in commit
+
+
+@contextmanager
+def _history(folder: Path) -> Iterator[History]:
+    """Open the history of what is checked out; a folder in no repository has none."""
+    from modelspec.spec.history import Unrecorded
+    from modelspec.world.branch import tip
+    from modelspec.world.git import open_repository
+    from modelspec.world.history import GitHistory
+
+    try:
+        repository, prefix, _ = open_repository(str(folder))
+    except Refusal as refusal:
+        if "is in no git repository" not in refusal.message:
+            raise
+        yield Unrecorded()
+        return
+    commit = tip(repository, "HEAD")
+    if commit is None:
+        yield Unrecorded()
+        return
+    with GitHistory(repository, commit, prefix) as history:
+        yield history

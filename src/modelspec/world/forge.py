@@ -1,0 +1,95 @@
+"""Opens a pull request with `gh` or `glab` where one is installed; else says where to open it."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote
+
+from modelspec.tree.text import visible
+
+_ADDRESS: Final = re.compile(
+    r"(?:(?:https?|ssh)://(?:[^@/]+@)?|(?:[\w.-]+@)?)(?P<host>[\w.-]+)(?::\d+)?[:/](?P<path>[\w./~-]+?)(?:\.git)?/?"
+)
+_LINK: Final = re.compile(r"https?://\S+")
+_PASSED: Final = (
+    "PATH", "HOME", "XDG_CONFIG_HOME", "GH_TOKEN", "GITHUB_TOKEN", "GH_ENTERPRISE_TOKEN",
+    "GITHUB_ENTERPRISE_TOKEN", "GH_CONFIG_DIR", "GITLAB_TOKEN", "GLAB_CONFIG_DIR",
+    "HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy",
+    "SSL_CERT_FILE",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A pull request, or how to open one: `url` where there is one, else `hint`."""
+
+    url: str | None
+    hint: str | None = None
+
+
+def open_request(url: str, branch: str, main: str, title: str, body: str) -> Opened:
+    """Open a pull request from a branch that was pushed to a remote's URL, or find the one there is.
+
+    The program is run in an empty folder, so that it reads no configuration of the repository; what it is
+    given are arguments, and the body is a file.
+    """
+    found = _ADDRESS.fullmatch(url)
+    if found is None:
+        return Opened(None, f"merge {branch} into {main} where the repository is kept")
+    host, path = found["host"], found["path"].strip("/")
+    gitlab = "gitlab" in host
+    program = _program("glab" if gitlab else "gh")
+    where = _by_hand(host, path, branch, main, gitlab)
+    if program is None:
+        return Opened(None, where)
+    with tempfile.TemporaryDirectory(prefix="modelspec-") as folder:
+        note = Path(folder) / "body.md"
+        note.write_text(body, encoding="utf-8")
+        command = (
+            [program, "mr", "create", "--repo", f"https://{host}/{path}", "--source-branch", branch,
+             "--target-branch", main, "--title", title, "--description", body, "--yes"]
+            if gitlab
+            else [program, "pr", "create", "--repo", f"{host}/{path}", "--head", branch, "--base", main,
+                  "--title", title, "--body-file", str(note)]
+        )  # fmt: skip
+        try:
+            done = subprocess.run(
+                command,
+                cwd=folder,
+                env={name: os.environ[name] for name in _PASSED if name in os.environ},
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=120,
+                check=False,
+            )
+        except (OSError, subprocess.TimeoutExpired):
+            return Opened(None, where)
+    link = _LINK.search(done.stdout) or _LINK.search(done.stderr)
+    if link is not None and (done.returncode == 0 or "already exists" in done.stderr):
+        return Opened(visible(link.group(), 300))
+    said = (done.stderr.strip().splitlines() or ["no reason was given"])[-1]
+    return Opened(None, f"{Path(program).name} did not open it ({visible(said, 200)}); {where}")
+
+
+def _by_hand(host: str, path: str, branch: str, main: str, gitlab: bool) -> str:
+    if gitlab:
+        query = f"merge_request%5Bsource_branch%5D={quote(branch, safe='')}"
+        return f"open https://{host}/{path}/-/merge_requests/new?{query}"
+    if "github" in host:
+        return f"open https://{host}/{path}/compare/{quote(main, safe='')}...{quote(branch)}?expand=1"
+    push = f"git push -o merge_request.create origin {branch}"
+    return f"open a pull request from {branch}; GitLab does it on: {push}"
+
+
+def _program(name: str) -> str | None:
+    parts = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    return shutil.which(name, path=os.pathsep.join(part for part in parts if part.startswith(os.sep)))
