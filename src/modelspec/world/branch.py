@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -95,10 +95,20 @@ def locks(where: Folders, *refs: str) -> Iterator[Path]:
 
 def await_locks(where: Folders, *refs: str, patience: float = 2.0) -> None:
     """Wait for a git that is running; raise Refusal that names what a killed one left, with age and cure."""
+    _await(lambda: next(locks(where, *refs), None), patience)
+
+
+def await_index(where: Folders, patience: float = 2.0) -> None:
+    """Wait until nobody writes the index; raise Refusal that names what a killed git left."""
+    path = where.own / "index.lock"
+    _await(lambda: path if os.path.lexists(path) else None, patience)
+
+
+def _await(found: Callable[[], Path | None], patience: float) -> None:
     end = time.monotonic() + patience
-    while (found := next(locks(where, *refs), None)) is not None:
+    while (path := found()) is not None:
         if time.monotonic() >= end:
-            raise locked(found)
+            raise locked(path)
         time.sleep(0.05)
 
 

@@ -15,7 +15,7 @@ from typing import Final
 from modelspec.tree.finding import Refusal
 from modelspec.tree.snapshot import Snapshot
 from modelspec.tree.text import visible
-from modelspec.world.branch import Folders, await_locks, head, tip
+from modelspec.world.branch import Folders, await_index, head, tip
 from modelspec.world.commit import index_info
 from modelspec.world.git import Repository
 from modelspec.world.gittree import GitSnapshot
@@ -102,7 +102,7 @@ def finish(place: Place) -> str | None:
         at == new or repository.run("merge-base", "--is-ancestor", new, at).code == 0
     )
     if landed and at is not None and head(repository) == ref:
-        await_locks(place.where)
+        await_index(place.where)
         with lock(repository.folder, patience=60.0):
             _bring_along(place, old, at, paths)
     forget(place)
@@ -156,7 +156,7 @@ def _stage(place: Place, new: str, patch: Mapping[str, bytes | None], skipped: S
         top = repository.run("rev-parse", "--show-cdup").out.decode().strip() or "."
         done = repository.write("-C", top, "update-index", "--skip-worktree", "-z", "--stdin", given=again)
     if done.code != 0:
-        await_locks(place.where)
+        await_index(place.where)
         said = done.err.strip().splitlines() or ["no reason was given"]
         raise Refusal(
             f"the commit {new[:12]} is there, and git could not update the index: {visible(said[0], 200)}",

@@ -106,7 +106,7 @@ class GitHistory:
         return self._whole(self.timeline.id(index), index)
 
     def commits(self) -> Sequence[Commit]:
-        return [commit for commit, _ in self._log("--end-of-options", self._tip)][::-1]
+        return [commit for commit, _ in self._log("--no-patch", "--end-of-options", self._tip)][::-1]
 
     def commit(self, identity: str) -> Commit:
         """Return one commit of this history by its full id."""
