@@ -63,7 +63,9 @@ def test_the_revert_of_a_superseded_promotion_conflicts_and_rollback_restores(gi
     assert (served(git), lab.compiled(git)) == ("1.0.0", before)
 
 
-def test_a_revert_of_a_promotion_that_is_not_the_latest_may_be_clean_and_rollback_says_what_comes(git: Git) -> None:
+def test_a_revert_of_a_promotion_that_is_not_the_latest_may_be_clean_and_rollback_says_what_comes(
+    git: Git,
+) -> None:
     """A: 1.0 to 1.1, then 1.1 to 1.2 and back: git reverts A in silence, the pin is 1.0."""
     promote(git, "1.1.0")
     first = git("rev-parse", "HEAD")
@@ -233,7 +235,9 @@ def test_comments_and_layout_stay(git: Git) -> None:
     (git.root / PIN).write_text(text.rstrip("\n") + "   # since June\n")
     git.commit("comments")
     promote(git, "1.1.0")
-    diff = [line for line in git("diff", "-U0", "HEAD~1", "--", PIN).splitlines() if re.match("[-+][^-+]", line)]
+    diff = [
+        line for line in git("diff", "-U0", "HEAD~1", "--", PIN).splitlines() if re.match("[-+][^-+]", line)
+    ]
     assert len(diff) == 2, diff
     assert all("version:" in line and "# since June" in line for line in diff)
 
@@ -246,5 +250,7 @@ def test_a_model_is_first_deployed_as_it_is_served_before(tmp_path: Path) -> Non
     assert git("show", f"HEAD:{PIN}") == lab.pin("production", "m0", "1.0.0").decode().rstrip("\n")
     do(git, "compile", "--check")
     do(git, "rollback", "--change", "HEAD", "--commit")
-    assert git("ls-tree", "-r", "HEAD", "registry/environments/production/models", "compiled/production") == ""
+    assert (
+        git("ls-tree", "-r", "HEAD", "registry/environments/production/models", "compiled/production") == ""
+    )
     assert lab.clean(git)

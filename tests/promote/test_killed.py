@@ -81,13 +81,20 @@ class Ground:
         counts = root.parent / f"{root.name}.counts"
         shutil.rmtree(counts, ignore_errors=True)
         counts.mkdir()
-        clean = {key: value for key, value in os.environ.items() if not key.startswith(("MODELSPEC_", "GIT_"))}
+        clean = {
+            key: value for key, value in os.environ.items() if not key.startswith(("MODELSPEC_", "GIT_"))
+        }
         path = f"{self.folder / 'bin'}:{os.environ['PATH']}"
         return subprocess.run(
             [*(strace or []), sys.executable, "-B", "-m", "modelspec", *VERB],
             cwd=root,
             # The wrapper's own variables reach it through a file: modelspec clears the environment of git.
-            env={**clean, "PATH": path, "GIT_CONFIG_GLOBAL": os.devnull, "HOME": str(self.home(root, counts, env))},
+            env={
+                **clean,
+                "PATH": path,
+                "GIT_CONFIG_GLOBAL": os.devnull,
+                "HOME": str(self.home(root, counts, env)),
+            },
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -109,7 +116,9 @@ def points(ground: Ground) -> list[Point]:
     traces.mkdir()
     own = ground.folder / "own"
     done = ground.run(
-        root, strace=["strace", "-y", "-qq", "-s", "300", "-e", f"trace={CALLS}", "-o", str(own)], TRACES=str(traces)
+        root,
+        strace=["strace", "-y", "-qq", "-s", "300", "-e", f"trace={CALLS}", "-o", str(own)],
+        TRACES=str(traces),
     )
     assert done.returncode == 0, done.stdout + done.stderr
     found = _points("", own.read_text(errors="replace"), after="flock")
@@ -144,7 +153,9 @@ def killed(ground: Ground, point: Point, both: bool) -> None:
         done = ground.run(root, **env, **({"BOTH": "1"} if both else {}))
     else:
         inject = f"inject={point.call}:signal=KILL:when={point.number}"
-        done = ground.run(root, strace=["strace", "-qq", "-o", os.devnull, "-e", f"trace={point.call}", "-e", inject])
+        done = ground.run(
+            root, strace=["strace", "-qq", "-o", os.devnull, "-e", f"trace={point.call}", "-e", inject]
+        )
     assert "Traceback" not in done.stderr, f"{point}: {done.stderr}"
     said = done.stdout + done.stderr
     tip = git("rev-parse", "main")
@@ -155,7 +166,9 @@ def killed(ground: Ground, point: Point, both: bool) -> None:
         assert not landed, f"{point}: {said}"
     for path in git("ls-tree", "-r", "--name-only", "main").split():
         now = (root / path).read_bytes()
-        assert now in (_bytes(git, ground.old, path), _bytes(git, tip, path), *_new(path)), f"{point}: {path} is torn"
+        assert now in (_bytes(git, ground.old, path), _bytes(git, tip, path), *_new(path)), (
+            f"{point}: {path} is torn"
+        )
     again = ground.run(root)
     tries = 0
     while again.returncode == 3 and tries < 4:
@@ -202,7 +215,9 @@ def _new(path: str) -> tuple[bytes, ...]:
 
 
 def _tree(git: Git) -> dict[str, bytes]:
-    return {path: (git.root / path).read_bytes() for path in git("ls-tree", "-r", "--name-only", "main").split()}
+    return {
+        path: (git.root / path).read_bytes() for path in git("ls-tree", "-r", "--name-only", "main").split()
+    }
 
 
 def expected() -> dict[str, bytes]:
@@ -218,7 +233,8 @@ def sweep(tmp_path: Path, every: int, both: tuple[bool, ...]) -> None:
     chosen = [
         point
         for at, point in enumerate(found)
-        if at % every == 0 or (point.git.startswith("update-ref") and point.call.startswith(("rename", "fsync")))
+        if at % every == 0
+        or (point.git.startswith("update-ref") and point.call.startswith(("rename", "fsync")))
     ]
     jobs = [(point, one) for point in chosen for one in (both if point.git else both[:1])]
     with ThreadPoolExecutor(4) as pool:

@@ -68,7 +68,9 @@ def test_the_same_pin_moved_by_all_of_them_at_once_is_moved_by_each_in_turn(tmp_
         assert process.returncode == 0, out + err
     steps = re.findall(r"promote m0 staging (\S+) -> (\S+)", git("log", "--reverse", "--format=%B"))
     assert len(steps) == 4
-    assert [was for was, _ in steps] == ["1.0.0", *(now for _, now in steps[:-1])], "each was judged on the tip"
+    assert [was for was, _ in steps] == ["1.0.0", *(now for _, now in steps[:-1])], (
+        "each was judged on the tip"
+    )
     assert lab.clean(git)
 
 

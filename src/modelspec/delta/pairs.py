@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -71,9 +71,18 @@ class Against:
 def against(base: Registry, head: Registry, history: History, rewrites: Sequence[Rewrite] = ()) -> Against:
     """Compare a head with a base; `history` ends at the base."""
     found = tuple(head.snapshot.changes(base.snapshot))
-    paths = tuple(path for path in found if path.startswith(("registry/", "templates/")))
+    paths = _judged(found)
     compiled = tuple(path for path in found if path.startswith("compiled/"))
     return Against(base, history, paths, tuple(pairs(base, head, paths)), compiled, tuple(rewrites))
+
+
+def touched(base: Registry, head: Registry) -> tuple[str, ...]:
+    """Return the sorted paths below registry/ and templates/ whose bytes differ."""
+    return _judged(head.snapshot.changes(base.snapshot))
+
+
+def _judged(paths: Iterable[str]) -> tuple[str, ...]:
+    return tuple(path for path in paths if path.startswith(("registry/", "templates/")))
 
 
 def pairs(base: Registry, head: Registry, paths: tuple[str, ...]) -> Iterator[Change[Any]]:
