@@ -50,6 +50,7 @@ class Registry:
         self.snapshot = snapshot
         self.reader = reader or Reader()
         self._seen: dict[str, AnyEntry | None] = {}
+        self._named: dict[tuple[Kind[Any], tuple[str, ...]], AnyEntry] = {}
         self._walked: dict[str, Blob] | None = None
 
     @cached_property
@@ -73,10 +74,10 @@ class Registry:
 
     def get(self, kind: Kind[V], *name: str) -> Entry[V] | Broken[V] | None:
         """Return one entry, a broken one, or None when there is no such file."""
-        path = kind.locate(*name)
-        entry: Entry[V] | Broken[V] | None = self._seen.get(path)
+        entry: Entry[V] | Broken[V] | None = self._named.get((kind, name))
         if entry is not None:
             return entry
+        path = kind.locate(*name)
         found = classify(path)
         return None if found is None or found[0] is not kind else self.at(path)
 
@@ -120,7 +121,7 @@ class Registry:
             return None
         kind, name = found
         entry = self.reader.read(kind, name, path, blob)
-        self._seen[path] = entry
+        self._seen[path] = self._named[kind, name] = entry
         return entry
 
     def _files(self, kind: Kind[V], within: tuple[str, ...]) -> list[tuple[tuple[str, ...], str]]:

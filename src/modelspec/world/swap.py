@@ -172,11 +172,16 @@ class _Build:
         by_folder: dict[tuple[str, ...], list[str]] = {}
         for path in sorted(self.written):
             by_folder.setdefault((NEW, *path.split("/")[skip:-1]), []).append(path)
+        there = set(self.folders)
         for folder, paths in by_folder.items():
             for depth in range(1, len(folder)):
-                with entered(self.top, folder[:depth]) as above, suppress(FileExistsError):
+                inner = folder[: depth + 1]
+                if inner in there:
+                    continue
+                with entered(self.top, folder[:depth]) as above:
                     os.mkdir(folder[depth], dir_fd=above)
-                    self.folders.append(folder[: depth + 1])
+                there.add(inner)
+                self.folders.append(inner)
             with entered(self.top, folder) as descriptor:
                 for path in paths:
                     name = path.rpartition("/")[2]
