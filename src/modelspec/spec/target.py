@@ -84,7 +84,6 @@ class Target(Value):
     tables: dict[str, dict[str, str]] = Field(default_factory=dict)
     """Words of ours and what this system calls them."""
     texts: dict[str, Text] = Field(default_factory=dict)
-    """Longer texts that a template may fill a hole with, by name."""
     """Texts made of names, for each slot: `{object}-predictor`."""
     outputs: Annotated[tuple[OutputSpec, ...], Field(strict=False, min_length=1)]
     """The files that it writes."""

@@ -55,10 +55,7 @@ def _is_simple(node: Any) -> bool:
                 return False
         return True
     if kind is list:
-        for item in node:
-            if type(item) is not str and not _is_simple(item):
-                return False
-        return True
+        return all(type(item) is str or _is_simple(item) for item in node)
     if kind is float:
         return not node.is_integer() and 1e-4 <= abs(node) < _EXACT
     return kind is str or kind is bool or node is None or (kind is int and -_EXACT < node < _EXACT)
