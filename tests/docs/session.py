@@ -1,7 +1,8 @@
 """Runs the shell blocks of a page as a reader would: in their order, in one fresh folder.
 
-A block ```sh is a script. It must succeed, unless the fence says `sh exits N`. When the next block is
-```text, that is what the script prints, errors included.
+A block ```sh is a script. It must succeed, unless the fence says `sh exits N`. With `sh needs TOOL` it is
+left out where there is no such tool. When the next block is ```text, that is what the script prints, errors
+included.
 
     python tests/docs/session.py docs/tutorial.md
 
@@ -11,6 +12,7 @@ runs a page and writes into it what was really printed.
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -21,6 +23,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from docs.pages import ROOT, Block, blocks
+
+IN_A_CLONE = ("digests.md",)
+"""Pages whose reader stands in a clone of this repository."""
 
 
 @dataclass(frozen=True)
@@ -35,17 +40,29 @@ class Ran:
     @property
     def expected(self) -> int:
         """The exit code that the fence promises."""
-        words = self.block.info.split()
-        return int(words[2]) if words[1:2] == ["exits"] else 0
+        return int(said(self.block, "exits") or 0)
+
+
+def said(block: Block, word: str) -> str | None:
+    """Return what follows a word of the fence, None when it does not stand there."""
+    words = block.info.split()
+    return words[words.index(word) + 1] if word in words else None
+
+
+def runs(block: Block) -> bool:
+    """Whether a block is a script that this machine has the tools for."""
+    tool = said(block, "needs")
+    return block.info.split()[:1] == ["sh"] and (tool is None or shutil.which(tool) is not None)
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """Return the environment of a reader: modelspec on the PATH, a name for commits, no settings."""
+    """Return the environment of a reader: modelspec and its Python on the PATH, a name for commits."""
     programs = folder / "bin"
     programs.mkdir()
-    command = programs / "modelspec"
-    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m modelspec "$@"\n')
-    command.chmod(0o755)
+    for name, arguments in (("modelspec", " -m modelspec"), ("python3", "")):
+        command = programs / name
+        command.write_text(f'#!/bin/sh\nexec "{sys.executable}"{arguments} "$@"\n')
+        command.chmod(0o755)
     (folder / ".gitconfig").write_text("[user]\n\tname = Ada\n\temail = ada@example.com\n")
     kept = {name: os.environ[name] for name in ("LD_LIBRARY_PATH", "TMPDIR") if name in os.environ}
     return {
@@ -61,13 +78,19 @@ def environment(folder: Path) -> dict[str, str]:
 
 
 def ran(page: Path, folder: Path) -> Iterator[Ran]:
-    """Run the scripts of a page, one after another, in `folder/here`; stops at an unexpected exit code."""
+    """Run the scripts of a page, one after another, in `folder/here`; stops at an unexpected exit code.
+
+    A page that begins in a clone finds the example there, and everything else empty.
+    """
     env = environment(folder)
     here = folder / "here"
     here.mkdir()
+    if page.name in IN_A_CLONE:
+        for name in ("registry", "store"):
+            shutil.copytree(ROOT / name, here / name)
     found = blocks(page)
     for index, block in enumerate(found):
-        if block.info.split()[:1] != ["sh"]:
+        if not runs(block):
             continue
         done = subprocess.run(
             ["bash", "-eu", "-o", "pipefail", "-c", block.text],
