@@ -20,6 +20,7 @@ from typing import Any
 
 import yaml
 
+from modelspec.api.build import Built, build
 from modelspec.api.catalogue import CATALOGUE
 from modelspec.compile.render import HoleRenderer
 from modelspec.rules.rule import Rule, Scene
@@ -28,7 +29,7 @@ from modelspec.spec.reader import Reader
 from modelspec.spec.registry import Registry
 from modelspec.tree.data import Data, at
 from modelspec.tree.place import Route, pointer
-from modelspec.tree.snapshot import REGULAR, Blob, DictSnapshot, Patched, blob_id
+from modelspec.tree.snapshot import REGULAR, Blob, DictSnapshot, Patched, Snapshot, blob_id
 from modelspec.tree.yaml import read
 
 ROOT = Path(__file__).parent.parent
@@ -206,11 +207,48 @@ def test_every_entry_of_the_table_is_needed_and_says_why() -> None:
         assert not any(_explains(other, one) for one in passed for other in table()[:index]), entry
 
 
+def written_over(source: bytes) -> Iterator[tuple[str, bytes | None]]:
+    """Yield other contents of a file of a target: none, one line less, one byte more."""
+    lines = source.splitlines(keepends=True)
+    yield "delete", None
+    yield "blank", source + b"\n"
+    for at_line in {0, len(lines) // 2, len(lines) - 1}:
+        yield f"without line {at_line}", b"".join(lines[:at_line] + lines[at_line + 1 :])
+
+
+def test_a_change_of_a_target_is_found_or_shows_in_what_is_compiled() -> None:
+    """Templates are no data, so there is no table: `compile --check` sees each change of each file."""
+
+    def compiled(snapshot: Snapshot) -> Built:
+        return build(Registry(snapshot, READER), renderer=RENDERER, trusted=frozenset())
+
+    before = compiled(example()).outputs
+    left = []
+    for path, blob in example().walk("templates"):
+        source = blob.read()
+        assert isinstance(source, bytes)
+        for how, content in written_over(source):
+            built = compiled(Patched(example(), {path: content}))
+            if not built.blocked and built.outputs == before:
+                left.append(f"{path} {how}")
+    assert left == []
+
+
 def test_mutations_are_many_and_of_every_kind() -> None:
-    """The walk itself is not empty: it reaches every file and every way of changing one."""
+    """The walk itself is not empty: it reaches every file, every leaf and every way of changing one."""
     made = list(mutations())
     assert len(made) > 1000
     assert {one.path for one in made} == {path for path, _ in example().walk("registry")}
+    deleted = {(one.path, one.route) for one in made if one.how == "delete" and one.route}
+    changed = {(one.path, one.route) for one in made if one.how != "delete"}
+    # Nothing can be put in the place of an empty list or map, or of what is not there.
+    empty = {
+        (path, pointer(route))
+        for path, blob in example().walk("registry")
+        for route in leaves(read(bytes(blob.read()))[0])  # type: ignore[arg-type]
+        if at(read(bytes(blob.read()))[0], route) in ([], {})  # type: ignore[arg-type]
+    }
+    assert deleted == changed | empty
     assert {one.how for one in made} == {
         "delete", "digit", "digest", "letter", "less", "more", "negate", "word",
     }  # fmt: skip
