@@ -281,3 +281,16 @@ def test_hostile_revisions(ref: str, modelspec: Run, git: Git) -> None:
     assert done.returncode in (2, 3), done
     assert "Traceback" not in done.stderr
     assert not (git.root / "stolen").exists()
+
+
+@pytest.mark.parametrize(
+    "name", ["environ", "env.TOKEN", "os.environ", "self", "cycler.__init__.__globals__"]
+)
+def test_no_secret_of_the_environment_gets_out(name: str, modelspec: Run, example: Path) -> None:
+    template = example / "templates/mlserver/settings.json.j2"
+    template.write_text(f"a: {{{{ {name} }}}}\n")
+    for verb in ("check", "compile"):
+        done = modelspec(verb, cwd=example, env={"TOKEN": SECRET, "AWS_SECRET_ACCESS_KEY": SECRET})
+        judged(done.stdout + done.stderr)
+        assert done.returncode == 1 and "MS6" in done.stdout
+    assert not (example / "compiled").exists()

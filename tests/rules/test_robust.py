@@ -82,6 +82,7 @@ def judged(snapshot: DictSnapshot) -> int:
     for one in found:
         assert printed(registry, one)
         assert "\n" not in one.message + (one.fix or "")
+        assert len(one.message) < 500, one
         assert "\u202e" not in one.message + (one.fix or "")
     return len(found)
 
