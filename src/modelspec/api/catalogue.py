@@ -17,12 +17,15 @@ from modelspec.rules import (
     layout,
     pins,
     placeholders,
+    published,
     reading,
     served,
     settings,
     signature,
     sources,
+    transition,
     waivers,
+    window,
 )
 from modelspec.rules.rule import Rule, family
 
@@ -42,6 +45,9 @@ _MODULES: Final = (
     served,
     contract,
     compatible,
+    published,
+    transition,
+    window,
     pins,
     waivers,
     rendering,

@@ -1,0 +1,159 @@
+"""MS3: the versions inside an environment's window stay deployable."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from modelspec.compat.reading import Judgements
+from modelspec.compat.verdict import Standing, standing
+from modelspec.compat.world import World
+from modelspec.delta.pairs import Against
+from modelspec.delta.window import opened, stricter, ways_back
+from modelspec.rules.closing import Closing, closing
+from modelspec.rules.rule import REGISTRY, Scene, change_rule
+from modelspec.spec.base import ref_name
+from modelspec.spec.environment import Window
+from modelspec.spec.kinds import ENVIRONMENT, FEATURE_PIN, MODEL, PIN, SCHEMA, VERSION, VIEW
+from modelspec.spec.semver import precedence
+from modelspec.tree.finding import Problem, Related
+
+
+@change_rule("MS312", "way-back-open", of=REGISTRY)
+def way_back_open(against: Against, scene: Scene) -> Iterator[Problem]:
+    """Every version inside the window of an environment stays deployable.
+
+    The window holds the current stable version and those that ceased to be it at most `days` ago, `versions`
+    in all, by the first-parent history; withdrawn ones are left out. Deployable is all but UNSAFE: safe as it
+    is, with a revalidation, or together with other pins. The base's window counts, and the head's where it is
+    wider. A way back that the base had closed already is not this change's.
+
+    *Why:* at three in the morning there must be a version to go back to. The change that takes it away is
+    the one that can still be stopped.
+
+    *Fix:* serve the old schema as well (`access: numbered`), or move in steps that keep the way open. To give
+    it up on purpose, say so in the feature pin: `closes: [{model, before, reason, link}]`.
+    """
+    if scene.now is None:
+        return
+    judgements: Judgements = scene.once("judgements", lambda: Judgements(scene.registry))
+    for environment, everything in _concerned(against, scene):
+        limit = _limit(against, scene, environment)
+        if limit is None or limit.versions < 2:
+            continue
+        head = World.of(scene.registry, environment, judgements)
+        base = World.of(against.base, environment, Judgements(against.base, judgements.known))
+        history = against.history.under(f"registry/environments/{environment}/models")
+        views = _moved_views(head, base)
+        for model in sorted(head.slots):
+            if not everything and not _reached(head, base, model, views):
+                continue
+            stable = next(ref for slot, ref in head.slots[model] if slot == "stable")
+            pin = opened(scene.registry.reader, environment, model)
+            revisions = history.get(PIN.locate(environment, model), ())
+            gone = _withdrawn(scene, model)
+            for ref in ways_back(revisions, pin, stable, limit, scene.now, gone)[1:]:
+                found = _closed(head, base, model, ref)
+                if found is not None and not _given_up(scene, found):
+                    yield _problem(found, closing(found, head, base, against, scene), scene)
+
+
+def _concerned(against: Against, scene: Scene) -> list[tuple[str, bool]]:
+    """Return the environments that a change may close a way in, each with whether in all of its models."""
+    pinned: set[str] = set()
+    everywhere = False
+    for change in against.changes:
+        if not change.meant:
+            continue
+        if change.kind in (PIN, FEATURE_PIN):
+            pinned.add(change.name[0])
+        elif change.kind in (MODEL, VIEW, ENVIRONMENT) or change.kind in (VERSION, SCHEMA):
+            everywhere = everywhere or change.was is not None
+    names = [name[0] for name in scene.registry.names(ENVIRONMENT)]
+    return [(name, everywhere) for name in names if everywhere or name in pinned]
+
+
+def _reached(head: World, base: World, model: str, views: frozenset[str]) -> bool:
+    """Whether what changed may concern a model: its own pin, a view that a version reads, what it needs."""
+    if head.slots[model] != base.slots.get(model) or model in head.dependents or model in base.dependents:
+        return True
+    registry = head.judgements.registry
+    versions = (registry.value(VERSION, *name) for name in registry.names(VERSION, model))
+    return any(
+        bool(entry.value.needs) or any(feature.view in views for feature in entry.value.feature_refs)
+        for entry in versions
+        if entry is not None
+    )
+
+
+def _moved_views(head: World, base: World) -> frozenset[str]:
+    """Return the views that are served otherwise, or that a version in a changed slot reads."""
+    offers = head.offers.keys() | base.offers.keys()
+    found = {view for view in offers if head.offers.get(view) != base.offers.get(view)}
+    for model in head.slots.keys() | base.slots.keys():
+        if head.slots.get(model) != base.slots.get(model):
+            for world in (head, base):
+                for _, ref in world.slots.get(model, ()):
+                    version = world.version(model, ref)
+                    found |= {one.view for one in (version.feature_refs if version is not None else ())}
+    return frozenset(found)
+
+
+def _limit(against: Against, scene: Scene, environment: str) -> Window | None:
+    base = against.base.value(ENVIRONMENT, environment)
+    head = scene.registry.value(ENVIRONMENT, environment)
+    return stricter(
+        base.value.window if base is not None else None, head.value.window if head is not None else None
+    )
+
+
+def _withdrawn(scene: Scene, model: str) -> frozenset[str]:
+    owner = scene.registry.value(MODEL, model)
+    retired = owner.value.retired if owner is not None else ()
+    return frozenset(ref_name(one.version) for one in retired if one.state == "withdrawn")
+
+
+def _closed(head: World, base: World, model: str, ref: str) -> Standing | None:
+    """Return how a version stands in the head when it can't serve there, though it could in the base."""
+    if standing(head, model, ref, search=False).open:
+        return None
+    found = standing(head, model, ref)
+    return None if found.open or not standing(base, model, ref).open else found
+
+
+def _given_up(scene: Scene, found: Standing) -> bool:
+    """Whether the feature pins of all views that it can't read give up what was before a later version."""
+    if found.reason is not None or not found.troubles:
+        return False
+    version = precedence(ref_name(found.version))
+    for trouble in found.troubles:
+        pin = scene.registry.value(FEATURE_PIN, found.environment, trouble.name)
+        if trouble.kind != "reads" or pin is None:
+            return False
+        if not any(
+            way.model == found.model and version < precedence(ref_name(way.before))
+            for way in pin.value.closes
+        ):
+            return False
+    return True
+
+
+def _problem(found: Standing, cause: Closing, scene: Scene) -> Problem:
+    number = ref_name(found.version)
+    why = found.reason or next((one.told for one in found.troubles), "")
+    for trouble in found.troubles[:1]:
+        if trouble.reading is not None:
+            read = trouble.reading
+            served = ref_name(read.served) if read.served else "nothing"
+            why = f"it reads {read.view} {ref_name(read.trained)}, {found.environment} serves {served}: {why}"
+    broken = found.nearest.breaks if found.nearest is not None else ()
+    if broken:
+        names = ", ".join(sorted({f"{one.model} {ref_name(one.version)}" for one in broken})[:3])
+        why += f"; serving it again would break {names}"
+    version = scene.registry.value(VERSION, found.model, number)
+    related = () if version is None else (Related(version.key("version"), "the version that it locks out"),)
+    return Problem(
+        cause.place,
+        f"{cause.words} {found.environment}'s way back to {found.model} {number}: {why}",
+        related,
+        cause.fix,
+    )
