@@ -12,6 +12,7 @@ from modelspec.compat.reads import reads
 from modelspec.compat.rows import TABLE
 from modelspec.compat.signature import request_changes, signature_changes
 from modelspec.compat.table import Bump
+from modelspec.spec.base import API
 from modelspec.spec.feature import FeatureSchema
 from modelspec.spec.model import LostFeatures, ModelVersion
 
@@ -95,4 +96,6 @@ def _fields(
 
 def _request(version: ModelVersion, number: int) -> FeatureSchema:
     """Return the fields of a request as a schema: they are contracts like a feature's."""
-    return FeatureSchema.model_construct(view=REQUEST, number=number, fields=version.request)
+    return FeatureSchema.model_construct(
+        api_version=API, kind="FeatureSchema", view=REQUEST, number=number, fields=version.request
+    )

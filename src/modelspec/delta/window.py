@@ -39,9 +39,9 @@ def ways_back(
     """Return the versions inside a window, the current stable first, then the last that ceased to be it.
 
     `revisions` are those of the base, the oldest first; what the last one says ceases now, unless it is
-    `stable` still. Those that ceased more than `limit.days` ago are out, `limit.versions` is how many count in
-    all, and `without` names versions that do not (the withdrawn ones). Only as many revisions are read as the
-    window holds.
+    `stable` still. Those that ceased more than `limit.days` ago are out, `limit.versions` is how many there
+    are in all, and `without` names versions that do not count (the withdrawn ones). Only as many revisions
+    are read as the window holds.
     """
     found = [stable]
     ceased = now
@@ -69,13 +69,12 @@ def stricter(base: Window | None, head: Window | None) -> Window | None:
     return Window(versions=max(base.versions, head.versions), days=max(base.days, head.days))
 
 
-def served_ever(
-    revisions: Sequence[Revision], pin: Opened
-) -> tuple[tuple[str, datetime, datetime | None], ...]:
-    """Return each version that was ever stable: when it first was, and when it last ceased (None: not yet).
+Served = tuple[str, datetime, datetime | None]
+"""A version, when it first was stable, and when it last ceased to be (None: it still is)."""
 
-    The last to have been stable comes first.
-    """
+
+def served_ever(revisions: Sequence[Revision], pin: Opened) -> tuple[Served, ...]:
+    """Return each version that was ever stable, the last one first."""
     found: dict[str, tuple[datetime, datetime | None]] = {}
     ceased: datetime | None = None
     for revision in reversed(revisions):

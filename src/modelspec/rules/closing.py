@@ -57,7 +57,7 @@ def closing(found: Standing, head: World, base: World, against: Against, scene: 
 
 
 def _retiring(found: Standing, against: Against) -> Iterator[Closing]:
-    """Yield the lines of this change that withdraw a schema that it needs, or retire a model that it needs."""
+    """Yield the lines of this change that withdraw a schema, or retire a version, that it needs."""
     schemas = {trouble.reading.trained for trouble in found.troubles if trouble.reading is not None}
     needed = {trouble.name for trouble in found.troubles if trouble.kind == "needs"}
     for change in against.changes:

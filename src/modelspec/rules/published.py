@@ -1,4 +1,4 @@
-"""MS3: what is newly published keeps its promises: a schema that of its view, a version that of its number."""
+"""MS3: what is newly published keeps promises: a schema that of its view, a version that of its number."""
 
 from __future__ import annotations
 

@@ -59,9 +59,10 @@ def _exposures(against: Against, scene: Scene) -> tuple[_Exposure, ...]:
 def _found(against: Against, scene: Scene) -> Iterator[_Exposure]:
     served: dict[str, list[Change[FeaturePin]]] = {}
     for change in against.changes:
-        if change.kind is FEATURE_PIN and change.before is not None and change.after is not None:
-            if Offer.of(change.before.value) != Offer.of(change.after.value):
-                served.setdefault(change.name[0], []).append(change)
+        if change.kind is not FEATURE_PIN or change.before is None or change.after is None:
+            continue
+        if Offer.of(change.before.value) != Offer.of(change.after.value):
+            served.setdefault(change.name[0], []).append(change)
     for change in against.changes:
         if change.kind is PIN and change.after is not None and served.get(change.name[0]):
             yield from _of_pin(change, served[change.name[0]], against, scene)
@@ -134,12 +135,12 @@ def _problem(
     routes = {name: route for name, route, _ in pin.value.slots()}
     who = f"{pin.value.model} {ref_name(ref)}, " + ("which leaves," if leaves else "which comes,")
     what = f"{met.view} {ref_name(met.served or '')}, which {'comes' if leaves else 'leaves'}"
+    both = sorted({ref_name(met.trained), ref_name(met.served or met.trained)}, key=int)
     return Problem(
         pin.place(*routes.get(slot, ("stable",)), "version"),
         f"while this rolls out in {environment}, {who} meets {what}: {met.told}",
         (Related(served.key("serves"), "moved at once with it"),),
-        f"serve {ref_name(met.trained)} and {ref_name(met.served or '')} with `access: numbered`, move the "
-        "readers, then drop the old one",
+        f"serve {' and '.join(both)} with `access: numbered`, move the readers, then drop the old one",
     )
 
 
