@@ -24,6 +24,7 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "hold": ("modelspec.cli.hold", "Hold a pin where it is, with a reason, or release it."),
     "retire": ("modelspec.cli.hold", "Archive or withdraw a version."),
     "prune": ("modelspec.cli.hold", "Delete version files that nothing needs any more."),
+    "verdict": ("modelspec.cli.verdict", "Say whether a version can serve today, and what moves with it."),
     "list": ("modelspec.cli.read", "List models and versions with their states."),
     "show": ("modelspec.cli.read", "Show a model, or one version with its six components."),
     "log": ("modelspec.cli.history", "Show what happened to pins: who, when, why."),
