@@ -62,7 +62,7 @@ def _structure() -> tuple[Row, ...]:
              Unless("back", S, "the served values fit exactly"),
              Unless("back", B, "the served range overflows"), mirror=True),
         _row(g, "format", "signed ↔ unsigned, float16 ↔ bfloat16", "R R m",
-             "Neither type holds all values of the other.", "Av",
+             "Neither type holds all values of the other.", "",
              Unless("both", S, "the served values fit exactly"),
              Unless("both", B, "the served range overflows")),
         _row(g, "int-float", "integer → float", "R B m",
