@@ -34,6 +34,7 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "bisect": ("modelspec.cli.bisect", "Find the change of a pin that made a command fail."),
     "explain": ("modelspec.cli.explain", "Explain a rule: what it demands, why, and the fix."),
     "schema": ("modelspec.cli.explain", "Print the JSON Schema of a kind of file."),
+    "import-schema": ("modelspec.cli.import_schema", "Write a feature schema from where it already is."),
     "digest": ("modelspec.cli.digest", "Print the digest of a document or of artifact files."),
     "init": ("modelspec.cli.init", "Write the skeleton of a registry."),
     "target": ("modelspec.cli.target", "List and add the serving systems to compile for."),
@@ -55,7 +56,7 @@ class Verbs(click.Group):
         found = VERBS.get(cmd_name)
         if found is None:
             return None
-        command: click.Command = getattr(import_module(found[0]), f"{cmd_name}_command")
+        command: click.Command = getattr(import_module(found[0]), f"{cmd_name.replace('-', '_')}_command")
         return command
 
     def resolve_command(

@@ -1,0 +1,53 @@
+"""Opens a file that the user names and others wrote; and bounds what reading it may take."""
+
+from __future__ import annotations
+
+import os
+import resource
+import stat
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from modelspec.tree.finding import Refusal
+from modelspec.tree.text import visible
+
+MEMORY: Final = 2 * 1024**3
+"""The most address space while a foreign file is read: thirty kilobytes can unpack to gigabytes."""
+_OPEN: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+@contextmanager
+def foreign(path: Path) -> Iterator[BinaryIO]:
+    """Open a regular file for reading; raises Refusal for a link, a FIFO, and what can't be read."""
+    shown = visible(str(path), 200)
+    try:
+        descriptor = os.open(path, _OPEN)
+    except (OSError, ValueError) as error:
+        if path.is_symlink():
+            raise Refusal(f"{shown} is a symbolic link", "name the file that it leads to") from None
+        told = error.strerror if isinstance(error, OSError) else str(error)
+        raise Refusal(f"{shown} can't be read: {(told or 'unknown error').lower()}") from None
+    with os.fdopen(descriptor, "rb") as stream:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise Refusal(f"{shown} is not a regular file")
+        yield stream
+
+
+@contextmanager
+def memory_capped() -> Iterator[None]:
+    """Let no more than `MEMORY` be asked for inside; beyond it, MemoryError. Only Linux keeps to it."""
+    if not sys.platform.startswith("linux"):
+        yield
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    limits = [MEMORY, *(one for one in (soft, hard) if one != resource.RLIM_INFINITY)]
+    with suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_AS, (min(limits), hard))
+    try:
+        yield
+    finally:
+        with suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
