@@ -121,3 +121,95 @@ def test_a_shallow_clone_is_a_refusal_with_its_cure(repository: Git, tmp_path: P
     with pytest.raises(Refusal) as refused:
         GitHistory(found, found.resolve("HEAD"))
     assert "fetch-depth: 0" in (refused.value.hint or "")
+
+
+def raw_commit(git: Git, committer: str, parent: str, message: str = "x") -> str:
+    """Write a commit object as it stands here, whatever its lines say; the tree is the parent's."""
+    tree = git("rev-parse", f"{parent}^{{tree}}")
+    text = f"tree {tree}\nparent {parent}\nauthor {committer}\ncommitter {committer}\n\n{message}\n"
+    file = git.root / ".git" / "raw"
+    file.write_bytes(text.encode("utf-8", "surrogateescape"))
+    return git("hash-object", "-t", "commit", "--literally", "-w", str(file))
+
+
+@pytest.mark.parametrize(
+    "clock", ["99999999999999999999 +0000", "-5 +0000", "soon", "253402300800 +0000", "1767225600 +9999", ""]
+)
+def test_a_commit_with_a_bad_date_counts_in_its_place(repository: Git, clock: str) -> None:
+    first = put(repository, "a", "1", 0)
+    bad = raw_commit(repository, f"Eve <eve@example.com> {clock}", first)
+    repository("update-ref", "refs/heads/main", bad)
+    with history(repository) as log:
+        assert log.at(START - timedelta(seconds=1)) is None
+        found = log.commit(bad)
+        assert found.author == "Eve"
+        assert found.time >= START
+        # What it claims is at most the end of time; then the instants before it are the first commit's.
+        assert (log.at(found.time) or found).id == bad
+        if found.time > START:
+            assert (log.at(START) or found).id == first
+
+
+def test_grafts_and_replace_refs_have_no_say(repository: Git) -> None:
+    one, two, three = (put(repository, "a", str(n), n) for n in range(3))
+    repository("replace", three, one)
+    (repository.root / ".git/info").mkdir(exist_ok=True)
+    (repository.root / ".git/info/grafts").write_text(f"{three} {one}\n")
+    with history(repository) as log:
+        assert [commit.id for commit in log.commits()] == [one, two, three]
+        assert contents(log, "a") == [b"0", b"1", b"2"]
+        at = log.at(START + timedelta(hours=1))
+        assert at is not None
+        assert at.id == two
+
+
+def test_a_file_that_came_back_and_one_that_was_renamed(repository: Git) -> None:
+    put(repository, "r/a", "1", 0)
+    repository("mv", "r/a", "r/b")
+    put(repository, "other", "x", 1)
+    repository("mv", "r/b", "r/a")
+    put(repository, "other", "y", 2)
+    with history(repository) as log:
+        assert contents(log, "r/a") == [b"1", None, b"1"]
+        assert contents(log, "r/b") == [b"1", None]
+
+
+def test_newest_is_read_while_git_is_still_looking(repository: Git) -> None:
+    for number in range(5):
+        put(repository, "r/a", str(number), number, f"change {number}")
+    with history(repository) as log:
+        touches = log.newest("r")
+        first = next(touches)
+        touches.close()
+        assert first.commit.subject == "change 4"
+        assert first.was is not None
+        assert first.now is not None
+        assert (first.was.read(), first.now.read()) == (b"3", b"4")
+
+
+def test_many_files_are_asked_for_at_once(repository: Git) -> None:
+    for number in range(4):
+        put(repository, f"r/{number % 2}", str(number), number)
+    with history(repository) as log:
+        found = log.of_all(["r/0", "r/1", "r/none"])
+        assert {path: len(revisions) for path, revisions in found.items()} == {
+            "r/0": 2,
+            "r/1": 2,
+            "r/none": 0,
+        }
+
+
+def test_a_commit_that_came_with_a_merge_is_not_of_the_first_parents(repository: Git) -> None:
+    put(repository, "a", "1", 0)
+    repository("checkout", "--quiet", "-b", "side")
+    aside = put(repository, "a", "2", 1)
+    repository("checkout", "--quiet", "main")
+    repository("merge", "--quiet", "--no-ff", "-m", "Merge side", "side")
+    with history(repository) as log, pytest.raises(Refusal, match="first-parent"):
+        log.commit(aside)
+
+
+def test_what_a_commit_says_is_the_same_read_alone_and_in_the_log(repository: Git) -> None:
+    put(repository, "a", "1", 0, "Subject\nover two lines\n\nbody\n\nReviewed-by: Ben <ben@example.com>")
+    with history(repository) as log:
+        assert log.commit(log.tip) == log.of("a")[0].commit

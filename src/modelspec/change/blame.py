@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from typing import Any, Final
 
-from modelspec.change.perturb import leaf_routes, other, perturbed
+from modelspec.change.perturb import leaf_routes, perturbed
 from modelspec.compile.context import Contexts
 from modelspec.compile.deployment import Deployment, deployment
 from modelspec.compile.pin import files_of, folder_of
@@ -22,7 +22,6 @@ from modelspec.spec.kinds import ENVIRONMENT, SETTINGS, TARGET
 from modelspec.spec.reader import Entry
 from modelspec.spec.target import OutputSpec
 from modelspec.tree.data import Data
-from modelspec.tree.finding import Fault
 from modelspec.tree.locate import locate
 from modelspec.tree.place import Route
 from modelspec.tree.protocols import Renderer, RenderFault
@@ -133,9 +132,13 @@ class _Blame:
         """Yield what would be deployed were one leaf another, where it is, and what chose its file."""
         registry, pin, target = self.scene.registry, self.deployed.pin, self.target.entry
         for route in leaf_routes(pin.document.data):
-            changed = self._renamed(route) or deployment(perturbed(pin, route), registry)
-            if changed is not None:
-                yield changed, target, self._origin(pin, route), None
+            renamed = self._renamed(route)
+            asked = (
+                [deployment(one, registry) for one in perturbed(pin, route)] if renamed is None else [renamed]
+            )
+            for changed in asked:
+                if changed is not None:
+                    yield changed, target, self._origin(pin, route), None
         files: dict[str, tuple[Entry[Any], Origin | None]] = {}
         for slot in self.deployed.slots:
             choice = self._origin(pin, (*slot.route, "version"))
@@ -144,19 +147,21 @@ class _Blame:
         files |= {one.path: (one, None) for one in (place, settings) if isinstance(one, Entry)}
         for entry, chosen in files.values():
             for route in leaf_routes(entry.document.data):
-                changed = deployment(pin, registry.replaced(perturbed(entry, route)))
-                if changed is not None:
-                    yield changed, target, self._origin(entry, route), chosen
+                for one in perturbed(entry, route):
+                    changed = deployment(pin, registry.replaced(one))
+                    if changed is not None:
+                        yield changed, target, self._origin(entry, route), chosen
         for route in leaf_routes(target.document.data):
             if route[0] in ("tables", "texts"):
-                yield self.deployed, perturbed(target, route), self._origin(target, route), None
+                for one in perturbed(target, route):
+                    yield self.deployed, one, self._origin(target, route), None
 
     def _renamed(self, route: Route) -> Deployment | None:
         """Return the deployment under another name: of the names in a pin's path no other could be read."""
         if route == ("environment",):
-            return replace(self.deployed, environment=str(other(self.deployed.environment)))
+            return replace(self.deployed, environment=f"{self.deployed.environment}x")
         if route == ("model",):
-            return replace(self.deployed, model=str(other(self.deployed.model)))
+            return replace(self.deployed, model=f"{self.deployed.model}x")
         return None
 
     def _origin(self, entry: Entry[Any], route: Route) -> Origin:
@@ -244,8 +249,8 @@ def line_commits(revisions: Sequence[Revision]) -> list[Commit]:
     lines: list[str] = []
     commits: list[Commit] = []
     for revision in revisions:
-        data = revision.blob.read() if revision.blob is not None else b""
-        now = [] if isinstance(data, Fault) else data.decode("utf-8", "replace").split("\n")
+        data = revision.blob.read() if revision.blob is not None else None
+        now = data.decode("utf-8", "replace").split("\n") if isinstance(data, bytes) else []
         fresh = [revision.commit] * len(now)
         for block in SequenceMatcher(None, lines, now, autojunk=False).get_matching_blocks():
             fresh[block.b : block.b + block.size] = commits[block.a : block.a + block.size]

@@ -17,6 +17,8 @@ from modelspec.tree.place import Route
 
 _HEX: Final = re.compile(r".*[0-9a-f]{64}", re.DOTALL)
 _SEMVER: Final = re.compile(SEMVER)
+_FAR: Final = 1_000_000
+"""Beyond what a template compares a number with."""
 _LAST: Final = re.compile(r"[0-9]+(?!.*[0-9])")
 
 
@@ -32,30 +34,30 @@ def leaf_routes(data: Data, route: Route = ()) -> Iterator[Route]:
         yield route
 
 
-def perturbed(entry: Entry[Any], route: Route) -> Entry[Any]:
-    """Return the entry with another value at a leaf: of the same type and form, and not checked again.
+def perturbed(entry: Entry[Any], route: Route) -> Iterator[Entry[Any]]:
+    """Yield the entry with other values at a leaf: of the same type and form, and not checked again.
 
     A digest stays a digest and a version a version, so that what is made of them can still be made.
     """
-    new = other(at(entry.document.data, route))  # type: ignore[arg-type]  # a leaf is a scalar
-    document = Document(entry.path, entry.document.source, _with(entry.document.data, route, new))
-    return replace(entry, document=document, value=_with(entry.value, route, new))
+    for new in others(at(entry.document.data, route)):
+        document = Document(entry.path, entry.document.source, _with(entry.document.data, route, new))
+        yield replace(entry, document=document, value=_with(entry.value, route, new))
 
 
-def other(value: Scalar) -> Scalar:
-    """Return another scalar of the same type and form."""
+def others(value: Data) -> tuple[Scalar, ...]:
+    """Return other scalars of the same type and form; of numbers some near and some far on both sides."""
     if isinstance(value, bool):
-        return not value
+        return (not value,)
     if isinstance(value, int | float):
-        return value + 1
-    if value is None:
-        return None
+        return (value + 1, value + _FAR, value - _FAR)
+    if not isinstance(value, str):
+        return ()
     if _HEX.fullmatch(value):
         # Both ends: a short form of a digest has only its beginning.
-        return value[:-64] + _digit(value[-64]) + value[-63:-1] + _digit(value[-1])
+        return (value[:-64] + _digit(value[-64]) + value[-63:-1] + _digit(value[-1]),)
     if _SEMVER.fullmatch(value):
-        return _LAST.sub(lambda match: str(int(match.group()) + 1), value)
-    return value + "x"
+        return (_LAST.sub(lambda match: str(int(match.group()) + 1), value),)
+    return (value + "x",)
 
 
 def _digit(digit: str) -> str:
