@@ -189,11 +189,11 @@ def test_a_canary_is_turned_off_and_params_come_back_unless_kept(git: Git) -> No
     promote(git, "1.1.0")
     text = git("show", f"HEAD:{PIN}")
     assert "canary" not in text
-    (git.root / PIN).write_text(text.replace("replicas: 2", "replicas: 5") + "\n")
+    (git.root / PIN).write_text(text.replace("min: 2", "min: 5") + "\n")
     do(git, "compile")
     git.commit("more replicas")
     rollback(git, "--keep-params")
-    assert "replicas: 5" in git("show", f"HEAD:{PIN}")
+    assert "min: 5" in git("show", f"HEAD:{PIN}")
     git("reset", "-q", "--hard", "HEAD~1")
     rollback(git)
     assert lab.compiled(git) == before, "also not back to a canary of what is left"
@@ -243,7 +243,7 @@ def test_comments_and_layout_stay(git: Git) -> None:
 
 
 def test_a_model_is_first_deployed_as_it_is_served_before(tmp_path: Path) -> None:
-    tree = {path: data for path, data in lab.files(1, 2).items() if "production/models" not in path}
+    tree = {path: data for path, data in lab.files(1, 2, chained=True).items() if "production/models" not in path}
     git = lab.repository(tmp_path / "root", tree)
     said = promote(git, "1.0.0")
     assert "how it is served was taken from staging" in said
