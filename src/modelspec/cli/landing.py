@@ -129,7 +129,7 @@ class _Run:
         if where.commit and not where.push:
             landed = land(place, main, judge)
             return self._landed(
-                Outcome(self.verb, self.found, self.judged), landed, f"git push origin {main}"
+                Outcome(self.verb, self.found, self.judged), landed, f"git push origin {_word(main)}"
             )
         if where.commit:
             pushed = push_main(place, main, judge)
@@ -137,7 +137,7 @@ class _Run:
                 Outcome(self.verb, self.found, self.judged), pushed and pushed.landed, None
             )
             if pushed is not None:
-                behind = f"git pull --ff-only origin {main}" if pushed.behind else None
+                behind = f"git pull --ff-only origin {_word(main)}" if pushed.behind else None
                 outcome = replace(outcome, pushed=pushed.remote, next=behind)
             return outcome
         # The branch is named by what is proposed, which depends on nothing but the arguments.
@@ -229,6 +229,13 @@ class _Run:
             return f"modelspec {self.verb} --write, or --commit"
         folders = " ".join(sorted({path.partition("/")[0] for path in patch}))
         return f"git add {folders} && git commit -m {quote(self.found.title or 'Compile')}"
+
+
+def _word(branch: str) -> str:
+    """Return a branch as it can be typed: one that looks like an option, in full."""
+    from shlex import quote
+
+    return quote(branch if branch[0].isalnum() else f"refs/heads/{branch}")
 
 
 def _compiled_only(found: Proposal) -> str:

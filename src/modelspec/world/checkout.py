@@ -148,13 +148,14 @@ def _stage(place: Place, new: str, patch: Mapping[str, bytes | None], skipped: S
         return
     repository = place.repository
     entries = index_info(repository, place.prefix, new, patch)
-    done = repository.write("update-index", "-z", "--index-info", given=entries)
+    extra = _unfiltered(repository)
+    done = repository.write("update-index", "-z", "--index-info", given=entries, extra=extra)
     again = b"".join(
         os.fsencode(place.shown + path) + b"\0" for path in skipped if patch.get(path) is not None
     )
     if done.code == 0 and again:
         top = repository.run("rev-parse", "--show-cdup").out.decode().strip() or "."
-        done = repository.write("-C", top, "update-index", "--skip-worktree", "-z", "--stdin", given=again)
+        done = repository.write("-C", top, "update-index", "--skip-worktree", "-z", "--stdin", given=again, extra=extra)
     if done.code != 0:
         await_index(place.where)
         said = done.err.strip().splitlines() or ["no reason was given"]
@@ -162,6 +163,22 @@ def _stage(place: Place, new: str, patch: Mapping[str, bytes | None], skipped: S
             f"the commit {new[:12]} is there, and git could not update the index: {visible(said[0], 200)}",
             "run this again: it does what is left",
         )
+
+
+def _unfiltered(repository: Repository) -> dict[str, str]:
+    """Return what switches every filter of every configuration off.
+
+    Git compares files that changed in the second in which it wrote its index, and filters them for that:
+    a repository's configuration could name any program as one.
+    """
+    done = repository.run("config", "--null", "--name-only", "--get-regexp", r"^filter\.")
+    names = {os.fsdecode(key).rpartition(".")[0] for key in done.out.split(b"\0") if key}
+    pairs = [(f"{name}.{key}", "") for name in sorted(names) for key in ("clean", "smudge", "process")]
+    pairs += [(f"{name}.required", "false") for name in sorted(names)]
+    found = {"GIT_CONFIG_COUNT": str(len(pairs))}
+    for at, (key, value) in enumerate(pairs):
+        found |= {f"GIT_CONFIG_KEY_{at}": key, f"GIT_CONFIG_VALUE_{at}": value}
+    return found
 
 
 def _indexed(place: Place, paths: Sequence[str]) -> dict[str, _Indexed]:
