@@ -28,7 +28,7 @@ NAME: Final = "origin"
 _PREFIX: Final = "modelspec-remote-"
 _SCHEME: Final = re.compile(r"(https|http|ssh|file)://")
 # `host:path`, as ssh has it; a double colon would name a helper program.
-_SCP: Final = re.compile(r"(?:[\w.-]+@)?[\w.-]+:(?!:)[^\s-]\S*")
+_SCP: Final = re.compile(r"(?:[\w.-]+@)?[\w.-]+:(?!:|//)[^\s-]\S*")
 _RACED: Final = (
     "fetch first", "non-fast-forward", "stale info", "cannot lock ref", "incorrect old value",
     "failed to update ref", "failed to lock", "reference already exists",
@@ -150,8 +150,10 @@ class Reached:
         return done.code == 0
 
     def _fetch(self, missing: dict[str, str]) -> None:
-        known = self.place.repository.run("rev-parse", "--all", "--max-count=50")
-        for number, commit in enumerate(sorted(set(known.out.decode("ascii", "replace").split()))[:50]):
+        known = self.place.repository.run(
+            "for-each-ref", "--count=50", "--format=%(objectname)", HEADS, f"refs/remotes/{NAME}/"
+        )
+        for number, commit in enumerate(sorted(set(known.out.decode("ascii").split()))):
             # So that only what is new is sent.
             (self.folder / "refs" / "heads" / f"have{number}").write_text(f"{commit}\n")
         specs = [f"+{HEADS}{name}:refs/fetched/{at}" for at, name in enumerate(sorted(missing))]
