@@ -56,9 +56,7 @@ def ref(model: str, number: str, data: bytes | None = None) -> str:
 def pin(environment: str, model: str, number: str, extra: str = "") -> bytes:
     """A pin with one version in stable."""
     head = f"apiVersion: modelspec/v1\nkind: Pin\nenvironment: {environment}\nmodel: {model}\n"
-    return (
-        f"{head}serve:\n  kserve: {{replicas: {{min: 2, max: 9}}}}\n{extra}stable:\n  version: {ref(model, number)}\n".encode()
-    )
+    return f"{head}serve:\n  kserve: {{replicas: {{min: 2, max: 9}}}}\n{extra}stable:\n  version: {ref(model, number)}\n".encode()
 
 
 def files(

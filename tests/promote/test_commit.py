@@ -136,7 +136,9 @@ def test_a_submodule_and_a_folder_of_a_monorepo(git: Git, tmp_path: Path) -> Non
     assert lab.clean(whole)
 
 
-def test_a_registry_that_is_a_submodule_of_its_root_is_refused_with_the_cure(git: Git, tmp_path: Path) -> None:
+def test_a_registry_that_is_a_submodule_of_its_root_is_refused_with_the_cure(
+    git: Git, tmp_path: Path
+) -> None:
     inner = tmp_path / "inner"
     shutil.copytree(git.root / "registry", inner)
     Git(inner).commit("registry alone")
@@ -216,7 +218,12 @@ def test_without_a_name_git_says_who_is_missing(git: Git, tmp_path: Path) -> Non
     empty = {"HOME": str(tmp_path)}
     code, said = lab.run(git.root, *VERB, "--commit", env=empty)
     assert (code, "git config --global user.name" in said) == (3, True), said
-    who = {"GIT_AUTHOR_NAME": "Bo", "GIT_AUTHOR_EMAIL": "bo@x.org", "GIT_COMMITTER_NAME": "CI", "GIT_COMMITTER_EMAIL": "ci@x.org"}
+    who = {
+        "GIT_AUTHOR_NAME": "Bo",
+        "GIT_AUTHOR_EMAIL": "bo@x.org",
+        "GIT_COMMITTER_NAME": "CI",
+        "GIT_COMMITTER_EMAIL": "ci@x.org",
+    }
     code, said = lab.run(git.root, *VERB, "--commit", env={**empty, **who})
     assert code == 0, said
     assert git("log", "-1", "--format=%an %ce") == "Bo ci@x.org"
@@ -229,7 +236,14 @@ def test_nothing_of_the_repository_runs(git: Git, tmp_path: Path) -> None:
     trap.chmod(0o755)
     hooks = tmp_path / "hooks"
     hooks.mkdir()
-    for hook in ("pre-commit", "post-commit", "reference-transaction", "post-index-change", "pre-push", "commit-msg"):
+    for hook in (
+        "pre-commit",
+        "post-commit",
+        "reference-transaction",
+        "post-index-change",
+        "pre-push",
+        "commit-msg",
+    ):
         shutil.copy(trap, hooks / hook)
         shutil.copy(trap, git.root / ".git" / "hooks" / hook)
     (git.root / ".git" / "info").mkdir(exist_ok=True)
@@ -319,7 +333,10 @@ def test_a_word_that_was_mistyped(git: Git) -> None:
         (("promote", "m0", "1.1.0", "--to", "staging", "--shadow", "--canary", "5"), "one slot"),
         (("promote", "m0", "1.1.0", "--to", "staging", "--commit", "--branch"), "choose one"),
         (("promote", "m0", "1.1.0", "--to", "staging", "--reason", "a\u202eb"), "can't stand in a file"),
-        (("promote", "m0", "1.1.0", "--to", "staging", "--reason", "a", "--link", "file:x"), "not a web address"),
+        (
+            ("promote", "m0", "1.1.0", "--to", "staging", "--reason", "a", "--link", "file:x"),
+            "not a web address",
+        ),
         (("rollback", "m0"), "--change COMMIT"),
     ):
         code, said = lab.run(git.root, *arguments)

@@ -243,7 +243,9 @@ def test_comments_and_layout_stay(git: Git) -> None:
 
 
 def test_a_model_is_first_deployed_as_it_is_served_before(tmp_path: Path) -> None:
-    tree = {path: data for path, data in lab.files(1, 2, chained=True).items() if "production/models" not in path}
+    tree = {
+        path: data for path, data in lab.files(1, 2, chained=True).items() if "production/models" not in path
+    }
     git = lab.repository(tmp_path / "root", tree)
     said = promote(git, "1.0.0")
     assert "how it is served was taken from staging" in said

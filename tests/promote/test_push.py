@@ -52,7 +52,9 @@ def test_main_is_pushed_and_the_clone_follows(forge: Git, ada: Git) -> None:
     assert [path.name for path in (ada.root / ".git").iterdir() if path.name.startswith("modelspec")] == []
 
 
-def test_a_clone_that_is_behind_is_judged_on_the_tip_of_the_remote(forge: Git, ada: Git, tmp_path: Path) -> None:
+def test_a_clone_that_is_behind_is_judged_on_the_tip_of_the_remote(
+    forge: Git, ada: Git, tmp_path: Path
+) -> None:
     bo = clone(forge, tmp_path / "bo")
     assert lab.run(bo.root, "promote", "m0", "1.2.0", "--to", "staging", "--commit", "--push")[0] == 0
     code, said = lab.run(ada.root, *VERB, "--commit", "--push")
@@ -152,7 +154,8 @@ def test_a_branch_is_pushed_rebuilt_and_pushed_again(forge: Git, ada: Git, tmp_p
 
 
 @pytest.mark.parametrize(
-    "url", ["ext::sh -c touch% sprung", "--upload-pack=touch sprung", "fd::3", "-x", "git://x/y", "transport::a"]
+    "url",
+    ["ext::sh -c touch% sprung", "--upload-pack=touch sprung", "fd::3", "-x", "git://x/y", "transport::a"],
 )
 def test_a_url_that_names_a_program_is_refused(ada: Git, url: str) -> None:
     ada("config", "remote.origin.url", url)
@@ -168,9 +171,14 @@ def test_no_remote_and_one_that_is_gone(ada: Git, git: Git) -> None:
     assert "git remote add origin URL" in lab.run(git.root, *VERB, "--push")[1]
 
 
-def test_a_pull_request_is_opened_by_the_program_that_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pull_request_is_opened_by_the_program_that_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     seen = tmp_path / "seen"
-    for name, answer in (("gh", "https://github.example.com/ml/registry/pull/7"), ("glab", "!8 https://gitlab.example.com/x/-/merge_requests/8")):
+    for name, answer in (
+        ("gh", "https://github.example.com/ml/registry/pull/7"),
+        ("glab", "!8 https://gitlab.example.com/x/-/merge_requests/8"),
+    ):
         program = tmp_path / name
         program.write_text(f'#!/bin/sh\npwd >> {seen}\nprintf "%s\\n" "$@" >> {seen}\necho "{answer}"\n')
         program.chmod(0o755)

@@ -155,7 +155,9 @@ def _stage(place: Place, new: str, patch: Mapping[str, bytes | None], skipped: S
     )
     if done.code == 0 and again:
         top = repository.run("rev-parse", "--show-cdup").out.decode().strip() or "."
-        done = repository.write("-C", top, "update-index", "--skip-worktree", "-z", "--stdin", given=again, extra=extra)
+        done = repository.write(
+            "-C", top, "update-index", "--skip-worktree", "-z", "--stdin", given=again, extra=extra
+        )
     if done.code != 0:
         await_index(place.where)
         said = done.err.strip().splitlines() or ["no reason was given"]
