@@ -110,7 +110,7 @@ def test_variants_come_step_and_go_by_lines_of_their_own() -> None:
     assert went == [f"  b: {{version: {ref(3)}, weight: 5}}   # the experiment"]
     assert came == [f"  b: {{version: {ref(3)}, weight: 6}}   # the experiment"]
     went, _, now = put(Role(), 4)
-    assert ["  c:", "    weight: 7"] == [line for line in went if "c:" in line or "weight" in line]
+    assert [line for line in went if "c:" in line or "weight" in line] == ["  c:", "    weight: 7"]
     assert sorted(now.variants) == ["b"]
     bare = text(PIN.replace("  b: {version: REF3, weight: 5}   # the experiment\n", ""))
     _, _, now = put(Role(), 4, bare)
