@@ -1,8 +1,8 @@
 """A program that is killed, and told that its disk is full, at each of its system calls.
 
-    python drive.py ROOT swap|patch PLAN.json [without-file-flush | without-folder-flush | without-exchange]
+    python drive.py ROOT swap|patch|store PLAN.json [without-file-flush | without-folder-flush | ...]
 
-PLAN.json holds `wanted` (path -> text or null) and `scope`. Exit 3 and the message is a refusal.
+PLAN.json holds `wanted` (path -> text or null) and `scope`; `store` puts ROOT/source into ROOT/store. Exit 3 and the message is a refusal.
 """
 
 from __future__ import annotations
@@ -21,10 +21,14 @@ from modelspec.world.write import apply_patch
 
 
 def main(root: str, verb: str, plan_path: str, *changes: str) -> int:
-    plan = json.loads(Path(plan_path).read_text())
+    plan = json.loads(Path(plan_path).read_text()) if verb != "store" else {}
     for change in changes:
         mutate(change)
     try:
+        if verb == "store":
+            store(Path(root))
+            print("done", flush=True)
+            return 0
         with lock(Path(root)):
             if verb == "swap":
                 replace_tree(
@@ -40,6 +44,16 @@ def main(root: str, verb: str, plan_path: str, *changes: str) -> int:
         return 3
     print("done", flush=True)
     return 0
+
+
+def store(root: Path) -> None:
+    """Put a tree with one thread only: strace counts the calls of each thread by itself."""
+    from modelspec.world import parallel
+    from modelspec.world.files import local_tree
+    from modelspec.world.stores.folder import FolderStore
+
+    parallel.cores = lambda: 1
+    FolderStore(root / "store").put(local_tree(root / "source"))
 
 
 def mutate(change: str) -> None:

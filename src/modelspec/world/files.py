@@ -1,4 +1,4 @@
-"""Hashes the files of an artifact where they lie, streaming."""
+"""Reads the files of an artifact where they lie: streaming, several at a time, and never through a link."""
 
 from __future__ import annotations
 
@@ -8,38 +8,104 @@ import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from modelspec.tree.finding import Refusal
+from modelspec.tree.listing import paths_trouble
 from modelspec.tree.paths import path_trouble
+from modelspec.tree.protocols import Chunk, Progress, SourceFile, StoredFile
 from modelspec.tree.text import visible
+from modelspec.world.folders import said
+from modelspec.world.parallel import each
 
-_CHUNK = 1024 * 1024
+CHUNK: Final = 1024 * 1024
+"""Bytes read at a time: more is no faster, and each thread holds one."""
+# Non-blocking, so that a FIFO is refused and not waited for.
+READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 @dataclass(frozen=True, slots=True)
-class HashedFile:
-    """One file of a tree: its path in the tree, its size in bytes, its sha256."""
+class LocalFile:
+    """A file on disk as a file of a tree."""
 
     path: str
-    size: int
-    digest: str
+    file: Path
+
+    def chunks(self) -> Iterator[Chunk]:
+        """Yield its bytes, one buffer again and again; raises Refusal when it changes while it is read."""
+        shown = visible(str(self.file), 200)
+        trouble = path_trouble(self.path)
+        if trouble is not None:
+            raise Refusal(f"the path of {shown} {trouble}", "rename it: this can't be a path in an artifact")
+        try:
+            descriptor = os.open(self.file, READ)
+        except OSError as error:
+            if self.file.is_symlink():
+                raise Refusal(f"{shown} is a symbolic link", "put the file itself in its place") from None
+            raise Refusal(f"{shown} can't be read: {said(error)}") from None
+        with os.fdopen(descriptor, "rb", buffering=0) as stream:
+            before = os.fstat(descriptor)
+            if not stat.S_ISREG(before.st_mode):
+                raise Refusal(f"{shown} is not a regular file")
+            size = 0
+            try:
+                for chunk in whole(stream, before.st_size):
+                    size += len(chunk)
+                    yield chunk
+            except OSError as error:
+                raise Refusal(f"{shown} can't be read: {said(error)}") from None
+            after = os.fstat(descriptor)
+        if _state(before) != _state(after) or size != after.st_size:
+            raise Refusal(f"{shown} changed while it was read", "wait until nothing writes it")
 
 
-def tree_files(root: Path) -> list[HashedFile]:
+def whole(stream: object, size: int) -> Iterator[memoryview]:
+    """Yield all that a raw stream holds, in one buffer that is filled again and again."""
+    buffer = memoryview(bytearray(max(1, min(CHUNK, size + 1))))
+    while count := stream.readinto(buffer):  # type: ignore[attr-defined]
+        yield buffer[:count]
+
+
+def local_tree(root: Path) -> list[LocalFile]:
+    """Return every file below a folder (or one file, as a tree of itself), sorted by path in byte order.
+
+    Raises Refusal for an empty folder and for paths that no artifact may have.
+    """
+    found = (
+        sorted(_walk(root, ""), key=lambda item: os.fsencode(item[0]))
+        if root.is_dir()
+        else [(root.name, root)]
+    )
+    if not found:
+        raise Refusal(f"{visible(str(root), 200)} holds no files", "an artifact has at least one")
+    trouble = paths_trouble(path for path, _ in found)
+    if trouble is not None:
+        raise Refusal(f"in {visible(str(root), 200)} {trouble}", "rename it: this can't be in an artifact")
+    return [LocalFile(path, file) for path, file in found]
+
+
+def tree_files(root: Path, progress: Progress = lambda _: None) -> list[StoredFile]:
     """Hash every file below a folder (or one file, as a tree of itself), sorted by path in byte order.
 
     Raises Refusal for a link, anything else that is no regular file, a path that no artifact may have,
     an empty folder, and a file that changes while it is read.
     """
-    single = root.name if not root.is_dir() else None
-    paths = (
-        [(single, root)]
-        if single is not None
-        else sorted(_walk(root, ""), key=lambda item: os.fsencode(item[0]))
-    )
-    if not paths:
-        raise Refusal(f"{visible(str(root), 200)} holds no files", "an artifact has at least one")
-    return [_hash(path, file) for path, file in paths]
+    return each(lambda file: hashed_source(file, progress), local_tree(root))
+
+
+def hashed_source(file: SourceFile, progress: Progress = lambda _: None) -> StoredFile:
+    """Read a file once and return its size and digest."""
+    found, size = hashlib.sha256(), 0
+    for chunk in file.chunks():
+        found.update(chunk)
+        size += len(chunk)
+        progress(len(chunk))
+    return StoredFile(file.path, size, "sha256:" + found.hexdigest())
+
+
+def _state(found: os.stat_result) -> tuple[int, ...]:
+    # The change time can't be set back, the modification time can.
+    return (found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)
 
 
 def _walk(folder: Path, prefix: str) -> Iterator[tuple[str, Path]]:
@@ -49,29 +115,3 @@ def _walk(folder: Path, prefix: str) -> Iterator[tuple[str, Path]]:
                 yield from _walk(Path(entry.path), f"{prefix}{entry.name}/")
             else:
                 yield prefix + entry.name, Path(entry.path)
-
-
-def _hash(path: str, file: Path) -> HashedFile:
-    shown = visible(str(file), 200)
-    trouble = path_trouble(path)
-    if trouble is not None:
-        raise Refusal(f"the path of {shown} {trouble}", "rename it: this can't be a path in an artifact")
-    try:
-        # Non-blocking, so that a FIFO is refused below and not waited for.
-        descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as error:
-        if file.is_symlink():
-            raise Refusal(f"{shown} is a symbolic link", "put the file itself in its place") from None
-        raise Refusal(f"{shown} can't be read: {error.strerror}") from None
-    with os.fdopen(descriptor, "rb") as stream:
-        before = os.fstat(descriptor)
-        if not stat.S_ISREG(before.st_mode):
-            raise Refusal(f"{shown} is not a regular file")
-        hashed, size = hashlib.sha256(), 0
-        while chunk := stream.read(_CHUNK):
-            hashed.update(chunk)
-            size += len(chunk)
-        after = os.fstat(descriptor)
-    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns) or size != after.st_size:
-        raise Refusal(f"{shown} changed while it was read", "wait until nothing writes it")
-    return HashedFile(path, size, "sha256:" + hashed.hexdigest())

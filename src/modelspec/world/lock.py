@@ -26,6 +26,19 @@ def lock(root: Path, patience: float = 0.0) -> Iterator[None]:
 
     `patience` is in seconds; by default the refusal comes at once.
     """
+    with _locked(root, fcntl.LOCK_EX, "another modelspec is writing in", patience):
+        yield
+
+
+@contextmanager
+def shared(root: Path) -> Iterator[None]:
+    """Hold the lock of a folder together with others who share it; raises Refusal while `lock` holds it."""
+    with _locked(root, fcntl.LOCK_SH, "another modelspec (gc) is removing from", 0.0):
+        yield
+
+
+@contextmanager
+def _locked(root: Path, kind: int, held: str, patience: float) -> Iterator[None]:
     shown = visible(str(root), 200)
     try:
         descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -33,20 +46,18 @@ def lock(root: Path, patience: float = 0.0) -> Iterator[None]:
         raise Refusal(f"{shown} can't be opened: {error.strerror}") from None
     try:
         end = time.monotonic() + patience
-        while not _taken(descriptor, shown):
+        while not _taken(descriptor, kind, shown):
             if time.monotonic() >= end:
-                raise Refusal(
-                    f"another modelspec is writing in {shown}", "wait until it ends, then run this again"
-                )
+                raise Refusal(f"{held} {shown}", "wait until it ends, then run this again")
             time.sleep(_PAUSE)
         yield
     finally:
         os.close(descriptor)
 
 
-def _taken(descriptor: int, shown: str) -> bool:
+def _taken(descriptor: int, kind: int, shown: str) -> bool:
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
     except OSError as error:
         if error.errno == errno.EWOULDBLOCK:
             return False

@@ -1,0 +1,132 @@
+"""`verify`: which versions, and the level of each component from what was found, against `requires`."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from modelspec.api.claims import Claim, Claims, Outcome
+from modelspec.delta.tenure import Tenure, standings, tenures
+from modelspec.spec.base import ref_name
+from modelspec.spec.environment import LEVELS, Level
+from modelspec.spec.history import History
+from modelspec.spec.kinds import ENVIRONMENT, PIN, VERSION
+from modelspec.spec.model import COMPONENTS
+from modelspec.spec.registry import Registry
+
+Name = tuple[str, str]
+"""(model, version)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """One thing that a component rests on, and how far it holds."""
+
+    component: str
+    what: str
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A version, the level of each component, and what is wrong."""
+
+    model: str
+    version: str
+    digest: str
+    levels: Mapping[str, Level]
+    held: tuple[Held, ...]
+    unmet: tuple[str, ...]
+    """What an environment requires and does not get."""
+
+    @property
+    def fails(self) -> bool:
+        """Whether anything is wrong with it."""
+        return bool(self.unmet) or any(held.outcome.wrong for held in self.held)
+
+
+def pinned(registry: Registry, environment: str | None = None) -> dict[Name, set[str]]:
+    """Return every pinned version, in any slot, with the environments that pin it."""
+    found: dict[Name, set[str]] = {}
+    for where, model in registry.names(PIN, *([environment] if environment else [])):
+        pin = registry.value(PIN, where, model)
+        for _, _, ref in pin.value.slots() if pin is not None else ():
+            found.setdefault((model, ref_name(ref)), set()).add(where)
+    return found
+
+
+def windowed(
+    registry: Registry, history: History, now: datetime, environment: str | None = None
+) -> dict[Name, set[str]]:
+    """Return the versions in the window of each environment: those that were stable there lately.
+
+    The current one counts as one of the window's `versions`; the others ceased to be stable at most
+    `days` before `now`, the latest first.
+    """
+    found: dict[Name, set[str]] = {}
+    for where, model in registry.names(PIN, *([environment] if environment else [])):
+        place = registry.value(ENVIRONMENT, where)
+        if place is None or place.value.window is None:
+            continue
+        window = place.value.window
+        log = standings(history, registry.reader, where, model)
+        stable = [tenure for tenure in tenures(log) if tenure.slot == "stable"]
+        oldest = now - timedelta(days=window.days)
+        latest = sorted(stable, key=lambda tenure: _end(tenure, now), reverse=True)
+        refs = dict.fromkeys(tenure.ref for tenure in latest if _end(tenure, now) >= oldest)
+        for ref in list(refs)[: window.versions]:
+            found.setdefault((model, ref_name(ref)), set()).add(where)
+    return found
+
+
+def every(registry: Registry, model: str | None = None) -> dict[Name, set[str]]:
+    """Return every version that has a file, with the environments that pin it."""
+    known = pinned(registry)
+    names = registry.names(VERSION, *([model] if model else []))
+    return {(name[0], name[1]): known.get((name[0], name[1]), set()) for name in names}
+
+
+def subset(names: Iterable[Name], part: int, parts: int) -> list[Name]:
+    """Return the share `part` (from 1) of `parts`: the same on every machine, whatever else there is."""
+    return [
+        name
+        for name in sorted(names)
+        if int(hashlib.sha256("@".join(name).encode()).hexdigest(), 16) % parts == part - 1
+    ]
+
+
+def rows(
+    registry: Registry,
+    versions: Sequence[Claims],
+    outcomes: Mapping[Claim, Outcome],
+    serving: Mapping[Name, Iterable[str]],
+) -> tuple[Row, ...]:
+    """Return a row for each version; a component is as well known as the least of what it rests on."""
+    return tuple(_row(registry, one, outcomes, serving.get((one.model, one.version), ())) for one in versions)
+
+
+def _row(registry: Registry, one: Claims, outcomes: Mapping[Claim, Outcome], serving: Iterable[str]) -> Row:
+    held = [
+        *(Held(component, what, outcome) for component, what, outcome in one.known),
+        *(Held(part.component, part.what, outcomes[part.claim]) for part in one.parts),
+    ]
+    levels: dict[str, Level] = {}
+    for name in COMPONENTS:
+        mine = [entry.outcome.level for entry in held if entry.component == name]
+        levels[name] = min(mine, key=LEVELS.index) if mine else "recorded"
+    unmet = []
+    for environment in sorted(serving):
+        place = registry.value(ENVIRONMENT, environment)
+        for name in COMPONENTS if place is not None else ():
+            wanted = getattr(place.value.requires, name) if place is not None else "recorded"
+            if LEVELS.index(levels[name]) < LEVELS.index(wanted):
+                unmet.append(f"{environment} requires {name} to be {wanted}: it is {levels[name]}")
+    order = {name: index for index, name in enumerate(COMPONENTS)}
+    held.sort(key=lambda entry: order[entry.component])
+    return Row(one.model, one.version, one.digest, levels, tuple(held), tuple(unmet))
+
+
+def _end(tenure: Tenure, now: datetime) -> datetime:
+    return now if tenure.until is None else tenure.until.time

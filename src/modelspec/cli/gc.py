@@ -1,0 +1,78 @@
+"""`modelspec gc`."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from modelspec.cli.options import format_option, root_option, unknown
+from modelspec.cli.source import Source, open_registry
+from modelspec.tree.finding import Refusal
+
+if TYPE_CHECKING:
+    from modelspec.world.stores.folder import FolderStore
+
+
+@click.command("gc")
+@click.option(
+    "--store", "name", metavar="NAME", help="Only this store; default: every store that is a folder."
+)
+@click.option("--delete", is_flag=True, help="Remove what is printed; without it nothing is changed.")
+@click.option("--grace", metavar="HOURS", type=click.IntRange(min=1), default=72, show_default=True,
+              help="Keep what was stored, or stored again, in the last HOURS.")  # fmt: skip
+@format_option("text", "json")
+@root_option
+def gc_command(name: str | None, delete: bool, grace: int, form: str, root: str | None) -> int:
+    """Find the artifacts that nothing needs, and remove them with --delete.
+
+    Needed is what any branch, tag, stash or work tree pins or has as a version file that is not retired;
+    what was pinned or published within the retention, or the longest window; and what those versions name:
+    artifact, lock, golden, reference. While something is being stored or registered, gc refuses to run.
+
+    \b
+    Examples:
+      modelspec gc
+      modelspec gc --delete --grace 168
+    """
+    from modelspec.report.stores import gc_json, gc_text
+    from modelspec.world.stores.collect import collect
+    from modelspec.world.stores.marks import marks
+
+    with open_registry(root, None) as source:
+        swept = [
+            collect(store, lambda: marks(source.root, source.registry, source.instant),
+                    now=source.instant, grace=timedelta(hours=grace), delete=delete)
+            for store in _stores(source, name)
+        ]  # fmt: skip
+    click.echo(
+        gc_text(swept, delete) if form == "text" else json.dumps(gc_json(swept, delete), indent=2) + "\n",
+        nl=False,
+    )
+    return 0
+
+
+def _stores(source: Source, name: str | None) -> list[FolderStore]:
+    from modelspec.world.stores.folder import FolderStore
+    from modelspec.world.stores.opening import open_store
+
+    settings = source.registry.settings
+    known = settings.stores if settings is not None else {}
+    if name is not None and name not in known:
+        unknown("store", name, known)
+    found = []
+    for one, where in sorted(known.items()):
+        if name not in (None, one) or (name is None and where.path is None):
+            continue
+        store = open_store(Path(source.root), one, where)
+        if isinstance(store, FolderStore) and store.root.is_dir():
+            found.append(store)
+        elif name is not None:
+            raise Refusal(
+                f"the store {one} is no folder here: gc can't lock it",
+                "let the object store expire what `gc` on a copy of it prints, or mount it",
+            )
+    return found

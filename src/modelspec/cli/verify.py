@@ -1,0 +1,227 @@
+"""`modelspec verify`."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from modelspec.cli.options import (
+    colours,
+    complete,
+    environment_names,
+    format_option,
+    model_names,
+    root_option,
+    unknown,
+    version_names,
+)
+from modelspec.cli.progress import progress_of
+from modelspec.cli.source import Source, open_registry
+from modelspec.tree.finding import Refusal
+from modelspec.tree.text import visible
+
+if TYPE_CHECKING:
+    from modelspec.api.claims import Claim, Claims, Outcome
+    from modelspec.world.git import Repository
+    from modelspec.world.stores.claims import Followed, World
+
+Serving = dict[tuple[str, str], set[str]]
+
+
+@click.command("verify")
+@click.argument("name", metavar="[MODEL[@VERSION]]", required=False, shell_complete=complete(version_names))
+@click.option("--env", "environment", metavar="ENV", shell_complete=complete(environment_names),
+              help="What is pinned in it, and in its window.")  # fmt: skip
+@click.option("--all", "all_", is_flag=True, help="Every version that has a file.")
+@click.option("--window", is_flag=True, help="Refuse to go without the windows when history is missing.")
+@click.option("--subset", metavar="N/T", help="Only the Nth of T shares, for a job that runs T times.")
+@click.option("--resume", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False),
+              help="Note in FILE which trees hold, and skip those; removed when all is well.")  # fmt: skip
+@click.option("--network", is_flag=True, help="Ask remote stores, addresses and image registries as well.")
+@format_option("text", "json")
+@root_option
+def verify_command(
+    name: str | None,
+    environment: str | None,
+    all_: bool,
+    window: bool,
+    subset: str | None,
+    resume: Path | None,
+    network: bool,
+    form: str,
+    root: str | None,
+) -> int:
+    """Check how far each component of a version holds: recorded, resolvable, verified.
+
+    Artifacts, lock files, goldens and references are read from their store and every byte is hashed; code
+    is looked up in the clone, schemas in git, data where it is a path of this repository. By default what
+    is pinned, in any slot, and in a window. Exit code: 1 when bytes are damaged or missing, or when a
+    component is known less well than an environment that pins the version `requires`.
+
+    \b
+    Examples:
+      modelspec verify
+      modelspec verify eta@2.3.1 --network
+      modelspec verify --all --subset 3/7 --resume verified.jsonl
+    """
+    from modelspec.api import verify
+    from modelspec.report.paint import Paint
+    from modelspec.report.verify import verify_json, verify_text
+
+    if sum((name is not None, environment is not None, all_)) > 1:
+        raise click.UsageError("Name a version, or --env, or --all: one of them.")
+    share = _share(subset)
+    with open_registry(root, None) as source:
+        repository = _repository(source.root)
+        serving = _chosen(source, name, environment, all_, window, repository)
+        names = verify.subset(serving, *share) if share else sorted(serving)
+        claims, unread = _claims(source, names)
+        outcomes = _followed(source, claims, repository, network, resume)
+        rows = verify.rows(source.registry, claims, outcomes, serving)
+        click.echo(
+            verify_text(rows, Paint(colours()))
+            if form == "text"
+            else json.dumps(verify_json(rows), indent=2) + "\n",
+            nl=False,
+        )
+    for one in unread:
+        click.echo(f"modelspec: {one} can't be read: `modelspec check` says why", err=True)
+    failed = bool(unread) or any(row.fails for row in rows)
+    if resume is not None and not failed:
+        resume.unlink(missing_ok=True)
+    return 1 if failed else 0
+
+
+def _share(subset: str | None) -> tuple[int, int] | None:
+    if subset is None:
+        return None
+    match = re.fullmatch(r"([1-9][0-9]{0,5})/([1-9][0-9]{0,5})", subset)
+    if match is None or int(match[1]) > int(match[2]):
+        raise click.UsageError("--subset is N/T with N from 1 to T, such as 3/7.")
+    return int(match[1]), int(match[2])
+
+
+def _repository(root: Path) -> Repository | None:
+    from modelspec.world.git import open_repository
+
+    try:
+        return open_repository(str(root))[0]
+    except Refusal:
+        return None
+
+
+def _chosen(
+    source: Source,
+    name: str | None,
+    environment: str | None,
+    all_: bool,
+    window: bool,
+    repository: Repository | None,
+) -> Serving:
+    from modelspec.api import verify
+
+    registry = source.registry
+    if name is not None:
+        model, at, version = name.partition("@")
+        if model not in (known := set(model_names(registry))):
+            unknown("model", model, known)
+        found = verify.every(registry, model)
+        if not at:
+            return found
+        if (model, version) not in found:
+            unknown(f"version of {model}", version, (one[1] for one in found))
+        return {(model, version): found[model, version]}
+    if all_:
+        return verify.every(registry)
+    if environment is not None and environment not in (known := set(environment_names(registry))):
+        unknown("environment", environment, known)
+    found = verify.pinned(registry, environment)
+    for key, places in _windows(source, environment, window, repository).items():
+        found.setdefault(key, set()).update(places)
+    return found
+
+
+def _windows(
+    source: Source, environment: str | None, demanded: bool, repository: Repository | None
+) -> Serving:
+    from modelspec.api import verify
+    from modelspec.world.git import open_repository
+    from modelspec.world.history import GitHistory
+
+    try:
+        if repository is None:
+            raise Refusal("there is no git history here", "run it in the clone")
+        prefix = open_repository(str(source.root))[1]
+        with GitHistory(repository, repository.resolve("HEAD"), prefix) as history:
+            return verify.windowed(source.registry, history, source.instant, environment)
+    except Refusal as refusal:
+        if demanded:
+            raise
+        click.echo(f"modelspec: without the windows: {refusal.message}", err=True)
+        return {}
+
+
+def _claims(source: Source, names: list[tuple[str, str]]) -> tuple[list[Claims], list[str]]:
+    from modelspec.api.claims import claims_of
+
+    found = [(name, claims_of(source.registry, *name)) for name in names]
+    unread = [visible(f"{model}@{version}") for (model, version), claims in found if claims is None]
+    return [claims for _, claims in found if claims is not None], unread
+
+
+def _followed(
+    source: Source,
+    versions: list[Claims],
+    repository: Repository | None,
+    network: bool,
+    resume: Path | None,
+) -> dict[Claim, Outcome]:
+    """Follow every claim once, several at a time; what several versions share is read once."""
+    from modelspec.api.claims import Outcome
+    from modelspec.world.parallel import cores, finished
+    from modelspec.world.stores.claims import World
+    from modelspec.world.stores.journal import Journal
+
+    claims = dict.fromkeys(part.claim for one in versions for part in one.parts)
+    total = _bytes(source, versions)
+    settings = source.registry.settings
+    found: dict[Claim, Outcome] = {}
+    with progress_of("verifying", total) as progress, Journal(resume) as journal:
+        world = World(source.root, settings.stores if settings else {}, repository, network, progress)
+        todo = []
+        for claim in claims:
+            if claim.kind == "tree" and claim.digest is not None and journal.has(claim.where, claim.digest):
+                found[claim] = Outcome("verified", "noted by the run before this one")
+            else:
+                todo.append(claim)
+        for claim, outcome in finished(lambda one: _one(world, one), todo, workers=2 * cores()):
+            found[claim] = Outcome(*outcome)
+            if claim.kind == "tree" and claim.digest is not None and outcome[0] == "verified":
+                journal.note(claim.where, claim.digest)
+    return found
+
+
+def _one(world: World, claim: Claim) -> Followed:
+    if claim.kind == "tree":
+        return world.tree(claim.where, claim.digest or "")
+    if claim.kind == "commit":
+        return world.commit(claim.name)
+    if claim.kind == "data":
+        return world.data(claim.where, claim.digest)
+    return world.image(claim.name)
+
+
+def _bytes(source: Source, versions: list[Claims]) -> int:
+    from modelspec.spec.kinds import VERSION
+
+    sizes: dict[str, int] = {}
+    for one in versions:
+        entry = source.registry.value(VERSION, one.model, one.version)
+        artifact = entry.value.artifact if entry is not None else None
+        if artifact is not None and artifact.digest is not None:
+            sizes[artifact.digest] = sum(file.size for file in artifact.files)
+    return sum(sizes.values())

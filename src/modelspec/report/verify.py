@@ -1,0 +1,67 @@
+"""What `verify` prints: component by level for each version, and what is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from modelspec.api.verify import Row
+from modelspec.report.paint import Paint
+from modelspec.report.table import table
+from modelspec.spec.model import COMPONENTS
+from modelspec.tree.data import Data
+from modelspec.tree.text import plural, visible
+
+
+def verify_text(rows: Sequence[Row], paint: Paint) -> str:
+    """Return the table, then a line for each thing that is wrong, then the count."""
+    if not rows:
+        return "nothing is pinned: name a MODEL@VERSION, or verify --all\n"
+    heading = ("MODEL", "VERSION", *(name.upper() for name in COMPONENTS))
+    cells = [(row.model, row.version, *(_cell(row, name) for name in COMPONENTS)) for row in rows]
+    text = table([heading, *cells])
+    for row in rows:
+        if row.fails:
+            text += f"\n{paint.bold(f'{row.model} {row.version}')}\n"
+        for held in row.held:
+            if held.outcome.wrong:
+                text += (
+                    f"  {paint.severity('error', 'wrong')}  {held.what}: {visible(held.outcome.note, 400)}\n"
+                )
+        for line in row.unmet:
+            text += f"  {paint.severity('error', 'unmet')}  {visible(line, 200)}\n"
+    failed = sum(row.fails for row in rows)
+    well = f"{failed} with something wrong" if failed else "nothing wrong"
+    return f"{text}\n{plural(len(rows), 'version')}, {well}\n"
+
+
+def verify_json(rows: Sequence[Row]) -> Data:
+    """Return the shape `modelspec/verify/1`."""
+    return {
+        "format": "modelspec/verify/1",
+        "failed": sum(row.fails for row in rows),
+        "versions": [
+            {
+                "model": row.model,
+                "version": row.version,
+                "digest": row.digest,
+                "levels": dict(row.levels),
+                "parts": [
+                    {
+                        "component": held.component,
+                        "what": held.what,
+                        "level": held.outcome.level,
+                        "note": held.outcome.note,
+                        "wrong": held.outcome.wrong,
+                    }
+                    for held in row.held
+                ],
+                "unmet": [*row.unmet],
+            }
+            for row in rows
+        ],
+    }
+
+
+def _cell(row: Row, component: str) -> str:
+    wrong = any(held.component == component and held.outcome.wrong for held in row.held)
+    return "WRONG" if wrong else row.levels[component]

@@ -1,0 +1,137 @@
+"""Follows one claim of a version into the world: a tree in a store, a commit, data, an image."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from modelspec.spec.environment import Level
+from modelspec.spec.settings import StoreSettings
+from modelspec.tree.digest import artifact_digest, sha256, short
+from modelspec.tree.finding import Refusal
+from modelspec.tree.paths import path_trouble
+from modelspec.tree.protocols import Progress
+from modelspec.tree.text import visible
+from modelspec.tree.uri import store_uri_trouble
+from modelspec.world.files import tree_files
+from modelspec.world.git import Repository
+from modelspec.world.stores.opening import is_remote, open_store
+from modelspec.world.stores.verified import troubles
+
+Followed = tuple[Level, str, bool]
+"""The level, what it rests on, and whether something is wrong."""
+_COMMIT: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_IMAGE: Final = re.compile(r"([^/@]+)/([^@:]+)(?::[^@/]+)?@(sha256:[0-9a-f]{64})")
+_ACCEPT: Final = ", ".join(
+    (
+        "application/vnd.oci.image.index.v1+json",
+        "application/vnd.oci.image.manifest.v1+json",
+        "application/vnd.docker.distribution.manifest.list.v2+json",
+        "application/vnd.docker.distribution.manifest.v2+json",
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """Where claims are followed: the registry's root, its stores, its clone, and whether to ask a network."""
+
+    root: Path
+    stores: Mapping[str, StoreSettings]
+    repository: Repository | None
+    network: bool
+    progress: Progress
+
+    def tree(self, store: str, digest: str) -> Followed:
+        """Read a whole tree and compare every digest."""
+        settings = self.stores.get(store)
+        if settings is None:
+            return ("recorded", f"the store {visible(store) or 'of it'} is not in modelspec.yaml", True)
+        try:
+            opened = open_store(self.root, store, settings)
+            if is_remote(opened) and not self.network:
+                return ("recorded", f"in {opened.shown}, which was not asked (--network)", False)
+            found = troubles(opened, digest, progress=self.progress)
+        except Refusal as refusal:
+            return ("recorded", refusal.message, True)
+        if found:
+            more = f" (and {len(found) - 3} more)" if len(found) > 3 else ""
+            return ("recorded", "; ".join(found[:3]) + more, True)
+        return ("verified", f"{short(digest)} in {opened.shown}", False)
+
+    def commit(self, name: str) -> Followed:
+        """Look a commit up in the clone: git itself named it by its content."""
+        commit, _, path = name.partition(":")
+        if _COMMIT.fullmatch(commit) is None:
+            return ("recorded", f"{visible(commit)} is not a whole commit id", True)
+        if self.repository is None:
+            return ("recorded", "there is no clone here to look in", False)
+        if self.repository.run("cat-file", "-e", f"{commit}^{{commit}}").code != 0:
+            return ("recorded", f"{commit[:12]} is not in this clone", False)
+        if path:
+            if path_trouble(path) is not None:
+                return ("resolvable", f"{visible(path)} is no path", True)
+            if self.repository.run("cat-file", "-e", f"{commit}:{path}").code != 0:
+                return ("resolvable", f"{visible(path)} is not in {commit[:12]}", True)
+        # git compares an object with its id when it reads it, and `log` reads the commit.
+        if self.repository.run("rev-list", "--max-count=1", "--end-of-options", commit).code != 0:
+            return ("resolvable", f"{commit[:12]} can't be read", True)
+        return ("verified", f"{commit[:12]} in this clone", False)
+
+    def data(self, uri: str, digest: str | None) -> Followed:
+        """Hash a path of this repository; ask whether anything else is there when the network may be used."""
+        if "://" not in uri:
+            return self._local(uri, digest) if uri else ("recorded", "it has no address", False)
+        if not self.network:
+            return ("recorded", "its address was not asked (--network)", False)
+        if store_uri_trouble(uri) is not None or uri.startswith(("oci://", "pvc://")):
+            return ("recorded", "nothing here reads its address", False)
+        try:
+            from modelspec.world.stores.url import url_store
+
+            there = url_store(uri).reaches()
+        except Refusal as refusal:
+            return ("recorded", refusal.message, False)
+        return ("resolvable", "its address answers", False) if there else ("recorded", "it is gone", True)
+
+    def image(self, name: str) -> Followed:
+        """Read the image's manifest from its registry and hash it, when the network may be used."""
+        match = _IMAGE.fullmatch(name)
+        if match is None:
+            return ("recorded", "an image without digest or registry" if name else "no image", False)
+        if not self.network:
+            return ("recorded", "its registry was not asked (--network)", False)
+        from modelspec.world.stores.oci_http import RegistryHttp
+
+        host, repository, digest = match.groups()
+        try:
+            data = RegistryHttp(host, repository).manifest(digest, _ACCEPT)
+        except Refusal as refusal:
+            return ("recorded", refusal.message, False)
+        if data is None:
+            return ("recorded", f"{visible(host)} does not have it", True)
+        if sha256(data) != digest:
+            return ("resolvable", f"{visible(host)} gives another manifest than {short(digest)}", True)
+        return ("verified", f"{short(digest)} at {visible(host)}", False)
+
+    def _local(self, path: str, digest: str | None) -> Followed:
+        if path_trouble(path) is not None:
+            return ("recorded", "its path leads out of this repository", True)
+        place = self.root / path
+        # Beneath the root, also when a folder on the way is a link.
+        if not place.exists() or not place.resolve().is_relative_to(self.root.resolve()):
+            return ("recorded", f"{visible(path)} is not here", False)
+        if digest is None:
+            return ("resolvable", f"{visible(path)}, without a digest", False)
+        try:
+            files = tree_files(place, self.progress)
+        except Refusal as refusal:
+            return ("resolvable", refusal.message, True)
+        tree = artifact_digest((file.path, file.digest) for file in files)
+        single = files[0].digest if len(files) == 1 and place.is_file() else None
+        if digest not in (tree, single):
+            return ("resolvable", f"{visible(path)} has {short(single or tree)}, not {short(digest)}", True)
+        return ("verified", f"{short(digest)} at {visible(path)}", False)

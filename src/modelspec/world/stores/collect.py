@@ -1,0 +1,100 @@
+"""Collects from a folder store: marks, moves aside, marks again, and only then deletes."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from modelspec.tree.digest import stamp
+from modelspec.tree.finding import Refusal
+from modelspec.tree.protocols import Dead, Swept
+from modelspec.world import durable
+from modelspec.world.folders import AGAIN, discard, opened
+from modelspec.world.lock import lock
+from modelspec.world.stores.folder import SUFFIX, FolderStore
+from modelspec.world.stores.stage import refusing, sweep
+
+_ASIDE: Final = ".collected-"
+
+
+def collect(
+    store: FolderStore,
+    marks: Callable[[], frozenset[str]],
+    *,
+    now: datetime,
+    grace: timedelta,
+    delete: bool,
+) -> Swept:
+    """Find the trees that nothing needs and whose listing is older than the grace time; remove them if told.
+
+    The store is locked against every `put` and `register` while it is marked and swept.
+    """
+    with lock(store.root), opened(store.root) as top, refusing(store.shown, AGAIN):
+        _restore(store, top)
+        live, kept, young = marks(), 0, 0
+        dead = []
+        for digest in list(store.trees()):
+            if digest in live:
+                kept += 1
+            elif now - _stored(top, digest) < grace:
+                young += 1
+            else:
+                dead.append(Dead(digest, _alone(store, digest)))
+        if delete and dead:
+            sweep(top)
+            _sweep(store, top, dead, marks)
+    return Swept(store.shown, tuple(dead), kept, young)
+
+
+def _sweep(store: FolderStore, top: int, dead: list[Dead], marks: Callable[[], frozenset[str]]) -> None:
+    aside = _ASIDE + secrets.token_hex(8)
+    os.mkdir(aside, 0o700, dir_fd=top)
+    for one in dead:
+        # The listing first: from here on the tree does not exist.
+        for name in (stamp(one.digest) + SUFFIX, stamp(one.digest)):
+            with suppress(FileNotFoundError):
+                os.rename(name, f"{aside}/{name}", src_dir_fd=top, dst_dir_fd=top)
+    durable.flush(top)
+    # Somebody may have pinned one while we marked: what is needed now comes back, and nothing goes.
+    again = marks() & {one.digest for one in dead}
+    if again:
+        _restore(store, top)
+        raise Refusal(
+            f"{len(again)} of these trees were pinned while they were collected: nothing was removed",
+            "run it again",
+        )
+    discard(top, aside)
+    durable.flush(top)
+
+
+def _restore(store: FolderStore, top: int) -> None:
+    """Put back what a run that was stopped had moved aside: trees, then their listings."""
+    with os.scandir(top) as entries:
+        stopped = sorted(entry.name for entry in entries if entry.name.startswith(_ASIDE))
+    for aside in stopped:
+        found = (entry.name for entry in (store.root / aside).iterdir())
+        names = sorted(found, key=lambda name: name.endswith(SUFFIX))
+        for name in names:
+            whole = name.endswith(SUFFIX) or f"{name}{SUFFIX}" in names
+            if whole and not os.path.lexists(store.root / name):
+                os.rename(f"{aside}/{name}", name, src_dir_fd=top, dst_dir_fd=top)
+        discard(top, aside)
+        durable.flush(top)
+
+
+def _stored(top: int, digest: str) -> datetime:
+    found = os.stat(stamp(digest) + SUFFIX, dir_fd=top, follow_symlinks=False)
+    return datetime.fromtimestamp(found.st_mtime, UTC)
+
+
+def _alone(store: FolderStore, digest: str) -> int:
+    """Return the bytes that are freed: those of files with one name only."""
+    total = 0
+    for path in store.files(digest):
+        found = (store.root / stamp(digest) / path).lstat()
+        total += found.st_size if found.st_nlink == 1 else 0
+    return total

@@ -1,0 +1,92 @@
+"""Materialises a tree: verified while it streams, and at its name only when it is whole."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from modelspec.tree.digest import artifact_digest, short
+from modelspec.tree.finding import Refusal
+from modelspec.tree.protocols import Chunk, Progress, Store, StoredFile
+from modelspec.tree.text import visible
+from modelspec.world import durable
+from modelspec.world.files import tree_files
+from modelspec.world.folders import AGAIN, opened
+from modelspec.world.stores.stage import TREE, refusing, staged
+from modelspec.world.stores.verified import rows_of, verified
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What a fetch left: the files, and whether they had been there already."""
+
+    files: tuple[StoredFile, ...]
+    already: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """A file of a tree in a store, as a file on its way out."""
+
+    store: Store
+    tree: str
+    path: str
+    digest: str
+
+    def chunks(self) -> Iterator[Chunk]:
+        return verified(self.store, self.tree, self.path, self.digest)
+
+
+def fetch_tree(store: Store, tree: str, target: Path, progress: Progress = lambda _: None) -> Fetched:
+    """Write a tree to `target`, which is complete as soon as it exists.
+
+    A target that holds the tree already is verified and left; one that holds anything else is refused.
+    """
+    shown = visible(str(target), 200)
+    if os.path.lexists(target) and not _is_empty(target):
+        return Fetched(_present(target, tree, shown, progress), already=True)
+    rows = rows_of(store, tree)
+    if rows is None:
+        raise Refusal(f"{short(tree)} is not in {store.shown}", "put it there: `modelspec register`")
+    with refusing(shown, AGAIN):
+        target.absolute().parent.mkdir(parents=True, exist_ok=True)
+    with opened(target.absolute().parent) as above, refusing(shown, AGAIN), staged(above) as stage:
+        files = stage.write([_Held(store, tree, *row) for row in rows], progress)
+        stage.flush()
+        try:
+            # An empty folder is replaced; nothing else is.
+            os.rename(TREE, target.absolute().name, src_dir_fd=stage.descriptor, dst_dir_fd=above)
+        except OSError as error:
+            if error.errno == errno.EBUSY:
+                raise Refusal(
+                    f"{shown} is where a volume is mounted: it can't be put in place at once",
+                    f"name a folder in it, such as {shown}/model",
+                ) from None
+            if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
+                # Another fetch was faster; or what came is something else, which is refused.
+                return Fetched(_present(target, tree, shown, lambda _: None), already=True)
+            raise
+        durable.flush(above)
+    return Fetched(files, already=False)
+
+
+def _is_empty(target: Path) -> bool:
+    try:
+        return not target.is_symlink() and target.is_dir() and not any(target.iterdir())
+    except OSError:
+        return False
+
+
+def _present(target: Path, tree: str, shown: str, progress: Progress) -> tuple[StoredFile, ...]:
+    if target.is_symlink() or not target.is_dir():
+        raise Refusal(f"{shown} exists, and is no folder", "name a folder that does not exist yet")
+    files = tuple(tree_files(target, progress))
+    if artifact_digest((file.path, file.digest) for file in files) != tree:
+        raise Refusal(
+            f"{shown} exists, and holds something else than {short(tree)}",
+            "remove it, or name a folder that does not exist yet",
+        )
+    return files

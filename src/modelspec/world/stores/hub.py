@@ -1,0 +1,162 @@
+"""A revision of a model on a Hugging Face hub, by commit: read, and nothing else.
+
+The hub is that of HF_ENDPOINT, the token that of HF_TOKEN or of `hf auth login`; neither is printed.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from modelspec.tree.finding import Refusal
+from modelspec.tree.listing import paths_trouble
+from modelspec.tree.protocols import Chunk
+from modelspec.tree.text import visible
+from modelspec.world.stores.retried import TRIES, retried
+
+if TYPE_CHECKING:
+    import httpx
+
+_URI: Final = re.compile(r"hf://([A-Za-z0-9._-]{1,96}/[A-Za-z0-9._-]{1,96})@([0-9a-f]{40})")
+_OID: Final = re.compile(r"[0-9a-f]{64}")
+_ENDPOINT: Final = "https://huggingface.co"
+_TIMEOUT: Final = 60.0
+_MOST: Final = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class HubFile:
+    """One file of a revision; `oid` is the sha256 that the hub says of a file it keeps by LFS."""
+
+    path: str
+    size: int
+    oid: str | None
+    address: str = field(repr=False)
+    client: httpx.Client = field(repr=False)
+
+    def chunks(self) -> Iterator[Chunk]:
+        """Yield its bytes; a connection that breaks is taken up again where it broke."""
+        import httpx
+
+        at = fruitless = 0
+        while at < self.size:
+            begun = at
+
+            def ask(start: int = at) -> httpx.Response:
+                headers = {"Range": f"bytes={start}-"} if start else {}
+                request = self.client.build_request("GET", self.address, headers=headers)
+                answer = self.client.send(request, stream=True, follow_redirects=True)
+                if answer.status_code != (206 if start else 200):
+                    answer.close()
+                    raise _unread(answer.status_code, self.path)
+                return answer
+
+            answer = retried(f"{visible(self.path, 200)} can't be read from the hub", ask)
+            try:
+                for chunk in answer.iter_bytes(1024 * 1024):
+                    at += len(chunk)
+                    if at > self.size:
+                        raise Refusal(f"the hub gives more bytes of {visible(self.path, 200)} than it says")
+                    yield chunk
+            except httpx.HTTPError:
+                pass
+            finally:
+                answer.close()
+            fruitless = fruitless + 1 if at == begun else 0
+            if fruitless == TRIES:
+                raise Refusal(f"the hub gives {at:,} of {self.size:,} bytes of {visible(self.path, 200)}")
+
+
+def hub_tree(uri: str) -> Sequence[HubFile]:
+    """Return the files of `hf://owner/name@<40 hex digits>`, sorted; raises Refusal for a branch or a tag.
+
+    What belongs to git alone (`.gitattributes`) is left out.
+    """
+    match = _URI.fullmatch(uri)
+    if match is None:
+        raise Refusal(
+            f"{visible(uri, 200)} is not hf://owner/name@<commit>",
+            "name the whole commit: a branch or a tag moves",
+        )
+    try:
+        import httpx
+    except ImportError:
+        raise Refusal(
+            "nothing is installed that reads hf:// revisions", 'pip install "modelspec-gitops[hf]"'
+        ) from None
+    name, commit = match.groups()
+    endpoint = (os.environ.get("HF_ENDPOINT") or _ENDPOINT).rstrip("/")
+    token = _token()
+    # httpx drops the header when a redirect leads to another host.
+    client = httpx.Client(timeout=_TIMEOUT, headers={"Authorization": f"Bearer {token}"} if token else {})
+    rows = _rows(client, f"{endpoint}/api/models/{name}/tree/{commit}?recursive=true", name)
+    files = []
+    for row in rows:
+        if row.get("type") != "file" or row.get("path") == ".gitattributes":
+            continue
+        lfs = row.get("lfs") or {}
+        oid = str(lfs.get("oid", "")).removeprefix("sha256:")
+        files.append(
+            HubFile(
+                str(row["path"]),
+                int(lfs.get("size", row["size"])),
+                f"sha256:{oid}" if _OID.fullmatch(oid) else None,
+                f"{endpoint}/{name}/resolve/{commit}/{row['path']}",
+                client,
+            )
+        )
+    trouble = paths_trouble(file.path for file in files)
+    if trouble is not None or not files:
+        raise Refusal(f"{uri} is refused: {trouble or 'it holds no files'}")
+    return sorted(files, key=lambda file: file.path.encode())
+
+
+def _rows(client: httpx.Client, address: str, name: str) -> list[dict[str, Any]]:
+    """Return the rows of all pages; a page's link may lead to the same hub only."""
+    import httpx
+
+    rows: list[dict[str, Any]] = []
+    host = httpx.URL(address).netloc
+    while address:
+        here = address
+
+        def ask(at: str = here) -> httpx.Response:
+            answer = client.get(at)
+            if answer.status_code != 200:
+                raise _unread(answer.status_code, name)
+            return answer
+
+        answer = retried(f"{visible(name)} can't be read from the hub", ask)
+        try:
+            page = answer.json()
+            rows += [dict(row) for row in page]
+        except (ValueError, TypeError):
+            raise Refusal(f"the hub's list of files of {visible(name)} is none") from None
+        if len(rows) > _MOST:
+            raise Refusal(f"{visible(name)} has more than {_MOST:,} files")
+        address = answer.links.get("next", {}).get("url", "")
+        if address and httpx.URL(address).netloc != host:
+            raise Refusal("the hub's list of files goes on at another host")
+    return rows
+
+
+def _unread(status: int, what: str) -> Exception:
+    if status >= 500 or status == 429:
+        return OSError(f"status {status}")
+    cure = "export HF_TOKEN, or `hf auth login`" if status in (401, 403) else "look the commit up on the hub"
+    return Refusal(f"the hub answers {status} for {visible(what, 200)}", cure)
+
+
+def _token() -> str | None:
+    found = os.environ.get("HF_TOKEN")
+    if found:
+        return found
+    home = Path(os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface")
+    try:
+        return (home / "token").read_text().strip() or None
+    except OSError:
+        return None

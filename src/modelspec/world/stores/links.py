@@ -1,0 +1,84 @@
+"""Equal files of two trees share their bytes on disk: a hard link, made only after hashing them again."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from typing import Final
+
+from modelspec.tree.digest import stamp
+from modelspec.tree.finding import Refusal
+from modelspec.tree.listing import LIMIT, read_listing
+from modelspec.tree.protocols import StoredFile
+from modelspec.world.files import READ, whole
+from modelspec.world.folders import entered
+from modelspec.world.stores.stage import TREE, Stage
+
+_LEAST: Final = 4096
+"""A smaller file saves no block."""
+
+
+def link_equal(top: int, stage: Stage, written: Sequence[StoredFile], others: Iterable[str]) -> None:
+    """Replace staged files that another tree, or this one, holds as well by links to those."""
+    wanted: dict[str, list[StoredFile]] = {}
+    for file in written:
+        if file.size >= _LEAST:
+            wanted.setdefault(file.digest, []).append(file)
+    for files in wanted.values():
+        for again in files[1:]:
+            _link(stage, stage.descriptor, f"{TREE}/{files[0].path}", again)
+    for digest in others:
+        if not wanted:
+            return
+        for path, file_digest in _rows(top, digest):
+            equal = wanted.get(file_digest)
+            place = f"{stamp(digest)}/{path}"
+            if (
+                equal is not None
+                and _same(top, place, equal[0])
+                and all(_link(stage, top, place, file) for file in equal)
+            ):
+                del wanted[file_digest]
+
+
+def _rows(top: int, digest: str) -> Sequence[tuple[str, str]]:
+    try:
+        with os.fdopen(os.open(f"{stamp(digest)}.sha256sum", READ, dir_fd=top), "rb") as stream:
+            rows = read_listing(stream.read(LIMIT + 1))
+    except OSError:
+        return ()
+    return () if isinstance(rows, str) else rows
+
+
+def _same(top: int, place: str, file: StoredFile) -> bool:
+    """Whether the file at a place is the staged one, hashed again."""
+    *folders, name = place.split("/")
+    with (
+        suppress(OSError, Refusal),
+        entered(top, folders) as folder,
+        os.fdopen(os.open(name, READ, dir_fd=folder), "rb", buffering=0) as stream,
+    ):
+        found = os.fstat(stream.fileno())
+        # One that is writable could change under both trees.
+        if found.st_size != file.size or not stat.S_ISREG(found.st_mode) or found.st_mode & 0o222:
+            return False
+        hashed = hashlib.sha256()
+        for chunk in whole(stream, found.st_size):
+            hashed.update(chunk)
+        return hashed.hexdigest() == file.digest.removeprefix("sha256:")
+    return False
+
+
+def _link(stage: Stage, source: int, place: str, file: StoredFile) -> bool:
+    """Put a link in the staged file's place; False where the file system has none (left)."""
+    with suppress(OSError):
+        os.link(place, "linked", src_dir_fd=source, dst_dir_fd=stage.descriptor, follow_symlinks=False)
+        os.replace("linked", f"{TREE}/{file.path}", src_dir_fd=stage.descriptor, dst_dir_fd=stage.descriptor)
+        # Two names of one file: the rename does nothing, and leaves the first.
+        with suppress(FileNotFoundError):
+            os.unlink("linked", dir_fd=stage.descriptor)
+        return True
+    return False

@@ -1,0 +1,207 @@
+"""Marks what is needed: every digest that a version which any ref, work tree or recent commit needs names.
+
+Read from git objects of all refs, and as text as well as YAML: a file that can't be read still keeps what
+it names. What is marked too much costs disk; what is marked too little costs a model.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+from modelspec.spec.kinds import ENVIRONMENT, MODEL, PIN, VERSION, Kind, classify
+from modelspec.spec.reader import Entry
+from modelspec.spec.registry import Registry
+from modelspec.tree.digest import DIGEST, is_digest
+from modelspec.tree.finding import Fault, Refusal
+from modelspec.tree.paths import SEMVER
+from modelspec.tree.snapshot import Blob
+from modelspec.world.git import Repository, open_repository
+from modelspec.world.gittree import GitSnapshot, blob_of
+from modelspec.world.objects import Objects
+from modelspec.world.worktree import WorkTree
+
+_REF: Final = re.compile(rf"({SEMVER})@({DIGEST})".encode())
+_ANY: Final = re.compile(DIGEST.encode())
+_ROW: Final = re.compile(rb":(\d{6}) (\d{6}) ([0-9a-f]+) ([0-9a-f]+) [A-Z]\d*")
+Name = tuple[str, str]
+
+
+def marks(root: Path, registry: Registry, now: datetime) -> frozenset[str]:
+    """Return the digests that are needed; raises Refusal without a whole git history to tell it from."""
+    repository, prefix, _ = open_repository(str(root))
+    if repository.shallow:
+        raise Refusal(
+            "the clone is shallow: what older commits pin can't be told",
+            "git fetch --unshallow (in CI: fetch-depth: 0)",
+        )
+    found = _Marks()
+    days = [registry.settings.retention.days if registry.settings is not None else 90]
+    for folder in _work_trees(repository, prefix, root):
+        with WorkTree(folder) as tree:
+            _tip(found, Registry(tree, registry.reader), days)
+    objects = Objects(repository)
+    try:
+        for commit in _tips(repository):
+            snapshot = GitSnapshot(repository, commit, prefix, objects)
+            _tip(found, Registry(snapshot, registry.reader), days)
+        _log(found, repository, objects, prefix, now - timedelta(days=max(days)))
+        found.index(repository, objects, prefix)
+    finally:
+        objects.close()
+    return found.needed(registry)
+
+
+class _Marks:
+    """The versions that are needed by name, and the version files that are known by it."""
+
+    def __init__(self) -> None:
+        self.wanted: set[Name] = set()
+        self.files: dict[Name, dict[str, Blob]] = {}
+
+    def pin(self, model: str, blob: Blob) -> None:
+        """Want every version that a pin names, whether the pin can be read or not."""
+        for match in _REF.finditer(_data(blob)):
+            self.wanted.add((model, match[1].decode()))
+
+    def file(self, name: Name, blob: Blob) -> None:
+        """Know one of the contents that a version's file ever had."""
+        self.files.setdefault(name, {})[blob.id] = blob
+
+    def index(self, repository: Repository, objects: Objects, prefix: str) -> None:
+        """Want what is staged: it is about to be committed."""
+        done = repository.run("ls-files", "--stage", "-z", "--full-name", ":(top)" + _under(prefix))
+        for row in done.out.split(b"\0"):
+            head, _, path = row.partition(b"\t")
+            mode, identity, *_ = [*head.split(), b"", b""]
+            if mode in (b"100644", b"100755"):
+                self.seen(_within(path, prefix), blob_of(objects, int(mode, 8), identity.decode()), True)
+
+    def seen(self, path: str, blob: Blob, wanted: bool) -> None:
+        """Take in a file by its path: a pin wants versions, a version's file is known, and perhaps wanted."""
+        match = classify(path)
+        kind: Kind[Any] | None = match[0] if match is not None else None
+        if match is None:
+            return
+        if kind is PIN and wanted:
+            self.pin(match[1][1], blob)
+        if kind is VERSION:
+            name = (match[1][0], match[1][1])
+            self.file(name, blob)
+            if wanted:
+                self.wanted.add(name)
+
+    def needed(self, registry: Registry) -> frozenset[str]:
+        """Return every digest in the files of the wanted versions: as text, and as the reader has it."""
+        found: set[str] = set()
+        for name in self.wanted:
+            for blob in self.files.get(name, {}).values():
+                found.update(match.decode() for match in _ANY.findall(_data(blob)))
+                entry = registry.reader.read(VERSION, name, VERSION.locate(*name), blob)
+                if isinstance(entry, Entry):
+                    found.update(_strings(entry.document.data))
+        return frozenset(found)
+
+
+def _tip(found: _Marks, registry: Registry, days: list[int]) -> None:
+    """Take in a tree that somebody has: its pins, its versions, its windows."""
+    retired = {
+        (owner.value.model, str(gone.version).partition("@")[0])
+        for owner in registry.entries(MODEL)
+        for gone in owner.value.retired
+    }
+    for name, blob in _blobs(registry, VERSION):
+        found.seen(VERSION.locate(*name), blob, (name[0], name[1]) not in retired)
+    for name, blob in _blobs(registry, PIN):
+        found.pin(name[1], blob)
+    windows = (place.value.window for place in registry.entries(ENVIRONMENT))
+    days.extend(window.days for window in windows if window is not None)
+
+
+def _blobs(registry: Registry, kind: Kind[Any]) -> Iterator[tuple[tuple[str, ...], Blob]]:
+    for name in registry.names(kind):
+        blob = registry.snapshot.get(kind.locate(*name))
+        if blob is not None:
+            yield name, blob
+
+
+def _tips(repository: Repository) -> list[str]:
+    """Return the commits that HEADs and all refs name, stashes among them."""
+    done = repository.run("rev-list", "--no-walk=unsorted", "--all")
+    if done.code != 0:
+        raise Refusal("git can't list its refs", "run `git fsck`")
+    return sorted(name.decode() for name in done.out.split())
+
+
+def _log(found: _Marks, repository: Repository, objects: Objects, prefix: str, since: datetime) -> None:
+    """Take in every pin that was in force, and every version that was published, since an instant.
+
+    The old side of a change was in force until it: what a recent commit took away is needed too.
+    """
+    done = repository.run(
+        "log", "--all", "--reflog", "-m", "--raw", "--no-renames", "--no-abbrev", "-z",
+        "--format=tformat:%x01%ct", "--end-of-options", "--", f":(top){_under(prefix)}",
+    )  # fmt: skip
+    if done.code != 0:
+        raise Refusal("git can't read its history", "run `git fsck`")
+    recent = False
+    fields = iter(done.out.split(b"\0"))
+    for field in fields:
+        text = field.strip(b"\n")
+        if text.startswith(b"\x01"):
+            recent = datetime.fromtimestamp(int(text[1:]), UTC) >= since
+            continue
+        match = _ROW.fullmatch(text)
+        if match is None:
+            continue
+        path = _within(next(fields, b""), prefix)
+        for mode, identity in ((match[1], match[3]), (match[2], match[4])):
+            if mode in (b"100644", b"100755"):
+                blob = blob_of(objects, int(mode, 8), identity.decode())
+                found.seen(path, blob, recent)
+
+
+def _work_trees(repository: Repository, prefix: str, root: Path) -> list[Path]:
+    """Return the registry's root in every work tree of the repository that is still there."""
+    done = repository.run("worktree", "list", "--porcelain", "-z")
+    names = [
+        line.removeprefix(b"worktree ") for line in done.out.split(b"\0") if line.startswith(b"worktree ")
+    ]
+    roots = {root.resolve()}
+    for name in names:
+        folder = Path(name.decode("utf-8", "surrogateescape")) / prefix
+        if (folder / "registry").is_dir():
+            roots.add(folder.resolve())
+    return sorted(roots)
+
+
+def _data(blob: Blob) -> bytes:
+    data = blob.read()
+    if isinstance(data, Fault):
+        # Not even as text: whatever it needs can't be told, so nothing is collected.
+        raise Refusal(
+            f"a pin or a version can't be read: {data.message}", "`modelspec check` says which; mend it first"
+        )
+    return data
+
+
+def _strings(data: Any) -> Iterator[str]:
+    if isinstance(data, str) and is_digest(data):
+        yield data
+    elif isinstance(data, dict):
+        for value in data.values():
+            yield from _strings(value)
+    elif isinstance(data, list):
+        for value in data:
+            yield from _strings(value)
+
+
+def _under(prefix: str) -> str:
+    return f"{prefix}/registry" if prefix else "registry"
+
+
+def _within(path: bytes, prefix: str) -> str:
+    return path.decode("utf-8", "surrogateescape").removeprefix(f"{prefix}/" if prefix else "")

@@ -1,0 +1,154 @@
+"""A store in an OCI registry: one artifact for each tree, in the layout of the CNCF ModelPack and of ORAS.
+
+The tag of a tree is `sha256-<hex>`; each file is one layer, uncompressed, so that the layer's digest is the
+file's own and equal files are held once. `oras pull` lays the files out by their titles.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from modelspec.tree.digest import artifact_digest, canonical, is_digest, listing, sha256, stamp
+from modelspec.tree.finding import Refusal
+from modelspec.tree.listing import paths_trouble
+from modelspec.tree.protocols import Chunk, Progress, SourceFile, StoredFile, StoredTree
+from modelspec.tree.text import visible
+from modelspec.world.files import hashed_source
+from modelspec.world.parallel import each
+from modelspec.world.stores.oci_http import RegistryHttp
+
+MANIFEST: Final = "application/vnd.oci.image.manifest.v1+json"
+ARTIFACT: Final = "application/vnd.cncf.model.manifest.v1+json"
+CONFIG: Final = "application/vnd.cncf.model.config.v1+json"
+LAYER: Final = "application/vnd.cncf.model.weight.v1.raw"
+TITLE: Final = "org.opencontainers.image.title"
+FILEPATH: Final = "org.cncf.model.filepath"
+WORKERS: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class OciStore:
+    """Trees in one repository of a registry."""
+
+    uri: str
+    http: RegistryHttp = field(repr=False)
+
+    @property
+    def shown(self) -> str:
+        """The address as the registry of models has it."""
+        return visible(self.uri, 200)
+
+    def put(self, files: Iterable[SourceFile], progress: Progress = lambda _: None) -> StoredTree:
+        """Push a tree: its files, then the manifest that makes it exist. What is there is not sent again.
+
+        The registry itself compares each blob with its digest before it keeps it.
+        """
+        ordered = sorted(files, key=lambda file: file.path.encode())
+        trouble = paths_trouble(file.path for file in ordered)
+        if trouble is not None or not ordered:
+            raise Refusal(trouble or "there are no files to store", "an artifact has at least one clean path")
+        hashed = tuple(each(hashed_source, ordered))
+        tree = StoredTree(artifact_digest((file.path, file.digest) for file in hashed), hashed)
+        # Equal files are one blob: it is sent once.
+        once = {known.digest: (file, known) for file, known in zip(ordered, hashed, strict=True)}
+        each(lambda pair: self._send(*pair, progress), once.values(), workers=WORKERS)
+        config = _config(hashed)
+        manifest = _manifest(hashed, self.http.upload_bytes(config), len(config))
+        self.http.put_manifest(stamp(tree.digest), manifest, MANIFEST)
+        return tree
+
+    def exists(self, digest: str) -> bool:
+        """Whether the tree's manifest is there."""
+        return self._layers(digest) is not None
+
+    def listing(self, digest: str) -> bytes | None:
+        """Return the listing that the manifest's layers make."""
+        layers = self._layers(digest)
+        return None if layers is None else listing((path, row[0]) for path, row in layers.items())
+
+    def files(self, digest: str) -> Mapping[str, int]:
+        """Return path and size of every layer whose blob is there."""
+        layers = self._layers(digest) or {}
+        there = each(lambda row: self.http.has_blob(row[0]), layers.values(), workers=WORKERS)
+        return {path: row[1] for (path, row), found in zip(layers.items(), there, strict=True) if found}
+
+    def open(self, digest: str, path: str) -> Iterator[Chunk]:
+        """Yield the bytes of one layer."""
+        row = (self._layers(digest) or {}).get(path)
+        if row is None:
+            raise Refusal(f"{visible(path, 200)} of {stamp(digest)} is missing in {self.shown}")
+        return self.http.blob(*row)
+
+    def trees(self) -> Iterator[str]:
+        """Yield the digests of the trees, sorted."""
+        digests = (tag.replace("-", ":", 1) for tag in self.http.tags())
+        yield from sorted(digest for digest in digests if is_digest(digest))
+
+    def delete(self, digest: str) -> None:
+        """Remove the manifest; the registry's own collection removes blobs that nothing names."""
+        data = self.http.manifest(stamp(_checked(digest)), MANIFEST)
+        if data is not None:
+            self.http.delete_manifest(sha256(data))
+
+    def _send(self, file: SourceFile, known: StoredFile, progress: Progress) -> None:
+        if not self.http.has_blob(known.digest):
+            self.http.upload(file, known)
+        progress(known.size)
+
+    def _layers(self, digest: str) -> dict[str, tuple[str, int]] | None:
+        """Return path -> (digest, size) of the layers, None when there is no such tree."""
+        data = self.http.manifest(stamp(_checked(digest)), MANIFEST)
+        if data is None:
+            return None
+        try:
+            rows: list[Any] = json.loads(data)["layers"]
+            found = [(str(row["annotations"][TITLE]), (str(row["digest"]), int(row["size"]))) for row in rows]
+            if not all(is_digest(row[0]) and row[1] >= 0 for _, row in found):
+                raise ValueError
+        except (ValueError, KeyError, TypeError):
+            raise Refusal(f"the manifest of {stamp(digest)} in {self.shown} is none of a tree") from None
+        trouble = paths_trouble(path for path, _ in found)
+        if trouble is not None:
+            raise Refusal(f"{stamp(digest)} in {self.shown} is refused: {trouble}")
+        return dict(found)
+
+
+def _config(files: Iterable[StoredFile]) -> bytes:
+    digests = [file.digest for file in files]
+    return canonical({"config": {}, "descriptor": {}, "modelfs": {"type": "layers", "diffIds": [*digests]}})
+
+
+def _manifest(files: Iterable[StoredFile], config: str, size: int) -> bytes:
+    """Return the manifest: the same bytes for the same tree, so that two pushes are one."""
+    return canonical(
+        {
+            "schemaVersion": 2,
+            "mediaType": MANIFEST,
+            "artifactType": ARTIFACT,
+            "config": {"mediaType": CONFIG, "digest": config, "size": size},
+            "layers": [
+                {
+                    "mediaType": LAYER,
+                    "digest": file.digest,
+                    "size": file.size,
+                    "annotations": {TITLE: file.path, FILEPATH: file.path},
+                }
+                for file in files
+            ],
+        }
+    )
+
+
+def _checked(digest: str) -> str:
+    if not is_digest(digest):
+        raise Refusal(f"{visible(digest)} is no digest", "write sha256: and 64 lower-case hex digits")
+    return digest
+
+
+def oci_store(uri: str) -> OciStore:
+    """Return the store at `oci://registry/repository`."""
+    host, _, repository = uri.removeprefix("oci://").partition("/")
+    return OciStore(uri, RegistryHttp(host, repository))

@@ -1,0 +1,307 @@
+"""The HTTP of an OCI registry: blobs and manifests, the token that it may ask for, and uploads that go on.
+
+Credentials come from the file that `docker login`, `podman login` and `oras login` write, and go only to the
+registry that they are for, or to the token service that it names over TLS.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from modelspec.tree.finding import Refusal
+from modelspec.tree.protocols import Chunk, SourceFile, StoredFile
+from modelspec.tree.text import visible
+from modelspec.world.stores.retried import TRIES, retried
+
+if TYPE_CHECKING:
+    import httpx
+
+PART: Final = 8 * 1024 * 1024
+MANIFEST_LIMIT: Final = 4 * 1024 * 1024
+"""What registries themselves allow."""
+_LOOPBACK: Final = re.compile(r"(?:localhost|127(?:\.[0-9]{1,3}){3})(?::[0-9]+)?")
+_CHALLENGE: Final = re.compile(r'(\w+)="([^"]*)"')
+_TIMEOUT: Final = 60.0
+
+
+class AnswerError(Exception):
+    """A registry answered with a status that may pass."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
+
+
+class RegistryHttp:
+    """One repository of one registry. Used by several threads."""
+
+    def __init__(self, host: str, repository: str) -> None:
+        try:
+            import httpx
+        except ImportError:
+            raise Refusal(
+                "nothing is installed that reads oci:// stores", 'pip install "modelspec-gitops[oci]"'
+            ) from None
+        self.host = host
+        self.repository = repository
+        # As docker does: TLS everywhere but on this machine.
+        self._plain = _LOOPBACK.fullmatch(host) is not None
+        self._base = f"{'http' if self._plain else 'https'}://{host}/v2/{repository}"
+        self._client: httpx.Client = httpx.Client(timeout=_TIMEOUT, follow_redirects=False)
+        self._token: str | None = None
+
+    def manifest(self, reference: str, accept: str) -> bytes | None:
+        """Return a manifest by tag or digest, None when there is none."""
+        answer = self._ask("GET", f"/manifests/{reference}", headers={"Accept": accept})
+        if answer.status_code == 404:
+            return None
+        self._expect(answer, 200)
+        if len(answer.content) > MANIFEST_LIMIT:
+            raise Refusal(f"the manifest at {self.host} has {len(answer.content):,} bytes")
+        return answer.content
+
+    def put_manifest(self, reference: str, data: bytes, kind: str) -> None:
+        """Store a manifest under a tag."""
+        answer = self._ask("PUT", f"/manifests/{reference}", content=data, headers={"Content-Type": kind})
+        self._expect(answer, 201)
+
+    def delete_manifest(self, digest: str) -> None:
+        """Remove a manifest by its digest; nothing when there is none."""
+        self._expect(self._ask("DELETE", f"/manifests/{digest}"), 202, 404)
+
+    def tags(self) -> Iterator[str]:
+        """Yield all tags."""
+        path = "/tags/list?n=1000"
+        while path:
+            answer = self._ask("GET", path)
+            if answer.status_code == 404:
+                return
+            self._expect(answer, 200)
+            yield from (str(tag) for tag in answer.json().get("tags") or ())
+            link = re.search(r'<[^>]*/tags/list(\?[^>]*)>; *rel="next"', answer.headers.get("link", ""))
+            path = f"/tags/list{link[1]}" if link else ""
+
+    def has_blob(self, digest: str) -> bool:
+        """Whether a blob is there."""
+        answer = self._ask("HEAD", f"/blobs/{digest}")
+        self._expect(answer, 200, 404)
+        return answer.status_code == 200
+
+    def blob(self, digest: str, size: int) -> Iterator[Chunk]:
+        """Yield the bytes of a blob; a connection that breaks is taken up again where it broke."""
+        import httpx
+
+        at = fruitless = 0
+        while at < size:
+            begun = at
+
+            def ask(start: int = at) -> Any:
+                return self._open(f"/blobs/{digest}", start)
+
+            answer = retried(f"{self.host} can't be read", ask)
+            try:
+                for chunk in answer.iter_raw(1024 * 1024):
+                    at += len(chunk)
+                    if at > size:
+                        raise Refusal(f"{self.host} gives more bytes of a file than it says that it has")
+                    yield chunk
+            except httpx.HTTPError:
+                pass
+            finally:
+                answer.close()
+            # What went on for a while is no failed try.
+            fruitless = fruitless + 1 if at == begun else 0
+            if fruitless == TRIES:
+                raise Refusal(
+                    f"{self.host} gives {at:,} of {size:,} bytes of a file, and no more",
+                    "see that the network and the registry are well, then run this again",
+                )
+
+    def upload(self, file: SourceFile, known: StoredFile) -> None:
+        """Send a blob, hashing again; the registry compares the digest before it has a name."""
+        retried(f"{self.host} can't be written", lambda: self._upload(file, known))
+
+    def upload_bytes(self, data: bytes) -> str:
+        """Send a small blob; return its digest."""
+        digest = "sha256:" + hashlib.sha256(data).hexdigest()
+        if not self.has_blob(digest):
+            location = self._begin()
+            answer = self._ask("PUT", _with(location, f"digest={digest}"), content=data)
+            self._expect(answer, 201)
+        return digest
+
+    def _upload(self, file: SourceFile, known: StoredFile) -> None:
+        location, sent = self._begin(), 0
+        hashed, buffer = hashlib.sha256(), bytearray()
+        for chunk in file.chunks():
+            hashed.update(chunk)
+            buffer += chunk
+            if len(buffer) >= PART:
+                location = self._part(location, sent, bytes(buffer))
+                sent += len(buffer)
+                buffer.clear()
+        if "sha256:" + hashed.hexdigest() != known.digest:
+            self._ask("DELETE", location)
+            raise Refusal(
+                f"{visible(file.path, 200)} changed while it was read", "wait until nothing writes it"
+            )
+        if buffer:
+            location = self._part(location, sent, bytes(buffer))
+        self._expect(self._ask("PUT", _with(location, f"digest={known.digest}")), 201)
+
+    def _begin(self) -> str:
+        answer = self._ask("POST", "/blobs/uploads/")
+        self._expect(answer, 202)
+        return self._location(answer)
+
+    def _part(self, location: str, start: int, data: bytes) -> str:
+        """Send one part; when that breaks, ask how far the registry got and send the rest."""
+        done = 0
+
+        def send() -> str:
+            nonlocal location, done
+            if done < 0:
+                answer = self._ask("GET", location)
+                self._expect(answer, 204)
+                location = self._location(answer)
+                done = min(len(data), max(0, int(answer.headers["range"].rpartition("-")[2]) + 1 - start))
+            if done == len(data):
+                return location
+            at, rest, done = start + done, data[done:], -1
+            answer = self._ask(
+                "PATCH",
+                location,
+                content=rest,
+                headers={
+                    "Content-Type": "application/octet-stream",
+                    "Content-Range": f"{at}-{at + len(rest) - 1}",
+                },
+            )
+            self._expect(answer, 202)
+            return self._location(answer)
+
+        return retried(f"{self.host} can't be written", send)
+
+    def _location(self, answer: httpx.Response) -> str:
+        """Return where an upload goes on: a path of this registry, or a whole URL at this host."""
+        import httpx
+
+        target = httpx.URL(self._base).join(answer.headers["location"])
+        if target.netloc.decode() != self.host:
+            raise Refusal(
+                f"{self.host} sends uploads to another host", "use a registry that takes them itself"
+            )
+        return str(target)
+
+    def _open(self, path: str, start: int) -> httpx.Response:
+        """Open a stream from a byte on, following one redirect to where the registry keeps its bytes."""
+        headers = {"Range": f"bytes={start}-"} if start else {}
+        answer = self._ask("GET", path, headers=headers, stream=True)
+        if answer.status_code in (301, 302, 303, 307, 308):
+            target = answer.headers["location"]
+            answer.close()
+            if not self._plain and not target.startswith("https://"):
+                raise Refusal(f"{self.host} sends readers to an address without TLS")
+            # Without our token: it is not for that host.
+            answer = self._client.send(
+                self._client.build_request("GET", target, headers=headers), stream=True
+            )
+        try:
+            self._expect(answer, 206 if start else 200)
+        except BaseException:
+            answer.close()
+            raise
+        return answer
+
+    def _expect(self, answer: httpx.Response, *allowed: int) -> None:
+        status = answer.status_code
+        if status in allowed:
+            return
+        if status in (401, 403):
+            raise Refusal(f"{self.host} refuses access to {self.repository}", f"oras login {self.host}")
+        if status >= 500 or status in (408, 429):
+            raise AnswerError(status)
+        raise Refusal(f"{self.host} answers {status}")
+
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        content: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        stream: bool = False,
+    ) -> httpx.Response:
+        url = path if "://" in path else self._base + path
+
+        def send() -> httpx.Response:
+            extra = {"Authorization": self._token} if self._token else {}
+            request = self._client.build_request(
+                method, url, content=content, headers={**(headers or {}), **extra}
+            )
+            answer = self._client.send(request, stream=stream)
+            if answer.status_code >= 500 or answer.status_code == 429:
+                answer.close()
+                raise AnswerError(answer.status_code)
+            return answer
+
+        what = f"{self.host} can't be {'read' if method in ('GET', 'HEAD') else 'written'}"
+        # A part of an upload is not sent twice: `_part` asks first how far it got.
+        answer = send() if method == "PATCH" else retried(what, send)
+        if answer.status_code == 401 and self._authorise(answer.headers.get("www-authenticate", "")):
+            answer.close()
+            answer = send() if method == "PATCH" else retried(what, send)
+        return answer
+
+    def _authorise(self, challenge: str) -> bool:
+        """Get what a challenge asks for; False when there is nothing new to send."""
+        scheme, _, rest = challenge.partition(" ")
+        login = _login(self.host)
+        if scheme.lower() == "basic" and login is not None:
+            token = f"Basic {login}"
+        elif scheme.lower() == "bearer":
+            asked = dict(_CHALLENGE.findall(rest))
+            realm = asked.pop("realm", "")
+            if not realm.startswith("https://") and not self._plain:
+                raise Refusal(f"{self.host} names a token service without TLS")
+            headers = {"Authorization": f"Basic {login}"} if login is not None else {}
+            answer = retried(
+                f"{self.host} gives no token",
+                lambda: self._client.get(
+                    realm,
+                    params={key: asked[key] for key in ("service", "scope") if key in asked},
+                    headers=headers,
+                ),
+            )
+            if answer.status_code != 200:
+                return False
+            found = answer.json()
+            token = f"Bearer {found.get('token') or found.get('access_token')}"
+        else:
+            return False
+        fresh, self._token = token != self._token, token
+        return fresh
+
+
+def _login(host: str) -> str | None:
+    """Return user and password for a registry, as base64, from the file that `docker login` writes."""
+    named = os.environ.get("REGISTRY_AUTH_FILE")
+    folder = os.environ.get("DOCKER_CONFIG")
+    file = Path(named) if named else Path(folder or Path.home() / ".docker") / "config.json"
+    try:
+        found = json.loads(file.read_text())["auths"][host]["auth"]
+        base64.b64decode(found, validate=True)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return str(found)
+
+
+def _with(location: str, query: str) -> str:
+    return f"{location}{'&' if '?' in location else '?'}{query}"

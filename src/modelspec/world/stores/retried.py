@@ -1,0 +1,53 @@
+"""Tries again what a network may have broken: a few times, each time later."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from typing import Final, TypeVar
+
+from modelspec.tree.finding import Refusal
+from modelspec.tree.text import visible
+
+T = TypeVar("T")
+TRIES: Final = 5
+FIRST: Final = 0.1
+"""Seconds before the second try; each further one waits twice as long, and a random part more."""
+FINAL: Final = (FileNotFoundError, FileExistsError, PermissionError, IsADirectoryError, NotADirectoryError)
+"""Answers, and not failures to get one."""
+
+
+def retried(what: str, call: Callable[[], T], sleep: Callable[[float], object] = time.sleep) -> T:
+    """Return what the call returns; raises Refusal when it failed `TRIES` times.
+
+    A Refusal and an answer (there is no such file, no right to it) are passed on at once. The message
+    says the kind of error and no more: its text may hold an endpoint or a signature.
+    """
+    for attempt in range(1, TRIES + 1):
+        try:
+            return call()
+        except (Refusal, *FINAL):
+            raise
+        except (ImportError, TypeError, AttributeError, NameError):
+            raise
+        except Exception as error:
+            if attempt == TRIES:
+                raise Refusal(
+                    f"{what}: {kind_of(error)}, {TRIES} times",
+                    "see that the network and the store are well, then run this again",
+                ) from None
+            # Not a secret: the waits of many clients shall not fall together.
+            sleep(FIRST * 2 ** (attempt - 1) * (1 + random.random()))  # noqa: S311
+    raise AssertionError("the last try returns or raises")
+
+
+def kind_of(error: BaseException) -> str:
+    """Return what an error of a foreign library may be called without saying what it says."""
+    cause = error.__cause__ or error
+    response = getattr(cause, "response", None)
+    code = response.get("Error", {}).get("Code") if isinstance(response, dict) else None
+    status = getattr(cause, "status", None)
+    extra = code or (status if isinstance(status, int) else None)
+    name = type(cause).__name__
+    return f"{name} ({visible(str(extra), 40)})" if extra else name

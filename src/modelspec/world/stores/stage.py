@@ -1,0 +1,170 @@
+"""A tree of files on its way to its name: written under a name that nobody reads, and flushed."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import secrets
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from typing import Final
+
+from modelspec.tree.finding import Refusal
+from modelspec.tree.listing import paths_trouble
+from modelspec.tree.protocols import Chunk, Progress, SourceFile, StoredFile
+from modelspec.tree.text import visible
+from modelspec.world import durable
+from modelspec.world.folders import discard, said
+from modelspec.world.parallel import each
+
+PREFIX: Final = ".incoming-"
+TREE: Final = "tree"
+_ENTER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_BESIDE: Final = 16 * 1024 * 1024
+"""From this size on, a file is written by one thread while another one hashes it."""
+_BULK: Final = 32
+"""From so many files on, the whole file system is flushed in one call, where there is one."""
+
+
+class Stage:
+    """A new folder in `top`, held by a lock that the kernel drops when its owner ends."""
+
+    def __init__(self, top: int, name: str, descriptor: int) -> None:
+        self.top = top
+        self.name = name
+        self.descriptor = descriptor
+        self._folders: set[str] = {TREE}
+        self._files: list[str] = []
+
+    def write(self, files: Sequence[SourceFile], progress: Progress) -> tuple[StoredFile, ...]:
+        """Copy the files into the tree, hashing on the way; sorted by path. Nothing is flushed yet."""
+        trouble = paths_trouble(file.path for file in files)
+        if trouble is not None or not files:
+            raise Refusal(trouble or "there are no files to store", "an artifact has at least one clean path")
+        os.mkdir(TREE, 0o755, dir_fd=self.descriptor)
+        for file in files:
+            self._make(file.path.rpartition("/")[0])
+        ordered = sorted(files, key=lambda file: file.path.encode())
+        self._files = [f"{TREE}/{file.path}" for file in ordered]
+        return tuple(each(lambda file: self._copy(file, progress), ordered))
+
+    def flush(self) -> None:
+        """Return when the tree is on the disk."""
+        if len(self._files) >= _BULK and durable.can_flush_all():
+            durable.flush_all(self.descriptor)
+            return
+        for path in (*self._files, *sorted(self._folders, reverse=True)):
+            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self.descriptor)
+            try:
+                durable.flush(descriptor)
+            finally:
+                os.close(descriptor)
+        durable.flush(self.descriptor)
+
+    def _make(self, folder: str) -> None:
+        path = TREE
+        for part in folder.split("/") if folder else ():
+            path = f"{path}/{part}"
+            if path not in self._folders:
+                os.mkdir(path, 0o755, dir_fd=self.descriptor)
+                self._folders.add(path)
+
+    def _copy(self, file: SourceFile, progress: Progress) -> StoredFile:
+        descriptor = os.open(f"{TREE}/{file.path}", durable.CREATE, 0o644, dir_fd=self.descriptor)
+        try:
+            size, digest = _pour(file.chunks(), descriptor, progress)
+            # Readers of a store share its bytes: nobody may write them.
+            os.fchmod(descriptor, 0o444)
+        finally:
+            os.close(descriptor)
+        return StoredFile(file.path, size, digest)
+
+
+@contextmanager
+def staged(top: int) -> Iterator[Stage]:
+    """Open a new stage in a folder; it is gone afterwards, whatever happens."""
+    sweep(top)
+    name, descriptor = _new(top)
+    try:
+        yield Stage(top, name, descriptor)
+    finally:
+        os.close(descriptor)
+        forget(top, name)
+
+
+def sweep(top: int) -> None:
+    """Remove the stages of runs that were killed: those that nobody holds."""
+    with os.scandir(top) as entries:
+        names = [entry.name for entry in entries if entry.name.startswith(PREFIX)]
+    for name in names:
+        with suppress(OSError):
+            descriptor = os.open(name, _ENTER, dir_fd=top)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                discard(top, name)
+            finally:
+                os.close(descriptor)
+
+
+def _new(top: int) -> tuple[str, int]:
+    """Make a folder and hold it. Before it was held, a sweep may have taken it for a leftover."""
+    while True:
+        name = PREFIX + secrets.token_hex(8)
+        os.mkdir(name, 0o700, dir_fd=top)
+        descriptor = -1
+        with suppress(FileNotFoundError, BlockingIOError):
+            descriptor = os.open(name, _ENTER, dir_fd=top)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.stat(name, dir_fd=top).st_ino == os.fstat(descriptor).st_ino:
+                return name, descriptor
+        if descriptor >= 0:
+            os.close(descriptor)
+
+
+def forget(folder: int, name: str) -> None:
+    """Remove what is there, and do not mind when that fails: it has no name that anybody reads."""
+    # A second try: what failed once, with a full disk or a flaky one, may work now.
+    for _ in range(2):
+        with suppress(OSError):
+            discard(folder, name)
+            return
+
+
+@contextmanager
+def refusing(shown: str, cure: str) -> Iterator[None]:
+    """Turn an error of the system into a refusal that says what could not be written."""
+    try:
+        yield
+    except OSError as error:
+        raise Refusal(f"{visible(shown, 200)} can't be written: {said(error)}", cure) from None
+
+
+def _pour(chunks: Iterable[Chunk], descriptor: int, progress: Progress) -> tuple[int, str]:
+    """Write and hash all chunks; return size and digest."""
+    hashed, size = hashlib.sha256(), 0
+    beside: ThreadPoolExecutor | None = None
+    try:
+        for chunk in chunks:
+            if size >= _BESIDE and beside is None:
+                beside = ThreadPoolExecutor(1)
+            if beside is None:
+                _write(descriptor, chunk)
+                hashed.update(chunk)
+            else:
+                writing = beside.submit(_write, descriptor, chunk)
+                hashed.update(chunk)
+                writing.result()
+            size += len(chunk)
+            progress(len(chunk))
+    finally:
+        if beside is not None:
+            beside.shutdown()
+    return size, "sha256:" + hashed.hexdigest()
+
+
+def _write(descriptor: int, chunk: Chunk, write: Callable[..., int] = os.write) -> None:
+    view = memoryview(chunk)
+    while view:
+        view = view[write(descriptor, view) :]

@@ -1,0 +1,269 @@
+"""A store at any URL that fsspec knows: S3, GCS, Azure, HTTP (to read), ...
+
+Endpoints and credentials come from the libraries' own chains (environment, profiles, ~/.config/fsspec),
+never from the registry, and are never printed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from modelspec.tree.digest import artifact_digest, is_digest, listing, stamp
+from modelspec.tree.finding import Refusal
+from modelspec.tree.listing import LIMIT, paths_trouble
+from modelspec.tree.paths import path_trouble
+from modelspec.tree.protocols import Chunk, Progress, SourceFile, StoredFile, StoredTree
+from modelspec.tree.text import visible
+from modelspec.world.files import hashed_source
+from modelspec.world.parallel import ahead, each
+from modelspec.world.stores.retried import kind_of, retried
+from modelspec.world.stores.verified import rows_of
+
+PART: Final = 8 * 1024 * 1024
+"""Bytes of one request: what a broken connection costs, and what each of `WORKERS` holds in memory."""
+WORKERS: Final = 4
+SUFFIX: Final = ".sha256sum"
+_EXTRAS: Final = {"s3": "s3", "http": "http", "https": "http"}
+_OPENING: Final = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class UrlStore:
+    """Trees below a URL: `<url>/sha256-<hex>/`, each with its listing beside it."""
+
+    url: str
+    system: Any = field(repr=False)
+    """The fsspec file system."""
+
+    @property
+    def shown(self) -> str:
+        """The URL as the registry has it."""
+        return visible(self.url, 200)
+
+    def put(self, files: Iterable[SourceFile], progress: Progress = lambda _: None) -> StoredTree:
+        """Store a tree: each file is hashed before it is sent, and again while it is.
+
+        A file that is there already is read back and kept if its bytes are right, so that a second run
+        goes on where the first one stopped.
+        """
+        ordered = sorted(files, key=lambda file: file.path.encode())
+        trouble = paths_trouble(file.path for file in ordered)
+        if trouble is not None or not ordered:
+            raise Refusal(trouble or "there are no files to store", "an artifact has at least one clean path")
+        hashed = tuple(each(hashed_source, ordered))
+        rows = [(file.path, file.digest) for file in hashed]
+        tree = StoredTree(artifact_digest(rows), hashed)
+        each(
+            lambda pair: self._send(tree.digest, *pair, progress),
+            zip(ordered, hashed, strict=True),
+            workers=WORKERS,
+        )
+        self._list_tree(tree.digest, listing(rows))
+        return tree
+
+    def exists(self, digest: str) -> bool:
+        """Whether the tree's listing is there."""
+        return self._size(self._key(digest) + SUFFIX) is not None
+
+    def listing(self, digest: str) -> bytes | None:
+        """Return the listing as it lies there."""
+        key = self._key(digest) + SUFFIX
+        size = self._size(key)
+        if size is None:
+            return None
+        if size > LIMIT:
+            raise Refusal(f"the listing {stamp(digest)}{SUFFIX} in {self.shown} has {size:,} bytes")
+        return self._range(key, 0, size)
+
+    def files(self, digest: str) -> Mapping[str, int]:
+        """Return path and size of every object in the tree."""
+        prefix = self._key(digest)
+        if _lists(self.system):
+            found = self._asked("listed", lambda: self.system.find(prefix, detail=True))
+            start = len(self.system._strip_protocol(prefix).rstrip("/")) + 1
+            return {name[start:]: int(info["size"] or 0) for name, info in found.items()}
+        # A web server lists nothing: what the listing names is what there is.
+        rows = rows_of(self, digest) or ()
+        sizes = each(lambda row: self._size(f"{prefix}/{row[0]}"), rows, workers=WORKERS)
+        return {path: size for (path, _), size in zip(rows, sizes, strict=True) if size is not None}
+
+    def open(self, digest: str, path: str) -> Iterator[Chunk]:
+        """Yield the bytes of one object, in parts that are fetched ahead, each tried again by itself."""
+        trouble = path_trouble(path)
+        if trouble is not None:
+            raise Refusal(f"the path {visible(path)} {trouble}")
+        key = f"{self._key(digest)}/{path}"
+        size = self._size(key)
+        if size is None:
+            raise Refusal(f"{visible(path, 200)} of {stamp(digest)} is missing in {self.shown}")
+        yield from ahead(
+            lambda start: self._range(key, start, min(start + PART, size)),
+            range(0, size, PART),
+            workers=WORKERS,
+        )
+
+    def trees(self) -> Iterator[str]:
+        """Yield the digests of the trees, sorted."""
+        try:
+            names = self._asked("listed", lambda: self.system.ls(self.url, detail=False))
+        except FileNotFoundError:
+            return
+        stems = (str(name).rpartition("/")[2] for name in names)
+        digests = (stem.removesuffix(SUFFIX).replace("-", ":", 1) for stem in stems if stem.endswith(SUFFIX))
+        yield from sorted(digest for digest in digests if is_digest(digest))
+
+    def delete(self, digest: str) -> None:
+        """Remove a tree, its listing first."""
+        key = self._key(digest)
+        with suppress(FileNotFoundError):
+            self._asked("removed", lambda: self.system.rm(key + SUFFIX))
+        with suppress(FileNotFoundError):
+            self._asked("removed", lambda: self.system.rm(key, recursive=True))
+
+    def reaches(self) -> bool:
+        """Whether there is anything at the address itself."""
+        try:
+            return bool(self._asked("read", lambda: self.system.exists(self.url)))
+        except FileNotFoundError:
+            return False
+
+    def _key(self, digest: str) -> str:
+        if not is_digest(digest):
+            raise Refusal(f"{visible(digest)} is no digest", "write sha256: and 64 lower-case hex digits")
+        return f"{self.url}/{stamp(digest)}"
+
+    def _asked(self, what: str, call: Callable[[], Any]) -> Any:
+        try:
+            return retried(f"{self.shown} can't be {what}", call)
+        except PermissionError as error:
+            raise Refusal(f"{self.shown} can't be {what}: {kind_of(error)}", _RIGHTS) from None
+
+    def _size(self, key: str) -> int | None:
+        """Return an object's size, None when there is none."""
+
+        def ask() -> int:
+            # What was listed a moment ago may be there now.
+            self.system.invalidate_cache()
+            size = self.system.info(key)["size"]
+            if size is None:
+                raise OSError("the server says no length")
+            return int(size)
+
+        try:
+            found: int = self._asked("read", ask)
+        except FileNotFoundError:
+            return None
+        return found
+
+    def _range(self, key: str, start: int, end: int) -> bytes:
+        def ask() -> bytes:
+            data: bytes = self.system.cat_file(key, start=start, end=end) if end > start else b""
+            if len(data) != end - start:
+                raise ShortAnswerError
+            return data
+
+        try:
+            found: bytes = self._asked("read", ask)
+        except FileNotFoundError:
+            raise Refusal(f"a file in {self.shown} vanished while it was read") from None
+        return found
+
+    def _send(self, tree: str, file: SourceFile, hashed: StoredFile, progress: Progress) -> None:
+        key = f"{self._key(tree)}/{file.path}"
+        size = self._size(key)
+        if size == hashed.size and self._digest(key, size) == hashed.digest:
+            progress(hashed.size)
+            return
+        # What lies there is what an earlier run left, or was changed: it is replaced.
+        mode = "xb" if size is None else "wb"
+        try:
+            self._asked("written", lambda: self._upload(key, file, hashed, mode))
+        except FileExistsError:
+            # Somebody else wrote it since: the same bytes, or none that we may touch.
+            if self._digest(key, self._size(key) or 0) != hashed.digest:
+                raise Refusal(
+                    f"{visible(file.path, 200)} of {stamp(tree)} in {self.shown} has other bytes",
+                    "remove it there, then run this again",
+                ) from None
+        progress(hashed.size)
+
+    def _upload(self, key: str, file: SourceFile, hashed: StoredFile, mode: str) -> None:
+        target = _opened(self.system, key, mode)
+        try:
+            found = hashlib.sha256()
+            for chunk in file.chunks():
+                found.update(chunk)
+                target.write(bytes(chunk))
+            if "sha256:" + found.hexdigest() != hashed.digest:
+                raise Refusal(
+                    f"{visible(file.path, 200)} changed while it was read", "wait until nothing writes it"
+                )
+            target.close()
+        except BaseException:
+            with suppress(Exception):
+                # `close` would send what is buffered: it is closed without that.
+                target.closed = True
+                target.discard()
+            raise
+        target.commit()
+        if self._size(key) != hashed.size:
+            raise ShortAnswerError
+
+    def _digest(self, key: str, size: int) -> str:
+        hashed = hashlib.sha256()
+        for start in range(0, size, PART):
+            hashed.update(self._range(key, start, min(start + PART, size)))
+        return "sha256:" + hashed.hexdigest()
+
+    def _list_tree(self, digest: str, listed: bytes) -> None:
+        if self.listing(digest) == listed:
+            return
+        self._asked("written", lambda: self.system.pipe_file(self._key(digest) + SUFFIX, listed))
+        if self.listing(digest) != listed:
+            raise Refusal(f"{self.shown} does not give back the listing that it was given")
+
+
+class ShortAnswerError(OSError):
+    """A server gave fewer bytes, or more, than it said that there are."""
+
+
+_RIGHTS: Final = "give yourself the right to it where your credentials come from"
+
+
+def url_store(url: str) -> UrlStore:
+    """Return the store at a URL; raises Refusal when the package for its scheme is not installed."""
+    scheme = url.partition("://")[0]
+    try:
+        import fsspec
+
+        options = {"use_listings_cache": False} if scheme in ("s3", "http", "https") else {}
+        with _OPENING:
+            system = fsspec.filesystem(scheme, **options)
+    except (ImportError, ValueError):
+        extra = _EXTRAS.get(scheme)
+        raise Refusal(
+            f"nothing is installed that reads {visible(scheme)}:// stores",
+            f'pip install "modelspec-gitops[{extra}]"'
+            if extra
+            else f"install the fsspec package for {visible(scheme)}:// (gcsfs, adlfs, ...)",
+        ) from None
+    return UrlStore(url.rstrip("/"), system)
+
+
+def _lists(system: Any) -> bool:
+    protocol = system.protocol if isinstance(system.protocol, tuple) else (system.protocol,)
+    return not {"http", "https"} & set(protocol)
+
+
+def _opened(system: Any, key: str, mode: str) -> Any:
+    """Open an object to write, so that it appears only at `commit`, and with `xb` only if there is none."""
+    try:
+        return system.open(key, mode, block_size=PART, autocommit=False)
+    except (ValueError, NotImplementedError):
+        # This library has no conditional write; that there was none was asked a moment ago.
+        return system.open(key, "wb", block_size=PART, autocommit=False)

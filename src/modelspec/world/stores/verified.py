@@ -1,0 +1,81 @@
+"""What a store gives back is compared with its digest: while streaming, and for a whole tree."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+
+from modelspec.tree.digest import sha256, short
+from modelspec.tree.finding import Refusal
+from modelspec.tree.listing import read_listing
+from modelspec.tree.protocols import Chunk, Progress, Store
+from modelspec.tree.text import visible
+from modelspec.world.parallel import each
+
+
+def verified(store: Store, tree: str, path: str, digest: str) -> Iterator[Chunk]:
+    """Yield the bytes of a file; raises Refusal at their end when they are not what the digest says."""
+    hashed = hashlib.sha256()
+    for chunk in store.open(tree, path):
+        hashed.update(chunk)
+        yield chunk
+    if "sha256:" + hashed.hexdigest() != digest:
+        raise Refusal(
+            f"{visible(path, 200)} of {short(tree)} in {store.shown} does not have its digest: "
+            f"{short('sha256:' + hashed.hexdigest())}, not {short(digest)}",
+            "the bytes were changed: put the artifact there again from where it was made",
+        )
+
+
+def rows_of(store: Store, tree: str) -> tuple[tuple[str, str], ...] | None:
+    """Return (path, digest) of the files of a tree from its listing, None when there is no such tree.
+
+    Raises Refusal when the listing is not the one that the digest is of, or names paths that no tree has.
+    """
+    listed = store.listing(tree)
+    if listed is None:
+        return None
+    if sha256(listed) != tree:
+        raise Refusal(
+            f"the listing of {short(tree)} in {store.shown} has the digest {short(sha256(listed))}",
+            "it was changed: put the artifact there again from where it was made",
+        )
+    rows = read_listing(listed)
+    if isinstance(rows, str):
+        raise Refusal(f"{short(tree)} in {store.shown} is refused: {rows}")
+    return rows
+
+
+def troubles(
+    store: Store, tree: str, listed: bytes | None = None, progress: Progress = lambda _: None
+) -> list[str]:
+    """Read a whole tree and say all that is wrong with it; empty when its bytes are those of its digest.
+
+    `listed` stands for the tree's own listing where that may not be there yet.
+    """
+    try:
+        if listed is None:
+            rows = rows_of(store, tree)
+        else:
+            known = read_listing(listed)
+            rows = None if isinstance(known, str) else known
+        present = store.files(tree)
+    except Refusal as refusal:
+        return [refusal.message]
+    if rows is None:
+        return [f"{short(tree)} is not in {store.shown}"]
+    declared = dict(rows)
+    found = [f"{visible(path, 200)} is not in the listing" for path in present if path not in declared]
+    found += [f"{visible(path, 200)} is missing" for path in declared if path not in present]
+    there = [(path, digest) for path, digest in rows if path in present]
+    found += [trouble for trouble in each(lambda row: _read(store, tree, *row, progress), there) if trouble]
+    return found
+
+
+def _read(store: Store, tree: str, path: str, digest: str, progress: Progress) -> str | None:
+    try:
+        for chunk in verified(store, tree, path, digest):
+            progress(len(chunk))
+    except Refusal as refusal:
+        return refusal.message
+    return None
