@@ -34,7 +34,8 @@ def collect(
     The store is locked against every `put` and `register` while it is marked and swept.
     """
     with lock(store.root), opened(store.root) as top, refusing(store.shown, AGAIN):
-        _restore(store, top)
+        if delete:
+            _restore(store, top)
         live, kept, young = marks(), 0, 0
         dead = []
         for digest in list(store.trees()):

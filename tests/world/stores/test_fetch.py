@@ -1,0 +1,98 @@
+"""`fetch`: a folder that exists is complete."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from conftest import ROOT, Run
+from modelspec.tree.finding import Refusal
+from modelspec.world.stores.fetch import fetch_tree
+from modelspec.world.stores.folder import FolderStore
+from world.stores.trees import SMALL, laid
+from world.trees import put
+
+
+@pytest.fixture
+def held(tmp_path: Path) -> tuple[FolderStore, str]:
+    store = FolderStore(tmp_path / "store")
+    return store, store.put(laid(tmp_path / "source")).digest
+
+
+def found(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()
+    }
+
+
+def test_a_tree_is_written_with_the_folders_above_it(tmp_path: Path, held: tuple[FolderStore, str]) -> None:
+    done = fetch_tree(*held, tmp_path / "a/b/target")
+    assert found(tmp_path / "a/b/target") == SMALL
+    assert not done.already
+    assert [path.name for path in (tmp_path / "a/b").iterdir()] == ["target"]
+
+
+def test_a_second_fetch_verifies_and_leaves(tmp_path: Path, held: tuple[FolderStore, str]) -> None:
+    fetch_tree(*held, tmp_path / "target")
+    before = (tmp_path / "target").stat().st_ino
+    assert fetch_tree(*held, tmp_path / "target").already
+    assert (tmp_path / "target").stat().st_ino == before
+
+
+def test_an_empty_folder_is_filled(tmp_path: Path, held: tuple[FolderStore, str]) -> None:
+    (tmp_path / "target").mkdir()
+    assert not fetch_tree(*held, tmp_path / "target").already
+    assert found(tmp_path / "target") == SMALL
+
+
+@pytest.mark.parametrize("what", ["other", "more", "file", "link", "dangling"])
+def test_a_target_that_is_something_else_is_left_as_it_is(
+    tmp_path: Path, held: tuple[FolderStore, str], what: str
+) -> None:
+    target = tmp_path / "target"
+    if what == "other":
+        put(target, "model.onnx", b"other")
+    elif what == "more":
+        fetch_tree(*held, target)
+        put(target, "more", b"")
+    elif what == "file":
+        put(tmp_path, "target", b"")
+    else:
+        target.symlink_to(tmp_path / "source" if what == "link" else tmp_path / "nowhere")
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(Refusal):
+        fetch_tree(*held, target)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_the_verb_writes_a_version_of_the_example(tmp_path: Path, modelspec: Run) -> None:
+    done = modelspec("fetch", "eta@2.3.1", str(tmp_path / "eta"), cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    assert "1 file, 55,178 bytes, verified" in done.stdout
+    assert (tmp_path / "eta/model.onnx").stat().st_size == 55178
+    again = modelspec("fetch", "eta@2.3.1", str(tmp_path / "eta"), "--format", "json", cwd=ROOT)
+    assert '"already": true' in again.stdout
+    assert '"modelspec/fetch/1"' in again.stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "said"),
+    [
+        ("eta", 2, "Name the version"),
+        ("eat@1.0.0", 2, "Did you mean eta"),
+        ("eta@9.9.9", 2, "No such version"),
+        ("s3://user:secret@host/store", 2, "ends in /sha256-"),
+        ("s3://user:secret@host/store/sha256-" + "0" * 64, 3, "user info"),
+        ("file:///etc/sha256-" + "0" * 64, 3, "does not begin with"),
+        ("pvc://claim/sha256-" + "0" * 64, 3, "mounted"),
+    ],
+)
+def test_a_name_that_names_nothing_is_said(
+    tmp_path: Path, modelspec: Run, name: str, code: int, said: str
+) -> None:
+    done = modelspec("fetch", name, str(tmp_path / "out"), cwd=ROOT)
+    assert done.returncode == code
+    assert said in done.stderr
+    assert "secret" not in done.stdout + done.stderr
+    assert not (tmp_path / "out").exists()

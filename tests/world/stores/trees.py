@@ -1,0 +1,36 @@
+"""Trees to put into stores."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from modelspec.world.files import LocalFile, local_tree
+from world.trees import put
+
+SMALL = {"model.onnx": b"m" * 5000, "vocab/tokens.txt": b"t" * 700, "empty": b""}
+
+
+def laid(folder: Path, files: Mapping[str, bytes] = SMALL) -> list[LocalFile]:
+    """Write files to a folder; return them as a tree."""
+    for path, data in files.items():
+        put(folder, path, data)
+    return local_tree(folder)
+
+
+def noise(size: int, seed: int = 1) -> bytes:
+    """Bytes that no transfer can shorten."""
+    return random.Random(seed).randbytes(size)
+
+
+@dataclass(frozen=True)
+class Given:
+    """A file with any path, hostile ones too."""
+
+    path: str
+    data: bytes = b"x"
+
+    def chunks(self) -> Iterator[bytes]:
+        yield self.data
