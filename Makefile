@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := src tests benchmarks demo training
 
-.PHONY: demo test check lint types layers registry slow bench clean
+.PHONY: demo test check lint types layers registry slow bench tools clean
 .DEFAULT_GOAL := check
 
 # The demo runs a real serving engine, so it gets an environment of its own.
@@ -37,8 +37,14 @@ registry: $(VENV)/.done
 bench: $(VENV)/.done
 	$(BIN)/python benchmarks/run.py
 
+# Servers and tools that some tests need and that no Python package has; without them those tests skip.
+# An OCI registry is Debian's package docker-registry.
+tools:
+	GOBIN=$(CURDIR)/.tools go install github.com/versity/versitygw/cmd/versitygw@v1.8.0
+	GOBIN=$(CURDIR)/.tools go install oras.land/oras/cmd/oras@v1.3.6
+
 clean:
-	rm -rf .venv .venv-demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .tools .venv .venv-demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(VENV)/.done: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "modelspec needs Python 3.11 or newer")'

@@ -107,7 +107,7 @@ class RegistryHttp:
 
             answer = retried(f"{self.host} can't be read", ask)
             try:
-                for chunk in answer.iter_raw(1024 * 1024):
+                for chunk in answer.iter_raw():
                     at += len(chunk)
                     if at > size:
                         raise Refusal(f"{self.host} gives more bytes of a file than it says that it has")
@@ -168,10 +168,7 @@ class RegistryHttp:
         def send() -> str:
             nonlocal location, done
             if done < 0:
-                answer = self._ask("GET", location)
-                self._expect(answer, 204)
-                location = self._location(answer)
-                done = min(len(data), max(0, int(answer.headers["range"].rpartition("-")[2]) + 1 - start))
+                location, done = self._resume(location, start, len(data))
             if done == len(data):
                 return location
             at, rest, done = start + done, data[done:], -1
@@ -189,6 +186,19 @@ class RegistryHttp:
 
         return retried(f"{self.host} can't be written", send)
 
+    def _resume(self, location: str, start: int, length: int) -> tuple[str, int]:
+        """Return where an upload goes on, and how many bytes of the part that begins at `start` are there."""
+        answer = self._ask("GET", location)
+        if answer.status_code == 404 and start == 0:
+            # Some registries know nothing of an upload before its first byte.
+            return self._begin(), 0
+        self._expect(answer, 204)
+        got = int(answer.headers["range"].rpartition("-")[2]) + 1 - start
+        # "0-0" is said of one byte, and of none: then it is sent again from the beginning.
+        if start == 0 and got <= 1:
+            return self._begin(), 0
+        return self._location(answer), min(length, max(0, got))
+
     def _location(self, answer: httpx.Response) -> str:
         """Return where an upload goes on: a path of this registry, or a whole URL at this host."""
         import httpx
@@ -202,7 +212,8 @@ class RegistryHttp:
 
     def _open(self, path: str, start: int) -> httpx.Response:
         """Open a stream from a byte on, following one redirect to where the registry keeps its bytes."""
-        headers = {"Range": f"bytes={start}-"} if start else {}
+        # As they are: what is compressed on the way has another size.
+        headers = {"Accept-Encoding": "identity", **({"Range": f"bytes={start}-"} if start else {})}
         answer = self._ask("GET", path, headers=headers, stream=True)
         if answer.status_code in (301, 302, 303, 307, 308):
             target = answer.headers["location"]

@@ -27,11 +27,11 @@ def retried(what: str, call: Callable[[], T], sleep: Callable[[float], object] =
     for attempt in range(1, TRIES + 1):
         try:
             return call()
-        except (Refusal, *FINAL):
-            raise
-        except (ImportError, TypeError, AttributeError, NameError):
+        except (Refusal, ImportError, TypeError, AttributeError, NameError):
             raise
         except Exception as error:
+            if isinstance(error, FINAL) and not _hides_a_failure(error):
+                raise
             if attempt == TRIES:
                 raise Refusal(
                     f"{what}: {kind_of(error)}, {TRIES} times",
@@ -40,6 +40,15 @@ def retried(what: str, call: Callable[[], T], sleep: Callable[[float], object] =
             # Not a secret: the waits of many clients shall not fall together.
             sleep(FIRST * 2 ** (attempt - 1) * (1 + random.random()))  # noqa: S311
     raise AssertionError("the last try returns or raises")
+
+
+def _hides_a_failure(error: BaseException) -> bool:
+    """Whether "there is no such file" was made of an error: fsspec says so of any status."""
+    cause = error.__cause__
+    status = getattr(cause, "status", None)
+    if isinstance(status, int):
+        return status >= 500 or status in (408, 429)
+    return type(cause).__module__.startswith("aiohttp")
 
 
 def kind_of(error: BaseException) -> str:

@@ -1,0 +1,182 @@
+"""A store in a real OCI registry: what we push, `oras` pulls; what lies, is found out."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from modelspec.tree.finding import Refusal
+from modelspec.world.stores import oci_http, retried
+from modelspec.world.stores.fetch import fetch_tree
+from modelspec.world.stores.folder import FolderStore
+from modelspec.world.stores.oci import ARTIFACT, LAYER, MANIFEST, OciStore, oci_store
+from modelspec.world.stores.verified import troubles
+from world.stores.servers import free_port, needed, running, web
+from world.stores.trees import SMALL, Given, laid, noise
+
+pytest.importorskip("httpx")
+CONFIG = """
+version: 0.1
+log: {{level: error}}
+storage: {{delete: {{enabled: true}}, filesystem: {{rootdirectory: {root}}}}}
+http: {{addr: "127.0.0.1:{port}"}}
+"""
+LARGE = {**SMALL, "large.bin": noise(20_000_000), "again.bin": noise(20_000_000)}
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retried, "FIRST", 0.001)
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    server = needed("docker-registry", "apt-get install docker-registry")
+    folder, port = tmp_path_factory.mktemp("oci"), free_port()
+    (folder / "config.yml").write_text(CONFIG.format(root=folder / "root", port=port))
+    with running([server, "serve", str(folder / "config.yml")], port, folder / "log"):
+        yield f"127.0.0.1:{port}", folder / "root"
+
+
+@pytest.fixture
+def store(registry: tuple[str, Path], request: pytest.FixtureRequest) -> OciStore:
+    return oci_store(f"oci://{registry[0]}/models/t{abs(hash(request.node.name))}")
+
+
+def test_a_tree_is_pushed_and_comes_back(tmp_path: Path, store: OciStore) -> None:
+    assert list(store.trees()) == []
+    files = laid(tmp_path / "source", LARGE)
+    tree = store.put(files)
+    assert tree == FolderStore(tmp_path / "store").put(files)
+    assert list(store.trees()) == [tree.digest]
+    assert store.files(tree.digest) == {path: len(data) for path, data in LARGE.items()}
+    assert troubles(store, tree.digest) == []
+    fetch_tree(store, tree.digest, tmp_path / "out")
+    assert (tmp_path / "out/again.bin").read_bytes() == LARGE["large.bin"]
+    store.delete(tree.digest)
+    assert not store.exists(tree.digest)
+
+
+def test_oras_pulls_what_we_push(tmp_path: Path, store: OciStore) -> None:
+    oras = needed("oras", "make tools")
+    tree = store.put(laid(tmp_path / "source"))
+    address = f"{store.uri.removeprefix('oci://')}:{tree.digest.replace(':', '-')}"
+    done = subprocess.run(
+        [oras, "pull", "--plain-http", "--output", str(tmp_path / "out"), address],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "out/vocab/tokens.txt").read_bytes() == SMALL["vocab/tokens.txt"]
+    assert (tmp_path / "out/model.onnx").read_bytes() == SMALL["model.onnx"]
+
+
+def test_the_manifest_is_a_modelpack_and_the_same_bytes_each_time(tmp_path: Path, store: OciStore) -> None:
+    files = laid(tmp_path / "source")
+    tag = store.put(files).digest.replace(":", "-")
+    first = store.http.manifest(tag, MANIFEST)
+    store.put(files)
+    assert store.http.manifest(tag, MANIFEST) == first
+    assert first is not None
+    manifest = json.loads(first)
+    assert manifest["artifactType"] == ARTIFACT
+    assert {layer["mediaType"] for layer in manifest["layers"]} == {LAYER}
+    assert [layer["annotations"]["org.cncf.model.filepath"] for layer in manifest["layers"]] == sorted(SMALL)
+
+
+def test_a_blob_that_was_changed_in_place_is_found(
+    tmp_path: Path, store: OciStore, registry: tuple[str, Path]
+) -> None:
+    tree = store.put(laid(tmp_path / "source", {"own": noise(9000, 7)}))
+    blob = next(registry[1].rglob(f"{tree.files[0].digest[7:]}/data"))
+    blob.write_bytes(noise(9000, 8))
+    assert len(troubles(store, tree.digest)) == 1
+    with pytest.raises(Refusal):
+        fetch_tree(store, tree.digest, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_source_that_changes_between_its_two_readings_is_refused(store: OciStore) -> None:
+    class Changing:
+        path, times = "model", 0
+
+        def chunks(self):  # type: ignore[no-untyped-def]
+            self.times += 1
+            yield b"%d" % self.times * 12_000_000
+
+    with pytest.raises(Refusal, match="changed while it was read"):
+        store.put([Changing()])
+    assert list(store.trees()) == []
+
+
+def test_a_part_that_broke_is_sent_from_where_the_registry_got_to(
+    tmp_path: Path, store: OciStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import httpx
+
+    send, broken = httpx.Client.send, []
+
+    def flaky(self: httpx.Client, request: httpx.Request, **options: object) -> httpx.Response:
+        if request.method == "PATCH" and len(broken) < 2:
+            broken.append(request.headers["content-range"])
+            if len(broken) == 2:
+                # The registry took it all; only its answer was lost.
+                send(self, request, **options)  # type: ignore[arg-type]
+            raise httpx.ReadError("gone")
+        return send(self, request, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(httpx.Client, "send", flaky)
+    tree = store.put(laid(tmp_path / "source", {"large": noise(20_000_000, 3)}))
+    assert len(broken) == 2
+    monkeypatch.undo()
+    assert troubles(store, tree.digest) == []
+
+
+@pytest.mark.parametrize("title", ["../out", "/tmp/out", "a/../../b", "con", "x\\y", ""])
+def test_a_hostile_manifest_writes_nothing(tmp_path: Path, store: OciStore, title: str) -> None:
+    blob = store.http.upload_bytes(b"evil")
+    rows = hashlib.sha256(f"{blob[7:]}  {title}\n".encode()).hexdigest()
+    layer = {"mediaType": LAYER, "digest": blob, "size": 4, "annotations": {oci_title(): title}}
+    config = {"mediaType": "application/vnd.oci.empty.v1+json", "digest": blob, "size": 4}
+    manifest = {"schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": [layer]}
+    store.http.put_manifest(f"sha256-{rows}", json.dumps(manifest).encode(), MANIFEST)
+    with pytest.raises(Refusal):
+        fetch_tree(store, f"sha256:{rows}", tmp_path / "out")
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(Refusal):
+        store.put([Given(title)])
+
+
+def oci_title() -> str:
+    return "org.opencontainers.image.title"
+
+
+def test_a_registry_that_dies_in_the_middle_is_taken_up_again(tmp_path: Path) -> None:
+    data = noise(3_000_000)
+    digest = "sha256:" + hashlib.sha256(data).hexdigest()
+    path = f"/v2/models/blobs/{digest}"
+    (tmp_path / "v2/models/blobs").mkdir(parents=True)
+    (tmp_path / path[1:]).write_bytes(data)
+    with web(tmp_path) as server:
+        http = oci_http.RegistryHttp(f"127.0.0.1:{server.port}", "models")
+        server.dies_at, server.deaths[path], server.failing[path] = 1_000_000, 2, 2
+        assert b"".join(http.blob(digest, len(data))) == data
+        assert f"bytes={1_000_000}-" in {asked for _, _, asked in server.asked}
+        server.dies_at, server.deaths[path] = 0, 1000
+        with pytest.raises(Refusal, match="and no more"):
+            list(http.blob(digest, len(data)))
+
+
+def test_a_login_goes_only_to_its_own_registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    auth = base64.b64encode(b"ada:secret").decode()
+    (tmp_path / "config.json").write_text(json.dumps({"auths": {"one.example.com": {"auth": auth}}}))
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    monkeypatch.delenv("REGISTRY_AUTH_FILE", raising=False)
+    assert oci_http._login("one.example.com") == auth
+    assert oci_http._login("two.example.com") is None
+    assert "secret" not in repr(oci_store("oci://one.example.com/models"))
