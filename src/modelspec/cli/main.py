@@ -19,6 +19,7 @@ from modelspec.tree.text import did_you_mean, visible, visible_lines
 VERBS: Final[dict[str, tuple[str, str]]] = {
     "check": ("modelspec.cli.check", "Judge the registry and print findings."),
     "compile": ("modelspec.cli.compile", "Write the serving configs of the pins."),
+    "plan": ("modelspec.cli.plan", "Show what a merge would change, and the way back."),
     "promote": ("modelspec.cli.promote", "Let a version serve: stable, canary, shadow, standby, variant."),
     "rollback": ("modelspec.cli.promote", "Give a pin back what it had before, and hold it."),
     "hold": ("modelspec.cli.hold", "Hold a pin where it is, with a reason, or release it."),

@@ -38,6 +38,10 @@ class Source:
     """The base that a change is judged against."""
     base: str | None = None
     """The commit of the base."""
+    head: str | None = None
+    """The commit that is judged; None for the work tree."""
+    left: str | None = None
+    """Where the change left the base, when the base has moved on since."""
 
 
 @contextmanager
@@ -58,19 +62,25 @@ def open_registry(root: str | None, ref: str | None) -> Iterator[Source]:
 
 @contextmanager
 def open_change(
-    root: str | None, ref: str | None, base: str | None, tip: str | None = None
+    root: str | None,
+    ref: str | None,
+    base: str | None,
+    tip: str | None = None,
+    default: str | None = None,
 ) -> Iterator[Source]:
     """Open a work tree or a revision beside the base that it is to be merged into.
 
     What is judged is what main will be: where the base moved on since the change left it, the change is
     laid over the base. `tip` is where main was when it was seen last; it is the base when none is named.
-    In CI both come from the environment. Raises Refusal when base and change both changed one file, and
-    for a shallow clone.
+    In CI both come from the environment; elsewhere the base is `default`, and with none there is no base.
+    Raises Refusal when base and change both changed one file, and for a shallow clone.
     """
     tag = None
     if base is None and tip is None and ref is None:
         job = ci_job()
         base, tip, tag = job.base, job.tip, job.tag
+    if tip is None and tag is None:
+        base = base or default
     if base is None and tip is None and tag is None:
         with open_registry(root, ref) as source:
             yield source
@@ -94,6 +104,7 @@ def open_change(
         below = stack.enter_context(GitSnapshot(repository, theirs, prefix))
         history = stack.enter_context(GitHistory(repository, theirs, prefix))
         head: Snapshot = below.at(ours, prefix) if ref is not None else stack.enter_context(WorkTree(folder))
+        ancestor = None
         if not repository.is_ancestor(theirs, ours):
             ancestor = repository.merge_base(theirs, ours)
             if ancestor is None:
@@ -110,7 +121,8 @@ def open_change(
         registry = Registry(head)
         compared = against(Registry(below, registry.reader), registry, history, rewrites)
         instant = repository.commit_time(ours) if ref is not None else now()
-        yield Source(folder, registry, instant, compared, theirs)
+        commit = ours if ref is not None else None
+        yield Source(folder, registry, instant, compared, theirs, commit, ancestor)
 
 
 def _given(root: str | None) -> str | None:

@@ -16,41 +16,45 @@ from modelspec.tree.data import spelled
 from modelspec.tree.finding import Finding, Problem, Severity
 
 
-def run(rules: Iterable[Rule], scene: Scene, scope: Scope | None = None) -> tuple[Finding, ...]:
+def run(
+    rules: Iterable[Rule], scene: Scene, scope: Scope | None = None, before: Scope | None = None
+) -> tuple[Finding, ...]:
     """Judge the whole registry, or the scope that some pins reach; return the findings, sorted by place.
 
     Waivers lift findings before the rules that run last, which judge the waivers themselves and run
     only over the whole registry at an instant. Without an instant a waiver's dates do not count.
-    Rules on changes run where the scene has a base; what the base has too is then marked as existing.
+    Rules on changes run where the scene has a base; what the base has too is then marked as existing. With
+    a scope, `before` is what the same pins reach in the base.
     A rule that raises is a bug of ours and is not caught here: it must never count as a pass.
     """
-    chosen = [one for one in rules if not one.change or (scene.against is not None and scope is None)]
+    chosen = [one for one in rules if not one.change or scene.against is not None]
     found: list[Finding] = []
     subjects: dict[object, Sequence[Any]] = {}
     for one in chosen:
         if not one.last and (scope is None or not one.whole):
             found += _judge(one, scene, scope, subjects)
     if found:
-        found = lift(found, scene.registry.entries(WAIVER), None if scope is not None else scene.now)
+        timeless = scope is not None and scene.against is None
+        found = lift(found, scene.registry.entries(WAIVER), None if timeless else scene.now)
     if scope is None and scene.now is not None:
         after = replace(scene, found=tuple(found))
         for one in chosen:
             if one.last:
                 found += _judge(one, after, scope, subjects)
     if scene.against is not None:
-        found = _with_existing(found, chosen, scene, scene.against)
+        found = _with_existing(found, chosen, scene, scene.against, before)
     return tuple(sorted(found, key=_order))
 
 
 def _with_existing(
-    found: list[Finding], rules: Sequence[Rule], scene: Scene, against: Against
+    found: list[Finding], rules: Sequence[Rule], scene: Scene, against: Against, scope: Scope | None
 ) -> list[Finding]:
     """Mark what the base has too, at the same instant, in files that the change does not touch."""
     touched = frozenset(against.paths)
     if all(one.place.path in touched for one in found):
         return found
     states = [one for one in rules if not one.change]
-    before = run(states, replace(scene, registry=against.base, against=None, memo={}, found=()))
+    before = run(states, replace(scene, registry=against.base, against=None, memo={}, found=()), scope)
     known = {one.identity for one in before}
     return [
         replace(one, existing=True) if one.identity in known and one.place.path not in touched else one

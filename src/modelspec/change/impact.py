@@ -1,0 +1,73 @@
+"""What a change reaches: the pins that compile otherwise, and who reads a view that moves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from modelspec.delta.pairs import Against
+from modelspec.spec.base import ref_name
+from modelspec.spec.kinds import ENVIRONMENT, FEATURE_PIN, PIN, SCHEMA, SETTINGS, VERSION
+from modelspec.spec.registry import Registry
+
+Name = tuple[str, str]
+"""(environment, model) of a pin, or (environment, view) of a feature pin."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """The pins and feature pins that a change may compile otherwise, and who reads a view that moves.
+
+    `whole`: the change touches more than pins and what is published, so the whole registry is judged.
+    """
+
+    pins: tuple[Name, ...]
+    served: tuple[Name, ...]
+    readers: tuple[tuple[str, str, str], ...]
+    """(environment, view, model) of every model that reads a view which is served otherwise."""
+    whole: bool
+
+
+def reach(against: Against, head: Registry) -> Reach:
+    """Return what a change reaches; the cost grows with the change, and with an environment that moves."""
+    pins: set[Name] = set()
+    served: set[Name] = set()
+    readers: set[tuple[str, str, str]] = set()
+    whole = any(path.startswith("templates/") for path in against.paths)
+    for change in against.changes:
+        if not change.meant:
+            continue
+        if change.kind is PIN:
+            pins.add((change.name[0], change.name[1]))
+        elif change.kind is FEATURE_PIN:
+            served.add((change.name[0], change.name[1]))
+        elif change.kind is ENVIRONMENT:
+            pins |= {(name[0], name[1]) for name in head.names(PIN, change.name[0])}
+            whole = True
+        elif change.kind not in (VERSION, SCHEMA) or change.was is not None:
+            whole = True
+            if change.kind is SETTINGS:
+                pins |= {(name[0], name[1]) for name in head.names(PIN)}
+    for environment, view in served:
+        for model in _readers(head, environment, view):
+            pins.add((environment, model))
+            readers.add((environment, view, model))
+    targets = {path.split("/")[1] for path in against.paths if path.startswith("templates/")}
+    pins |= set(_served_by(head, targets))
+    return Reach(tuple(sorted(pins)), tuple(sorted(served)), tuple(sorted(readers)), whole)
+
+
+def _readers(head: Registry, environment: str, view: str) -> Iterator[str]:
+    for pin in head.entries(PIN, environment):
+        for _, _, ref in pin.value.slots():
+            version = head.value(VERSION, pin.value.model, ref_name(ref))
+            if version is not None and any(one.view == view for one in version.value.feature_refs):
+                yield pin.value.model
+                break
+
+
+def _served_by(head: Registry, targets: Iterable[str]) -> Iterator[Name]:
+    wanted = frozenset(targets)
+    for pin in head.entries(PIN) if wanted else ():
+        if not wanted.isdisjoint(pin.value.serve):
+            yield pin.value.environment, pin.value.model
