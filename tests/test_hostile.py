@@ -225,36 +225,36 @@ def test_a_file_without_permission_is_a_finding_for_others(example: Path) -> Non
     assert done.returncode in (1, 3)
 
 
-def test_an_empty_registry(modelspec: Run, tmp_path: Path) -> None:
+def test_an_empty_registry(invoke: Run, tmp_path: Path) -> None:
     (tmp_path / "registry").mkdir()
     (tmp_path / "registry" / "modelspec.yaml").write_text("apiVersion: modelspec/v1\nkind: Settings\n")
-    assert modelspec("check", cwd=tmp_path).returncode == 0
-    assert modelspec("compile", cwd=tmp_path).returncode == 0
-    assert modelspec("compile", "--check", cwd=tmp_path).returncode == 0
-    assert modelspec("list", cwd=tmp_path).returncode == 0
+    assert invoke("check", cwd=tmp_path).returncode == 0
+    assert invoke("compile", cwd=tmp_path).returncode == 0
+    assert invoke("compile", "--check", cwd=tmp_path).returncode == 0
+    assert invoke("list", cwd=tmp_path).returncode == 0
 
 
-def test_a_repository_with_no_commit(modelspec: Run, example: Path) -> None:
+def test_a_repository_with_no_commit(invoke: Run, example: Path) -> None:
     Git(example)
-    assert modelspec("check", cwd=example).returncode == 0
-    done = modelspec("check", "--ref", "HEAD", cwd=example)
+    assert invoke("check", cwd=example).returncode == 0
+    done = invoke("check", "--ref", "HEAD", cwd=example)
     assert done.returncode == 3 and "Traceback" not in done.stderr
 
 
-def test_a_bare_repository(modelspec: Run, git: Git, tmp_path: Path) -> None:
+def test_a_bare_repository(invoke: Run, git: Git, tmp_path: Path) -> None:
     bare = tmp_path / "bare.git"
     git("clone", "--quiet", "--bare", str(git.root), str(bare))
-    done = modelspec("check", cwd=bare)
+    done = invoke("check", cwd=bare)
     assert done.returncode == 3 and "Traceback" not in done.stderr
-    assert modelspec("check", "--root", str(bare), "--ref", "main", cwd=tmp_path).returncode == 0
+    assert invoke("check", "--root", str(bare), "--ref", "main", cwd=tmp_path).returncode == 0
 
 
-def test_links_and_submodules_in_a_revision(modelspec: Run, git: Git) -> None:
+def test_links_and_submodules_in_a_revision(invoke: Run, git: Git) -> None:
     blob = git("hash-object", "-w", "--stdin", check=True)
     git("update-index", "--add", "--cacheinfo", f"120000,{blob},registry/models/eta/versions/9.9.9.yaml")
     git("update-index", "--add", "--cacheinfo", f"160000,{git('rev-parse', 'HEAD')},templates/mine")
     git("commit", "--quiet", "--message", "A link and a submodule")
-    done = modelspec("check", "--ref", "HEAD", cwd=git.root)
+    done = invoke("check", "--ref", "HEAD", cwd=git.root)
     assert done.returncode == 1
     assert "registry/models/eta/versions/9.9.9.yaml:1:1: MS" in done.stdout and "symbolic link" in done.stdout
 
@@ -274,10 +274,10 @@ def test_links_and_submodules_in_a_revision(modelspec: Run, git: Git) -> None:
         "",
     ],
 )
-def test_hostile_revisions(ref: str, modelspec: Run, git: Git) -> None:
+def test_hostile_revisions(ref: str, invoke: Run, git: Git) -> None:
     if "\x00" in ref:
         pytest.skip("no argument of a process can hold NUL")
-    done = modelspec("check", f"--ref={ref}", cwd=git.root)
+    done = invoke("check", f"--ref={ref}", cwd=git.root)
     assert done.returncode in (2, 3), done
     assert "Traceback" not in done.stderr
     assert not (git.root / "stolen").exists()
