@@ -214,16 +214,22 @@ def key(moves: tuple[Move, ...]) -> Key:
 
 
 def tied(world: World, model: str, moved: dict[str, str]) -> set[str]:
-    """Return the models that a chain of needs, as pinned or as moved, ties to a model."""
-    holds = {name: slots[0][1] for name, slots in world.slots.items()}
-    edges = []
-    for name, ref in (*holds.items(), *moved.items()):
-        version = world.version(name, ref)
-        edges += [(name, need.model) for need in (version.needs if version is not None else ())]
+    """Return the models that a chain of needs ties to a model: as pinned, and what moved versions bring along.
+
+    A model that is tied only by the version it would move to merely reads the same views, and stays.
+    """
     found = {model}
     for _ in range(4):
-        found |= {two for edge in edges for one, two in (edge, edge[::-1]) if one in found}
+        for name, slots in world.slots.items():
+            ends = {name, *_needed(world, name, slots[0][1])}
+            found |= {one for other in ends - {name} for one in (name, other) if {name, other} & found}
+        found |= {other for name in found & set(moved) for other in _needed(world, name, moved[name])}
     return found
+
+
+def _needed(world: World, model: str, ref: str) -> set[str]:
+    version = world.version(model, ref)
+    return {need.model for need in (version.needs if version is not None else ())}
 
 
 def every_way(world: World, small: Small, model: str, ref: str) -> list[tuple[Move, ...]]:
