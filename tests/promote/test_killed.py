@@ -242,7 +242,7 @@ def sweep(tmp_path: Path, every: int, both: tuple[bool, ...]) -> None:
 
 
 def test_a_kill_leaves_the_old_tip_or_the_new_one(tmp_path: Path) -> None:
-    sweep(tmp_path, 40, (True,))
+    sweep(tmp_path, 60, (True,))
 
 
 @pytest.mark.slow

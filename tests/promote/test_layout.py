@@ -72,7 +72,7 @@ def on_disk(git: Git) -> Tree:
 def trial(root: Path, models: int, rounds: int, wide: int, seed: int) -> tuple[int, int]:
     """Merge `wide` promotions at a time; return how many conflicted, and how many truly overlapped."""
     chance = random.Random(seed)
-    tree = lab.files(models, 4, ("staging",))
+    tree = lab.files(models, 6, ("staging",))
     git = lab.repository(root, tree)
     git("config", "gc.auto", "0")
     conflicts = overlaps = 0
@@ -87,7 +87,7 @@ def trial(root: Path, models: int, rounds: int, wide: int, seed: int) -> tuple[i
                 [Role(), Role(), Role("canary", chance.choice([5, 20])), Role("standby"), Role("shadow")]
             )
             held = lab_slots(base, model)
-            versions = [one for one in ("1.0.0", "1.1.0", "1.2.0", "1.3.0") if one not in held]
+            versions = [one for one in (f"1.{minor}.0" for minor in range(6)) if one not in held]
             version = chance.choice(versions)
             change = patch(base, model, version, role)
             git("checkout", "-q", "-B", f"t{at}", f"base{turn}")
