@@ -17,7 +17,7 @@ from typing import Literal
 from modelspec.compat.reading import Offer
 from modelspec.compat.world import Trouble, World
 from modelspec.spec.base import ref_name
-from modelspec.spec.kinds import MODEL, SCHEMA, VERSION, VIEW
+from modelspec.spec.kinds import MODEL, VERSION
 from modelspec.spec.semver import precedence
 
 
@@ -82,6 +82,11 @@ def nearest(world: World, model: str, ref: str, slot: str = "stable") -> Nearest
     return Nearest(tuple(sorted(moves, key=_by_name)), tuple(broken), tuple(remains))
 
 
+def ways_to_serve(world: World, view: str, model: str, ref: str) -> Iterator[Offer]:
+    """Yield what could be served of a view instead so that a version in the stable slot can read it."""
+    return _Search(world, model, "stable").offers(world, view, {model: ref})
+
+
 def _by_name(move: Move) -> tuple[str, str]:
     return (move.kind, move.name)
 
@@ -99,7 +104,6 @@ class _Search:
     _key: tuple[int, int, list[tuple[str, str]]] = field(default_factory=lambda: (1 << 30, 0, []))
     _seen: set[tuple[tuple[str, str], ...]] = field(default_factory=set)
     _known: dict[str, list[str]] = field(default_factory=dict)
-    _numbers: dict[str, list[str]] = field(default_factory=dict)
 
     def explore(self, moved: Moved) -> None:
         """Mend what is broken by these moves in every way that may be least."""
@@ -226,12 +230,10 @@ class _Search:
 
     def breaks(self, served: World, view: str, moved: Moved) -> Iterator[Trouble]:
         """Yield who else could read a view before and can't any more."""
-        for who, slot, ref in self.world.readers.get(view, ()):
-            if who in moved and slot == self.slot_of(who):
-                continue
-            if any(self.world.view_troubles(view, who, slot, ref)):
-                continue
-            yield from served.view_troubles(view, who, slot, ref)
+        offer = served.offers.get(view)
+        for trouble in self.world.broken_by(view, offer) if offer is not None else ():
+            if trouble.model not in moved or trouble.slot != self.slot_of(trouble.model):
+                yield trouble
 
     def _ties(self, moved: Moved, view: str) -> list[str]:
         """Return the models that a chain of `needs` ties to the moved ones and that read a view."""
@@ -257,7 +259,7 @@ class _Search:
 
         Their own schemas come first, then the latest; withdrawn ones are left out.
         """
-        numbers = self._schemas(view)
+        numbers = self.world.judgements.serveable(view)
         own = [
             feature.schema_
             for name, ref in moved.items()
@@ -288,21 +290,6 @@ class _Search:
             offer = Offer("current", (candidate,))
             if not self.ails(placed.serving(view, offer), view, moved):
                 yield offer
-
-    def _schemas(self, view: str) -> list[str]:
-        """Return the published schemas of a view that are not withdrawn, the latest first."""
-        if view not in self._numbers:
-            self._numbers[view] = self._serveable(view)
-        return self._numbers[view]
-
-    def _serveable(self, view: str) -> list[str]:
-        registry = self.world.judgements.registry
-        head = registry.value(VIEW, view)
-        gone = {ref_name(one.schema_) for one in head.value.withdrawn} if head is not None else set()
-        entries = (registry.value(SCHEMA, *name) for name in registry.names(SCHEMA, view))
-        known = [entry for entry in entries if entry is not None and str(entry.value.number) not in gone]
-        known.sort(key=lambda entry: -entry.value.number)
-        return [f"{entry.value.number}@{entry.digest}" for entry in known]
 
     def move_of(self, name: str, ref: str) -> Move:
         """Return the move of a model's stable slot."""

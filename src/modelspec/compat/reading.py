@@ -7,10 +7,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 from modelspec.compat.fields import SchemaJudgement, judge
+from modelspec.compat.reads import reads
 from modelspec.compat.table import Verdict
 from modelspec.spec.base import ref_name
 from modelspec.spec.environment import FeaturePin, Revalidation
-from modelspec.spec.kinds import SCHEMA
+from modelspec.spec.feature import FeatureSchema
+from modelspec.spec.kinds import SCHEMA, VERSION, VIEW
+from modelspec.spec.model import ModelVersion
+from modelspec.spec.reader import Entry
 from modelspec.spec.registry import Registry
 
 Fields = tuple[str, ...] | None
@@ -90,11 +94,46 @@ class Judgements:
     def __init__(self, registry: Registry, known: dict[object, SchemaJudgement] | None = None) -> None:
         self.registry = registry
         self.known: dict[object, SchemaJudgement] = {} if known is None else known
+        self._schemas: dict[tuple[str, str], Entry[FeatureSchema] | None] = {}
+        self._versions: dict[tuple[str, str], Entry[ModelVersion] | None] = {}
+        self._wanted: dict[str, dict[str, Fields]] = {}
+        self._serveable: dict[str, list[str]] = {}
+        self._met: dict[object, tuple[Reading, ...]] = {}
+
+    def version(self, model: str, ref: str) -> Entry[ModelVersion] | None:
+        """Return a published version by its reference (or its bare number), or None."""
+        key = (model, ref)
+        if key not in self._versions:
+            self._versions[key] = self.registry.value(VERSION, model, ref_name(ref))
+        return self._versions[key]
+
+    def wanted(self, version: Entry[ModelVersion]) -> dict[str, Fields]:
+        """Return the fields that a version reads of each view, worked out once."""
+        found = self._wanted.get(version.blob)
+        if found is None:
+            found = self._wanted[version.blob] = reads(version.value)
+        return found
+
+    def _schema(self, view: str, ref: str) -> Entry[FeatureSchema] | None:
+        key = (view, ref)
+        if key not in self._schemas:
+            self._schemas[key] = self.registry.value(SCHEMA, view, ref_name(ref))
+        return self._schemas[key]
+
+    def serveable(self, view: str) -> list[str]:
+        """Return the published schemas of a view that are not withdrawn, the latest first."""
+        if view not in self._serveable:
+            head = self.registry.value(VIEW, view)
+            gone = {ref_name(one.schema_) for one in head.value.withdrawn} if head is not None else set()
+            entries = (self.registry.value(SCHEMA, *name) for name in self.registry.names(SCHEMA, view))
+            known = [one for one in entries if one is not None and str(one.value.number) not in gone]
+            known.sort(key=lambda entry: -entry.value.number)
+            self._serveable[view] = [f"{entry.value.number}@{entry.digest}" for entry in known]
+        return self._serveable[view]
 
     def of(self, view: str, trained: str, served: str, fields: Fields) -> SchemaJudgement | str:
         """Return the judgement of two schemas given by reference, or why there is none."""
-        ours = self.registry.value(SCHEMA, view, ref_name(trained))
-        theirs = self.registry.value(SCHEMA, view, ref_name(served))
+        ours, theirs = self._schema(view, trained), self._schema(view, served)
         if ours is None or theirs is None:
             lost = trained if ours is None else served
             return f"{view} has no schema {ref_name(lost)} that can be read"
@@ -112,6 +151,18 @@ class Judgements:
         `lifts` are the revalidations recorded for this version. Numbered, it asks for its own schema if
         that is served, else for the highest safe one, else for the highest that comes nearest.
         """
+        proofs = tuple(lifts)
+        if proofs:
+            return self._read(view, trained, fields, offer, proofs)
+        key = (view, trained, fields, offer)
+        found = self._met.get(key)
+        if found is None:
+            found = self._met[key] = self._read(view, trained, fields, offer, ())
+        return found
+
+    def _read(
+        self, view: str, trained: str, fields: Fields, offer: Offer | None, lifts: tuple[Revalidation, ...]
+    ) -> tuple[Reading, ...]:
         if offer is None or not offer.refs:
             trouble = f"{view} is not served"
             return (Reading(view, trained, fields, None, None, Verdict.B, trouble=trouble),)

@@ -8,10 +8,9 @@ from functools import cached_property
 from typing import Literal
 
 from modelspec.compat.reading import Judgements, Offer, Reading
-from modelspec.compat.reads import reads
 from modelspec.spec.base import ref_name
 from modelspec.spec.environment import Revalidation
-from modelspec.spec.kinds import FEATURE_PIN, PIN, VERSION
+from modelspec.spec.kinds import FEATURE_PIN, PIN
 from modelspec.spec.model import LostFeatures, ModelVersion, Need
 from modelspec.spec.registry import Registry
 
@@ -62,7 +61,7 @@ class World:
 
     def version(self, model: str, ref: str) -> ModelVersion | None:
         """Return a published version by its reference (or its bare number), or None."""
-        found = self.judgements.registry.value(VERSION, model, ref_name(ref))
+        found = self.judgements.version(model, ref)
         return None if found is None else found.value
 
     def placing(self, model: str, ref: str, slot: str = "stable") -> World:
@@ -84,14 +83,14 @@ class World:
 
     def readings(self, model: str, ref: str) -> tuple[Reading, ...]:
         """Return what a version would read here, view by view."""
-        version = self.version(model, ref)
-        if version is None:
+        entry = self.judgements.version(model, ref)
+        if entry is None:
             return ()
         lifts = self.lifts(model, ref)
-        wanted = reads(version)
+        wanted = self.judgements.wanted(entry)
         return tuple(
             reading
-            for feature in version.feature_refs
+            for feature in entry.value.feature_refs
             for reading in self.judgements.read(
                 feature.view, feature.schema_, wanted[feature.view], self.offers.get(feature.view), lifts
             )
@@ -99,14 +98,15 @@ class World:
 
     def view_troubles(self, view: str, model: str, slot: str, ref: str) -> Iterator[Trouble]:
         """Yield why a version in a slot can't read one view."""
-        version = self.version(model, ref)
-        if version is None:
+        entry = self.judgements.version(model, ref)
+        if entry is None:
             return
-        for feature in version.feature_refs:
+        for feature in entry.value.feature_refs:
             if feature.view != view:
                 continue
+            wanted = self.judgements.wanted(entry)[view]
             met = self.judgements.read(
-                view, feature.schema_, reads(version)[view], self.offers.get(view), self.lifts(model, ref)
+                view, feature.schema_, wanted, self.offers.get(view), self.lifts(model, ref)
             )
             for reading in met:
                 if not reading.stands:
@@ -151,6 +151,34 @@ class World:
                 for need in version.needs if version is not None else ():
                     found.setdefault(need.model, []).append((model, slot, ref))
         return {model: tuple(sorted(who)) for model, who in found.items()}
+
+    @cached_property
+    def tied(self) -> frozenset[str]:
+        """The models that `needs` of versions in slots tie to others, on either side."""
+        needing = (who for holders in self.dependents.values() for who, _, _ in holders)
+        return frozenset((*self.dependents, *needing))
+
+    @cached_property
+    def _broken(self) -> dict[tuple[str, Offer], tuple[Trouble, ...]]:
+        return {}
+
+    def broken_by(self, view: str, offer: Offer) -> tuple[Trouble, ...]:
+        """Return who reads a view now and could not if this were served of it; worked out once an offer."""
+        found = self._broken.get((view, offer))
+        if found is None:
+            served = self.serving(view, offer)
+            found = self._broken[view, offer] = tuple(
+                trouble
+                for who in self.readers.get(view, ())
+                if next(self.view_troubles(view, *who), None) is None
+                for trouble in served.view_troubles(view, *who)
+            )
+        return found
+
+    @cached_property
+    def memo(self) -> dict[object, bool]:
+        """What was asked of this world before (see `verdict.deployable`)."""
+        return {}
 
     def troubles(self) -> Iterator[Trouble]:
         """Yield everything that is wrong here with what versions read and need."""

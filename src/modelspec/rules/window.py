@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from modelspec.compat.reading import Judgements
-from modelspec.compat.verdict import Standing, standing
+from modelspec.compat.verdict import Standing, deployable, standing
 from modelspec.compat.world import World
 from modelspec.delta.pairs import Against
 from modelspec.delta.window import opened, stricter, ways_back
@@ -114,10 +114,9 @@ def _withdrawn(scene: Scene, model: str) -> frozenset[str]:
 
 def _closed(head: World, base: World, model: str, ref: str) -> Standing | None:
     """Return how a version stands in the head when it can't serve there, though it could in the base."""
-    if standing(head, model, ref, search=False).open:
+    if deployable(head, model, ref) or not deployable(base, model, ref):
         return None
-    found = standing(head, model, ref)
-    return None if found.open or not standing(base, model, ref).open else found
+    return standing(head, model, ref)
 
 
 def _given_up(scene: Scene, found: Standing) -> bool:

@@ -1,0 +1,109 @@
+"""`modelspec verdict` as a whole process: words, JSON, exit codes, with and without a history."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from conftest import Git, Run, edit
+
+FEATURES = "registry/environments/production/features/trip_features.yaml"
+PIN = "registry/environments/production/models/eta.yaml"
+ONE = "1@sha256:4dbcb1c14fcc2756fffaafc11aa2be857e32fb9418efe294250c82ccd545f36c"
+TWO = "2@sha256:3f1ad97134dcd788871d096279c20fb7de6191c2403f7c1b4f65aa17cfc7e8ed"
+OLD = "2.3.0@sha256:4dee3d901b1c23b7346b6206e5983d2bd74187968a7aac1aae2a01db89c11265"
+NEW = "2.4.0@sha256:7e3822ae2f3c68a26e24bb6608fd663085cf377c767d1bf629bb2696b9a2a954"
+WHY = "reads trip_features 2, served 1: distance_norm is still minmax, 0 to 1 (trained on raw km)"
+
+
+def move(root: Path) -> None:
+    """Move production to what 2.4.0 reads, together with it."""
+    edit(root, FEATURES, ONE, TWO)
+    edit(root, PIN, OLD, NEW)
+
+
+def test_a_version_with_co_pins_names_what_moves_and_both_places(modelspec: Run, example: Path) -> None:
+    done = modelspec("verdict", "eta", "production", "2.4.0", cwd=example)
+    assert done.returncode == 1
+    assert done.stdout.splitlines() == [
+        "eta 2.4.0 in production: SAFE WITH CO-PINS",
+        f"  {WHY}; judged on 5 of 8 parts",
+        f"    registry/models/eta/versions/2.4.0.yaml:25:35, served by {FEATURES}:7:5",
+        "  moves with it feature pin trip_features 1 -> 2",
+        "  exposed while it rolls out: old and new meet until all have moved",
+    ]
+
+
+def test_a_safe_version_is_exit_0(modelspec: Run, example: Path) -> None:
+    done = modelspec("verdict", "eta", "production", "2.3.1", cwd=example)
+    assert (done.returncode, done.stdout) == (0, "eta 2.3.1 in production: SAFE\n")
+
+
+def test_without_a_repository_only_what_is_pinned_is_judged_and_it_says_so(
+    modelspec: Run, example: Path
+) -> None:
+    done = modelspec("verdict", "eta", "production", cwd=example)
+    assert done.returncode == 0
+    assert done.stdout.splitlines() == [
+        "eta 2.3.0 in production: SAFE  (stable)",
+        "no git repository, so no history: only what is pinned now was judged; name a VERSION for another",
+    ]
+
+
+def test_all_that_ever_served_is_judged_by_the_history(modelspec: Run, git: Git) -> None:
+    move(git.root)
+    git.commit("Read kilometres")
+    done = modelspec("verdict", "eta", "production", "--format", "json", cwd=git.root)
+    found = json.loads(done.stdout)
+    assert (done.returncode, found["format"], found["history"]) == (0, "modelspec/verdict/1", True)
+    rows = [(one["version"], one["verdict"], one["in_window"]) for one in found["verdicts"]]
+    assert rows == [("2.4.0", "SAFE", True), ("2.3.0", "SAFE WITH CO-PINS", True)]
+    (moves,) = found["verdicts"][1]["moves"]
+    assert (moves["name"], moves["was"], moves["now"], moves["added"]) == (
+        "trip_features",
+        [TWO],
+        [ONE],
+        False,
+    )
+    assert found["verdicts"][0]["until"] is None and found["verdicts"][1]["until"] is not None
+
+
+def test_an_unsafe_way_back_names_whom_it_would_break(modelspec: Run, git: Git) -> None:
+    move(git.root)
+    text = (git.root / PIN).read_text()
+    # Another model of the same kind, that can't go back.
+    late = git.root / "registry/models/late/versions/1.0.0.yaml"
+    late.parent.mkdir(parents=True)
+    version = (git.root / "registry/models/eta/versions/2.4.0.yaml").read_text()
+    version = version.replace("model: eta", "model: late").replace("version: 2.4.0", "version: 1.0.0")
+    late.write_text(version.split("lineage:")[0])
+    head = (git.root / "registry/models/eta/model.yaml").read_text()
+    (git.root / "registry/models/late/model.yaml").write_text(head.replace("model: eta", "model: late"))
+    digest = modelspec("digest", str(late.relative_to(git.root)), cwd=git.root).stdout.split()[0]
+    pin = text.replace("model: eta", "model: late").replace(NEW, f"1.0.0@{digest}")
+    (git.root / PIN).with_name("late.yaml").write_text(pin)
+    git.commit("Late arrivals")
+    done = modelspec("verdict", "eta", "production", "2.3.0", cwd=git.root)
+    assert done.returncode == 1
+    assert "eta 2.3.0 in production: UNSAFE\n" in done.stdout
+    assert "nearest: feature pin trip_features 2 -> 1\n" in done.stdout
+    assert "would break late 1.0.0 (stable): distance_norm is still minmax" in done.stdout
+
+
+def test_names_are_checked(modelspec: Run, example: Path) -> None:
+    for arguments, word in (
+        (("et", "production"), "No such model: et. Did you mean eta?"),
+        (("eta", "producton"), "No such environment: producton. Did you mean production?"),
+        (("eta", "production", "2.4.1"), "No such version of eta: 2.4.1. Did you mean 2.4.0?"),
+    ):
+        done = modelspec("verdict", *arguments, cwd=example)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert word in done.stderr
+
+
+def test_a_revision_is_judged_by_its_own_history(modelspec: Run, git: Git) -> None:
+    first = git("rev-parse", "HEAD")
+    move(git.root)
+    git.commit("Read kilometres")
+    done = modelspec("verdict", "eta", "production", "--ref", first, cwd=git.root)
+    assert (done.returncode, done.stdout) == (0, "eta 2.3.0 in production: SAFE  (stable)\n")
