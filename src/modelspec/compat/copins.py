@@ -288,7 +288,11 @@ class _Search:
             return
         for candidate in ordered:
             offer = Offer("current", (candidate,))
-            if not self.ails(placed.serving(view, offer), view, moved):
+            if not any(
+                trouble
+                for name, ref in moved.items()
+                for trouble in placed.offer_troubles(view, offer, name, self.slot_of(name), ref)
+            ):
                 yield offer
 
     def move_of(self, name: str, ref: str) -> Move:

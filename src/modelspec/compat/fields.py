@@ -93,17 +93,22 @@ def judge(
     fields: Collection[str] | None = None,
     *,
     column: Column | None = None,
+    known: dict[str, FieldJudgement] | None = None,
 ) -> SchemaJudgement:
     """Judge what `served` does to a version that was trained on `trained` and reads `fields` (None: all).
 
     `column` says which is the older (`back`: the trained one); without it the numbers do. It decides
-    which row names a change, never the verdict.
+    which row names a change, never the verdict. `known` remembers the fields of this very pair.
     """
     if column is None:
         column = "out" if trained.number > served.number else "back"
     ours, theirs = by_name(trained), by_name(served)
     wanted = sorted(set(ours) if fields is None else set(fields))
-    found = [_field(ours[name], ours, theirs, column) for name in wanted if name in ours]
+    memory: dict[str, FieldJudgement] = {} if known is None else known
+    for name in wanted:
+        if name in ours and name not in memory:
+            memory[name] = _field(ours[name], ours, theirs, column)
+    found = [memory[name] for name in wanted if name in ours]
     return SchemaJudgement(
         tuple(found),
         tuple(_shared(trained, served, column)) if found else (),

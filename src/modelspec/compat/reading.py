@@ -6,18 +6,20 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from modelspec.compat.fields import SchemaJudgement, judge
+from modelspec.compat.fields import FieldJudgement, SchemaJudgement, judge
 from modelspec.compat.reads import reads
 from modelspec.compat.table import Verdict
 from modelspec.spec.base import ref_name
 from modelspec.spec.environment import FeaturePin, Revalidation
 from modelspec.spec.feature import FeatureSchema
-from modelspec.spec.kinds import SCHEMA, VERSION, VIEW
+from modelspec.spec.kinds import MODEL, SCHEMA, VERSION, VIEW
 from modelspec.spec.model import ModelVersion
 from modelspec.spec.reader import Entry
 from modelspec.spec.registry import Registry
 
 Fields = tuple[str, ...] | None
+Demands = tuple[tuple[str, str, Fields], ...]
+"""(view, schema that it was trained on, fields) of all that a version reads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,9 @@ class Judgements:
         self._schemas: dict[tuple[str, str], Entry[FeatureSchema] | None] = {}
         self._versions: dict[tuple[str, str], Entry[ModelVersion] | None] = {}
         self._wanted: dict[str, dict[str, Fields]] = {}
+        self._demands: dict[tuple[str, str], Demands | None] = {}
+        self._withdrawn: dict[str, frozenset[str]] = {}
+        self._fields: dict[tuple[str, str], dict[str, FieldJudgement]] = {}
         self._serveable: dict[str, list[str]] = {}
         self._met: dict[object, tuple[Reading, ...]] = {}
 
@@ -113,6 +118,28 @@ class Judgements:
         if found is None:
             found = self._wanted[version.blob] = reads(version.value)
         return found
+
+    def demands(self, model: str, ref: str) -> Demands | None:
+        """Return what a version reads, as a value: versions that read the same are equal. None if unknown."""
+        key = (model, ref)
+        if key not in self._demands:
+            entry = self.version(model, ref)
+            found = None
+            if entry is not None:
+                wanted = self.wanted(entry)
+                found = tuple((one.view, one.schema_, wanted[one.view]) for one in entry.value.feature_refs)
+            self._demands[key] = found
+        return self._demands[key]
+
+    def withdrawn(self, model: str) -> frozenset[str]:
+        """Return the numbers of a model's withdrawn versions."""
+        if model not in self._withdrawn:
+            owner = self.registry.value(MODEL, model)
+            retired = owner.value.retired if owner is not None else ()
+            self._withdrawn[model] = frozenset(
+                ref_name(one.version) for one in retired if one.state == "withdrawn"
+            )
+        return self._withdrawn[model]
 
     def _schema(self, view: str, ref: str) -> Entry[FeatureSchema] | None:
         key = (view, ref)
@@ -140,7 +167,8 @@ class Judgements:
         key = (ours.blob, theirs.blob, fields)
         found = self.known.get(key)
         if found is None:
-            found = self.known[key] = judge(ours.value, theirs.value, fields)
+            memory = self._fields.setdefault((ours.blob, theirs.blob), {})
+            found = self.known[key] = judge(ours.value, theirs.value, fields, known=memory)
         return found
 
     def read(

@@ -88,17 +88,15 @@ def deployable(world: World, model: str, ref: str) -> bool:
     Then nothing moves with it but feature pins, each for itself; versions of a model that read the same
     stand alike.
     """
-    if _barred(world, model, ref) is not None:
-        return False
-    entry = world.judgements.version(model, ref)
-    if entry is None or entry.value.needs or model in world.tied or world.lifts(model, ref):
+    judgements = world.judgements
+    entry, demands = judgements.version(model, ref), judgements.demands(model, ref)
+    tied = model in world.tied or model in world.revalidated
+    if entry is None or not demands or tied or entry.value.needs:
         return standing(world, model, ref).open
-    wanted = world.judgements.wanted(entry)
-    demands = tuple((one.view, one.schema_, wanted[one.view]) for one in entry.value.feature_refs)
     found = world.memo.get((model, demands))
     if found is None:
         found = world.memo[model, demands] = _finds_room(world, model, ref)
-    return found
+    return found and ref_name(ref) not in judgements.withdrawn(model)
 
 
 def _finds_room(world: World, model: str, ref: str) -> bool:

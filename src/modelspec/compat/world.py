@@ -98,6 +98,12 @@ class World:
 
     def view_troubles(self, view: str, model: str, slot: str, ref: str) -> Iterator[Trouble]:
         """Yield why a version in a slot can't read one view."""
+        return self.offer_troubles(view, self.offers.get(view), model, slot, ref)
+
+    def offer_troubles(
+        self, view: str, offer: Offer | None, model: str, slot: str, ref: str
+    ) -> Iterator[Trouble]:
+        """Yield why a version in a slot could not read one view if this were served of it."""
         entry = self.judgements.version(model, ref)
         if entry is None:
             return
@@ -105,9 +111,7 @@ class World:
             if feature.view != view:
                 continue
             wanted = self.judgements.wanted(entry)[view]
-            met = self.judgements.read(
-                view, feature.schema_, wanted, self.offers.get(view), self.lifts(model, ref)
-            )
+            met = self.judgements.read(view, feature.schema_, wanted, offer, self.lifts(model, ref))
             for reading in met:
                 if not reading.stands:
                     yield Trouble(model, slot, ref, "reads", view, reading.told, reading)
@@ -166,12 +170,11 @@ class World:
         """Return who reads a view now and could not if this were served of it; worked out once an offer."""
         found = self._broken.get((view, offer))
         if found is None:
-            served = self.serving(view, offer)
             found = self._broken[view, offer] = tuple(
                 trouble
                 for who in self.readers.get(view, ())
                 if next(self.view_troubles(view, *who), None) is None
-                for trouble in served.view_troubles(view, *who)
+                for trouble in self.offer_troubles(view, offer, *who)
             )
         return found
 
