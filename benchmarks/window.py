@@ -11,6 +11,7 @@ Loading (reading each file and each revision that a window holds) is timed apart
 from __future__ import annotations
 
 import argparse
+import gc
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -135,6 +136,7 @@ def main() -> int:
     changed[path] = changed[path].replace(b"description: ", b"description: Still ", 1)
     reader = Reader()
     base, head = Registry(DictSnapshot(tree), reader), Registry(DictSnapshot(changed), reader)
+    gc.set_threshold(200_000, 50, 1000)  # as the command has it
     started = time.process_time()
     load(base)
     load(head)

@@ -127,12 +127,18 @@ def _pins(found: Standing, head: World, base: World, against: Against) -> Iterat
         world = replace(head, slots=slots if before is None else {**slots, model: before})
         was = dict(before or ())
         moved = [(route, ref) for slot, route, ref in now.value.slots() if was.get(slot) != ref]
+        needs = any(trouble.kind == "needs" for trouble in found.troubles)
+        fix = (
+            f"wait until {found.model} {ref_name(found.version)} has left the window"
+            if needs
+            else f"serve both schemas (access: numbered) before it is pinned, {_STEPS}"
+        )
         for route, ref in moved[:1]:
             yield (
                 world,
                 Closing(
                     now.place(*route, "version"),
                     f"pinning {model} {ref_name(ref)} closes",
-                    f"serve both schemas (access: numbered) before it is pinned, {_STEPS}",
+                    fix,
                 ),
             )

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from modelspec.compat.reading import Judgements
 from modelspec.compat.verdict import Standing, deployable, standing
-from modelspec.compat.world import World
+from modelspec.compat.world import Trouble, World
 from modelspec.delta.pairs import Against
 from modelspec.delta.window import opened, stricter, ways_back
 from modelspec.rules.closing import Closing, closing
@@ -136,18 +137,29 @@ def _given_up(scene: Scene, found: Standing) -> bool:
     return True
 
 
+_SHOWN: Final = 3
+
+
+def _why(trouble: Trouble, found: Standing) -> str:
+    if trouble.model != found.model:
+        return f"{trouble.model} {ref_name(trouble.version)} needs {trouble.told.removeprefix('it needs ')}"
+    read = trouble.reading
+    if read is None:
+        return trouble.told
+    served = ref_name(read.served) if read.served else "nothing"
+    return (
+        f"it reads {read.view} {ref_name(read.trained)}, {found.environment} serves {served}: {trouble.told}"
+    )
+
+
 def _problem(found: Standing, cause: Closing, scene: Scene) -> Problem:
     number = ref_name(found.version)
-    why = found.reason or next((one.told for one in found.troubles), "")
-    for trouble in found.troubles[:1]:
-        if trouble.reading is not None:
-            read = trouble.reading
-            served = ref_name(read.served) if read.served else "nothing"
-            why = f"it reads {read.view} {ref_name(read.trained)}, {found.environment} serves {served}: {why}"
+    first = found.troubles[0] if found.troubles else None
+    why = found.reason or (_why(first, found) if first is not None else "")
     broken = found.nearest.breaks if found.nearest is not None else ()
-    if broken:
-        names = ", ".join(sorted({f"{one.model} {ref_name(one.version)}" for one in broken})[:3])
-        why += f"; serving it again would break {names}"
+    others = sorted({f"{one.model} {ref_name(one.version)}" for one in broken if one.model != found.model})
+    if others and first is not None and first.model == found.model:
+        why += f"; moving back would break {', '.join(others[:_SHOWN])}"
     version = scene.registry.value(VERSION, found.model, number)
     related = () if version is None else (Related(version.key("version"), "the version that it locks out"),)
     return Problem(
