@@ -33,7 +33,7 @@ from modelspec.spec.history import Commit, Revision
 from modelspec.spec.kinds import ENVIRONMENT, FEATURE_PIN, MODEL, PIN, SCHEMA, VERSION, VIEW
 from modelspec.spec.reader import Reader
 from modelspec.spec.registry import Registry
-from modelspec.tree.snapshot import DictSnapshot, Snapshot
+from modelspec.tree.snapshot import REGULAR, Blob, DictSnapshot, Snapshot, blob_id
 
 NOW: Final = datetime(2026, 11, 24, tzinfo=UTC)
 TARGET: Final = 2.0
@@ -59,7 +59,7 @@ class Weekly:
     def _revisions(self) -> Mapping[str, Sequence[Revision]]:
         return {
             path: [
-                Revision(self._commit(len(states) - 1 - index), DictSnapshot({"pin": state}).get("pin"))
+                Revision(self._commit(len(states) - 1 - index), _blob(state))
                 for index, state in enumerate(states)
             ]
             for path, states in self.pins.items()
@@ -84,6 +84,11 @@ class Weekly:
     def snapshot(self, commit: str) -> Snapshot:
         """Return an empty tree: no rule on the window asks for it."""
         return DictSnapshot({})
+
+
+def _blob(content: bytes) -> Blob:
+    """Return a blob that knows its id, as one from git does."""
+    return Blob(REGULAR, lambda: content, blob_id(content))
 
 
 def generated(models: int, environments: int, weeks: int) -> tuple[dict[str, bytes], Weekly]:
