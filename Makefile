@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := src tests benchmarks demo training
 
-.PHONY: demo test check lint types layers registry slow bench tools clean
+.PHONY: demo test check lint types layers registry slow pages bench tools clean
 .DEFAULT_GOAL := check
 
 # The demo runs a real serving engine, so it gets an environment of its own.
@@ -33,6 +33,10 @@ layers: $(VENV)/.done
 registry: $(VENV)/.done
 	$(BIN)/modelspec check
 	$(BIN)/modelspec compile --check
+
+# What pages say of the code, where the code can say it.
+pages: $(VENV)/.done
+	$(BIN)/python tests/docs/write.py
 
 bench: $(VENV)/.done
 	$(BIN)/python benchmarks/run.py

@@ -1,6 +1,4 @@
-"""Writes the tables of keys in docs/formats.md from the models that read the files.
-
-    python tests/docs/keys.py
+"""Makes the tables of keys in docs/formats.md from the models that read the files.
 
 Everything between `<!-- keys: KIND -->` and `<!-- end -->` is generated; the rest of the page is written by hand.
 """
@@ -8,12 +6,8 @@ Everything between `<!-- keys: KIND -->` and `<!-- end -->` is generated; the re
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, Final, get_args
-
-sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from docs.pages import ROOT
 from modelspec.spec import base
@@ -155,7 +149,3 @@ def written(text: str) -> str:
         raise SystemExit(f"docs/formats.md has tables of {found}, the kinds are {sorted(by_name())}")
     text = _MARKED.sub(lambda match: f"{match[1]}{tables(match[2], told)}{match[3]}", text)
     return _TYPES.sub(lambda match: f"{match[1]}{forms()}{match[2]}", text)
-
-
-if __name__ == "__main__":
-    PAGE.write_text(written(PAGE.read_text()))

@@ -2,11 +2,7 @@
 
 A block ```sh is a script. It must succeed, unless the fence says `sh exits N`. With `sh needs TOOL` it is
 left out where there is no such tool. When the next block is ```text, that is what the script prints, errors
-included.
-
-    python tests/docs/session.py docs/tutorial.md
-
-runs a page and writes into it what was really printed.
+included. `make pages` writes into a page what was really printed.
 """
 
 from __future__ import annotations
@@ -15,12 +11,9 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from docs.pages import ROOT, Block, blocks
 
@@ -122,9 +115,3 @@ def rewritten(page: Path, folder: Path) -> str:
             start = one.shown.line
             lines[start : start + one.shown.text.count("\n")] = one.printed.splitlines(keepends=True)
     return "".join(lines)
-
-
-if __name__ == "__main__":
-    target = Path(sys.argv[1])
-    with tempfile.TemporaryDirectory() as scratch:
-        target.write_text(rewritten(target, Path(scratch)))

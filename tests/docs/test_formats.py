@@ -20,7 +20,7 @@ EXAMPLES = [block for block in blocks(PAGE) if block.text.startswith("apiVersion
 
 
 def test_the_tables_are_current() -> None:
-    assert PAGE.read_text() == written(PAGE.read_text()), "write them again: python tests/docs/keys.py"
+    assert PAGE.read_text() == written(PAGE.read_text()), "write them again: make pages"
 
 
 def test_every_kind_stands_in_the_first_table_with_its_path() -> None:

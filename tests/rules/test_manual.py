@@ -40,7 +40,4 @@ def test_a_page_has_the_rule_and_its_terms() -> None:
 
 
 def test_docs_are_current() -> None:
-    assert PAGE.read_text(encoding="utf-8") == manual(CATALOGUE), (
-        "write it again: python -c 'from modelspec.api.catalogue import CATALOGUE; "
-        "from modelspec.rules.manual import manual; print(manual(CATALOGUE), end=str())' > docs/rules.md"
-    )
+    assert PAGE.read_text(encoding="utf-8") == manual(CATALOGUE), "write it again: make pages"

@@ -10,7 +10,6 @@ from modelspec.report.json import findings_data
 from modelspec.report.paint import Paint
 from modelspec.report.text import findings_text, summary
 from modelspec.spec.registry import Registry
-from modelspec.tree.text import plural
 
 
 def checked_text(registry: Registry, checked: Checked, paint: Paint) -> str:
@@ -18,7 +17,7 @@ def checked_text(registry: Registry, checked: Checked, paint: Paint) -> str:
     text = findings_text(registry, checked.findings, paint)
     text += summary(checked.findings, checked.files) + "\n"
     if checked.unrun:
-        text += paint.dim(f"{plural(len(checked.unrun), 'rule')} on changes not run: no --base") + "\n"
+        text += paint.dim("not run: the rules on changes, which need --base") + "\n"
     first = next((finding for finding in checked.findings if finding.blocks), None)
     return text + (paint.dim(f"modelspec explain {first.code} says more") + "\n" if first else "")
 
