@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+SUPPORTED := 'import sys; sys.exit(sys.version_info < (3, 11) and "modelspec needs Python 3.11 or newer")'
 SOURCES := src tests benchmarks demo training
 
 .PHONY: demo test check lint types layers registry slow pages bench tools clean
@@ -51,14 +52,17 @@ clean:
 	rm -rf .tools .venv .venv-demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(VENV)/.done: pyproject.toml
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "modelspec needs Python 3.11 or newer")'
+	$(PYTHON) -c $(SUPPORTED)
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable . --group dev
 	touch $@
 
+# MLServer 1.7.1 runs with Python 3.13 and declares that it does not.
 .venv-demo/.done: pyproject.toml
+	$(PYTHON) -c $(SUPPORTED)
 	$(PYTHON) -m venv .venv-demo
 	.venv-demo/bin/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
-	.venv-demo/bin/python -m pip install --quiet --disable-pip-version-check --editable ".[mlserver]"
+	.venv-demo/bin/python -m pip install --quiet --disable-pip-version-check --editable ".[mlserver]" \
+	  $$($(PYTHON) -c 'import sys; print("--ignore-requires-python" if sys.version_info >= (3, 13) else "")')
 	touch $@
