@@ -135,4 +135,4 @@ def _comments(imported: Imported, source: str) -> list[str]:
 
 def told(note: Note) -> str:
     """Return a note as people read it."""
-    return note.message if note.field is None else f"{note.field} {note.message}"
+    return note.message if note.field is None else f"{note.field}: {note.message}"

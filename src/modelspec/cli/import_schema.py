@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+import json
+from contextlib import nullcontext
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     "--number", type=click.IntRange(1, 999_999_999), help="The schema's number; default: the next one."
 )
 @click.option("--owner", help="Who answers for the view; needed when it is new.")
-@click.option("--stdout", is_flag=True, help="Print the files and write nothing.")
+@click.option("--stdout", is_flag=True, help="Print the schema and write nothing.")
 @format_option("text", "json")
 @root_option
 def import_schema_command(
@@ -82,8 +83,7 @@ def import_schema_command(
         click.echo(imported_json(prepared, view, imported.what, written=not stdout), nl=False)
         return 0
     if stdout:
-        for data in prepared.patch.values():
-            click.echo((data or b"").decode(), nl=False)
+        click.echo((prepared.patch[prepared.path] or b"").decode(), nl=False)
     else:
         click.echo(imported_text(prepared, view), nl=False)
     click.echo(notes_text(prepared), err=True, nl=False)
@@ -91,14 +91,33 @@ def import_schema_command(
 
 
 def _imported(path: Path, kind: Form | None, view: str) -> Imported:
+    """Read the file in a child with limits: what comes back is data, or why there is none."""
+    from modelspec.formats.foreign import Imported, Note
     from modelspec.formats.told import imported
+    from modelspec.world.apart import apart
     from modelspec.world.foreign import foreign
 
-    with _capped():
-        if path.is_dir() and not path.is_symlink():
-            return _folder(path, kind)
-        with foreign(path) as stream:
-            return imported(stream, path.name, kind, view)
+    def work() -> bytes:
+        try:
+            if path.is_dir() and not path.is_symlink():
+                found = _folder(path, kind)
+            else:
+                with foreign(path) as stream:
+                    found = imported(stream, path.name, kind, view)
+        except Unreadable as error:
+            return json.dumps({"unreadable": [error.message, error.fix]}).encode()
+        except Refusal as refusal:
+            return json.dumps({"refused": [refusal.message, refusal.hint]}).encode()
+        return json.dumps({"imported": asdict(found)}).encode()
+
+    answer = json.loads(apart(work))
+    if "unreadable" in answer:
+        raise Unreadable(*answer["unreadable"])
+    if "refused" in answer:
+        raise Refusal(*answer["refused"])
+    data = answer["imported"]
+    notes = tuple(Note(**note) for note in data.pop("notes"))
+    return Imported(fields=tuple(data.pop("fields")), notes=notes, **data)
 
 
 def _folder(path: Path, kind: Form | None) -> Imported:
@@ -117,14 +136,3 @@ def _folder(path: Path, kind: Form | None) -> Imported:
     if not files or kind not in (None, "huggingface"):
         raise Refusal(f"{visible(str(path), 200)} is a folder", "name the file in it that holds the schema")
     return from_files(files)
-
-
-@contextmanager
-def _capped() -> Iterator[None]:
-    from modelspec.world.foreign import MEMORY, memory_capped
-
-    try:
-        with memory_capped():
-            yield
-    except MemoryError:
-        raise Unreadable(f"reading it takes more than {MEMORY // 1024**3} GiB of memory") from None

@@ -46,7 +46,8 @@ def pyarrow() -> ModuleType:
 def from_arrow(stream: BinaryIO) -> Imported:
     """Return the columns of a file as fields, from its footer (of a stream: its first message)."""
     schema, what = read_schema(stream)
-    return _Reading(what).run(schema)
+    # Names are decoded when they are asked for.
+    return read(lambda _: _Reading(what).run(schema))
 
 
 def read_schema(stream: BinaryIO) -> tuple[Any, str]:
@@ -146,7 +147,7 @@ class _Reading:
             return
         found = dtype_of(dtype)
         if found is None:
-            self._draft.lost(name, f"no field is {visible(kind, 60)}")
+            self._draft.lost(name, f"no field is {visible(kind.split('<')[0], 60)}")
             return
         ours, keys, told = found
         called = self._draft.add(name, ours, shape=shape, nullable=nullable, **keys)

@@ -14,7 +14,7 @@ from typing import Final, Literal, get_args
 from modelspec.tree.data import Data
 from modelspec.tree.paths import fold
 from modelspec.tree.scalars import MAX_INTEGER
-from modelspec.tree.text import INVISIBLE, visible
+from modelspec.tree.text import INVISIBLE, plural, visible
 
 Form = Literal["arrow", "avro", "feast", "huggingface", "json-schema", "mlflow", "onnx", "sample", "tfdv"]
 FORMS: Final = get_args(Form)
@@ -119,20 +119,15 @@ class Draft:
         )  # fmt: skip
 
     def _silent(self) -> None:
-        """Say which parts of a contract the source leaves open for every field."""
+        """Say which parts of a contract the source leaves open, and for how many fields."""
         numbers = [field for field in self._fields if field["dtype"] in NUMBERS]
-        open_parts = [
-            key
-            for key, judged in (("unit", numbers), ("range", numbers), ("nullable", self._fields))
-            if judged and not any(key in field for field in judged)
-        ]
-        if numbers and not any("transform" in field for field in numbers):
-            open_parts.append("transform")
-        if not open_parts:
+        judged = {"unit": numbers, "range": numbers, "nullable": self._fields, "transform": numbers}
+        left = {key: sum(key not in field for field in fields) for key, fields in judged.items()}
+        listed = ", ".join(f"`{key}` ({plural(count, 'field')})" for key, count in left.items() if count)
+        if not listed:
             return
-        listed = ", ".join(f"`{key}`" for key in open_parts)
-        told = f"{self.what} says nothing of {listed}: add what you know before you publish"
-        if "transform" in open_parts:
+        told = f"{self.what} leaves open {listed}: add what you know before you publish"
+        if left["transform"]:
             told += "; a number without `transform` declares that the raw value is served"
         self.note(None, told)
 
@@ -149,7 +144,9 @@ class Draft:
             ours = f"{base[:56]}_{count}"
         self._names.add(fold(ours))
         if ours != name:
-            self.note(ours, f"is {visible(name) or 'nameless'} in the source, which no field can be called")
+            self.note(
+                ours, f"called {visible(name) or 'nothing'} in the source, which no field can be called"
+            )
         return ours
 
     def _kept(self, field: str, key: str, value: Data, dtype: str) -> Data:

@@ -68,11 +68,11 @@ def _preprocessor(draft: Draft, config: dict[str, Any]) -> None:
     else:
         draft.lost(PREPROCESSOR, "it says nothing of images and nothing of sound")
         return
-    draft.note(
-        name, f"{words(sorted(_DESCRIBES & config.keys())) or 'nothing'} describes the file and is left out"
-    )
+    described = sorted(key for key in _DESCRIBES & config.keys() if config[key] is not None)
+    if described:
+        draft.note(name, f"what describes the file is left out: {words(described)}")
     if left:
-        draft.note(name, f"{words(left)} is left out: it is no plain value")
+        draft.note(name, f"what is no plain value is left out: {words(left)}")
 
 
 def _steps(config: dict[str, Any]) -> tuple[dict[str, Data], list[str]]:

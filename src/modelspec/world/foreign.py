@@ -1,21 +1,17 @@
-"""Opens a file that the user names and others wrote; and bounds what reading it may take."""
+"""Opens a file that the user names and others wrote."""
 
 from __future__ import annotations
 
 import os
-import resource
 import stat
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Final
 
 from modelspec.tree.finding import Refusal
 from modelspec.tree.text import visible
 
-MEMORY: Final = 2 * 1024**3
-"""The most address space while a foreign file is read: thirty kilobytes can unpack to gigabytes."""
 _OPEN: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
@@ -34,20 +30,3 @@ def foreign(path: Path) -> Iterator[BinaryIO]:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise Refusal(f"{shown} is not a regular file")
         yield stream
-
-
-@contextmanager
-def memory_capped() -> Iterator[None]:
-    """Let no more than `MEMORY` be asked for inside; beyond it, MemoryError. Only Linux keeps to it."""
-    if not sys.platform.startswith("linux"):
-        yield
-        return
-    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
-    limits = [MEMORY, *(one for one in (soft, hard) if one != resource.RLIM_INFINITY)]
-    with suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_AS, (min(limits), hard))
-    try:
-        yield
-    finally:
-        with suppress(ValueError, OSError):
-            resource.setrlimit(resource.RLIMIT_AS, (soft, hard))

@@ -1,0 +1,64 @@
+"""A function in a child: its answer, its limits, and a death that is none of ours."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+
+import pytest
+
+from modelspec.tree.finding import Refusal
+from modelspec.world import apart as module
+from modelspec.world.apart import MEMORY, apart
+
+
+def test_the_answer_comes_back_however_long_it_is() -> None:
+    assert apart(lambda: b"") == b""
+    assert apart(lambda: b"x" * 3_000_000) == b"x" * 3_000_000
+
+
+def test_nothing_of_the_child_is_seen_in_the_parent() -> None:
+    seen: list[int] = []
+
+    def work() -> bytes:
+        seen.append(1)
+        return str(os.getpid()).encode()
+
+    assert int(apart(work)) != os.getpid()
+    assert seen == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGABRT, signal.SIGKILL])
+def test_a_library_that_dies_is_a_refusal(number: signal.Signals) -> None:
+    def work() -> bytes:
+        os.kill(os.getpid(), number)
+        return b"alive"
+
+    with pytest.raises(Refusal, match="kills the library"):
+        apart(work)
+
+
+@pytest.mark.skipif(
+    not sys.platform.startswith("linux"), reason="only Linux keeps to a limit of address space"
+)
+def test_memory_has_a_limit() -> None:
+    with pytest.raises(Refusal, match="2 GiB of memory"):
+        apart(lambda: bytes(MEMORY))
+
+
+def test_time_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "SECONDS", 1)
+
+    def work() -> bytes:
+        while True:
+            pass
+
+    with pytest.raises(Refusal, match="more than 1 seconds"):
+        apart(work)
+
+
+def test_a_bug_of_ours_shows_its_traceback(capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(Refusal):
+        apart(lambda: b"%d" % (1 // 0))
+    assert "ZeroDivisionError" in capfd.readouterr().err
