@@ -65,6 +65,7 @@ def test_only_the_first_rows_count_and_that_is_said() -> None:
     ("text", "told"),
     [
         ("", "no header"),
+        ("\n\n\n", "no header"),
         ("a,b\n", "no rows"),
         ("a,a\n1,2\n", "stands there twice"),
         ("a,b\n1\n", "row 2 has 1 values"),

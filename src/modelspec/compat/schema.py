@@ -116,19 +116,19 @@ def _names(field: Feature) -> Iterator[Flaw]:
     if field.source is not None:
         lists.append((("source", "categories"), field.source.categories))
     for route, listed in lists:
-        first: dict[str, str] = {}
+        first: dict[str, tuple[int, str]] = {}
         for index, category in enumerate(listed):
-            other = first.setdefault(unicodedata.normalize("NFC", category), category)
-            if other is not category:
+            where, other = first.setdefault(unicodedata.normalize("NFC", category), (index, category))
+            if where != index:
                 yield Flaw(
                     (*route, index),
                     f"{field.name} has the category {visible(category)} twice"
                     + ("" if other == category else ", written with other code points"),
                     "remove one of them",
                 )
-    first = {}
+    coded: dict[str, str] = {}
     for category in codes(field):
-        other = first.setdefault(unicodedata.normalize("NFC", category), category)
+        other = coded.setdefault(unicodedata.normalize("NFC", category), category)
         if other != category and field.transform is not None and field.transform.codes is not None:
             yield Flaw(
                 ("transform", "codes", category),

@@ -16,7 +16,7 @@ VARINT: Final = 0
 FIXED64: Final = 1
 BYTES: Final = 2
 FIXED32: Final = 5
-MAX_TAGS: Final = 2_000_000
+MAX_TAGS: Final = 1_000_000
 """Fields that one file may be walked through: more is no graph that somebody serves."""
 MAX_BYTES: Final = 1024 * 1024
 """The most bytes of one text, or of one message that is read into memory."""

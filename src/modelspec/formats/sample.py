@@ -95,7 +95,7 @@ class _Column:
 def from_csv(stream: BinaryIO) -> Imported:
     """Return the columns of a CSV file with a header as fields; raises Unreadable."""
     rows = _rows(stream)
-    header = next(rows, None)
+    header = next((row for row in rows if row), None)
     if header is None:
         raise Unreadable("it has no header")
     if len(header) > MAX_COLUMNS:

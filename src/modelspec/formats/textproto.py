@@ -12,7 +12,7 @@ from modelspec.tree.text import visible
 Message: TypeAlias = "list[tuple[str, Value]]"
 Value: TypeAlias = "str | Name | Message"
 MAX_DEPTH: Final = 64
-MAX_TOKENS: Final = 1_000_000
+MAX_TOKENS: Final = 500_000
 
 _TOKEN: Final = re.compile(
     r"""\s+ | \#[^\n]*

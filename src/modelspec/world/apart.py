@@ -50,6 +50,8 @@ def apart(work: Callable[[], bytes]) -> bytes:
         raise Refusal(
             f"reading it takes more than {MEMORY // 1024**3} GiB of memory", "import a smaller file"
         )
+    if code == _RAISED:
+        raise RuntimeError("the child that reads foreign files failed: its traceback is above")
     if code == -signal.SIGXCPU:
         raise Refusal(f"reading it takes more than {SECONDS} seconds", "import a smaller file")
     raise Refusal(
