@@ -7,7 +7,8 @@ it names. What is marked too much costs disk; what is marked too little costs a 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -18,7 +19,7 @@ from modelspec.spec.registry import Registry
 from modelspec.tree.digest import DIGEST, is_digest
 from modelspec.tree.finding import Fault, Refusal
 from modelspec.tree.paths import SEMVER
-from modelspec.tree.snapshot import Blob
+from modelspec.tree.snapshot import Blob, DictSnapshot
 from modelspec.world.git import Repository, open_repository
 from modelspec.world.gittree import GitSnapshot, blob_of
 from modelspec.world.objects import Objects
@@ -38,21 +39,32 @@ def marks(root: Path, registry: Registry, now: datetime) -> frozenset[str]:
             "the clone is shallow: what older commits pin can't be told",
             "git fetch --unshallow (in CI: fetch-depth: 0)",
         )
-    found = _Marks()
+    found, objects = _Marks(), Objects(repository)
     days = [registry.settings.retention.days if registry.settings is not None else 90]
-    for folder in _work_trees(repository, prefix, root):
-        with WorkTree(folder) as tree:
+    with ExitStack() as stack:
+        stack.callback(objects.close)
+        for folder in _work_trees(repository, prefix, root):
+            # Open to the end: what was found in it is read only then.
+            tree = stack.enter_context(WorkTree(folder))
             _tip(found, Registry(tree, registry.reader), days)
-    objects = Objects(repository)
-    try:
         for commit in _tips(repository):
             snapshot = GitSnapshot(repository, commit, prefix, objects)
             _tip(found, Registry(snapshot, registry.reader), days)
         _log(found, repository, objects, prefix, now - timedelta(days=max(days)))
-        found.index(repository, objects, prefix)
-    finally:
-        objects.close()
-    return found.needed(registry)
+        # What is staged is about to be committed.
+        _tip(found, Registry(_Staged(_staged(repository, objects, prefix)), registry.reader), days)
+        return found.needed(registry)
+
+
+class _Staged(DictSnapshot):
+    """The tree that git's index describes."""
+
+    def __init__(self, blobs: Mapping[str, Blob]) -> None:
+        super().__init__(dict.fromkeys(blobs, b""))
+        self._blobs = blobs
+
+    def get(self, path: str) -> Blob | None:
+        return self._blobs.get(path)
 
 
 class _Marks:
@@ -70,15 +82,6 @@ class _Marks:
     def file(self, name: Name, blob: Blob) -> None:
         """Know one of the contents that a version's file ever had."""
         self.files.setdefault(name, {})[blob.id] = blob
-
-    def index(self, repository: Repository, objects: Objects, prefix: str) -> None:
-        """Want what is staged: it is about to be committed."""
-        done = repository.run("ls-files", "--stage", "-z", "--full-name", ":(top)" + _under(prefix))
-        for row in done.out.split(b"\0"):
-            head, _, path = row.partition(b"\t")
-            mode, identity, *_ = [*head.split(), b"", b""]
-            if mode in (b"100644", b"100755"):
-                self.seen(_within(path, prefix), blob_of(objects, int(mode, 8), identity.decode()), True)
 
     def seen(self, path: str, blob: Blob, wanted: bool) -> None:
         """Take in a file by its path: a pin wants versions, a version's file is known, and perhaps wanted."""
@@ -162,6 +165,17 @@ def _log(found: _Marks, repository: Repository, objects: Objects, prefix: str, s
             if mode in (b"100644", b"100755"):
                 blob = blob_of(objects, int(mode, 8), identity.decode())
                 found.seen(path, blob, recent)
+
+
+def _staged(repository: Repository, objects: Objects, prefix: str) -> dict[str, Blob]:
+    done = repository.run("ls-files", "--stage", "-z", "--full-name", f":(top){_under(prefix)}")
+    found: dict[str, Blob] = {}
+    for row in done.out.split(b"\0"):
+        head, _, path = row.partition(b"\t")
+        mode, identity, *_ = [*head.split(), b"", b""]
+        if mode in (b"100644", b"100755"):
+            found[_within(path, prefix)] = blob_of(objects, int(mode, 8), identity.decode())
+    return found
 
 
 def _work_trees(repository: Repository, prefix: str, root: Path) -> list[Path]:

@@ -1,0 +1,174 @@
+"""`verify` as a whole process, on the example with its artifacts."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from conftest import ROOT, Git, Run, edit
+
+ETA = "sha256-a874cb04b712ac095cea11e4463842290fc72b7892556154f0bbdc5a2782c5ce"
+PRODUCTION = "registry/environments/production/environment.yaml"
+
+
+@pytest.fixture
+def stored(example: Path) -> Path:
+    """The example with its store."""
+    shutil.copytree(ROOT / "store", example / "store")
+    return example
+
+
+def rows(text: str) -> dict[str, dict[str, object]]:
+    return {f"{row['model']}@{row['version']}": row for row in json.loads(text)["versions"]}
+
+
+def damage(root: Path) -> None:
+    model = root / "store" / ETA / "model.onnx"
+    model.chmod(0o644)
+    data = bytearray(model.read_bytes())
+    data[100] ^= 1
+    model.write_bytes(data)
+
+
+def test_the_pinned_versions_are_verified_by_default(stored: Path, modelspec: Run) -> None:
+    done = modelspec("verify", "--format", "json", cwd=stored)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert json.loads(done.stdout)["format"] == "modelspec/verify/1"
+    found = rows(done.stdout)
+    assert "eta@2.3.1" not in found
+    assert found["eta@2.3.0"]["levels"] == {
+        "artifact": "verified", "code": "recorded", "features": "verified", "dataset": "recorded",
+        "runtime": "recorded", "config": "verified",
+    }  # fmt: skip
+    parts = {part["what"]: part for part in found["eta@2.3.0"]["parts"]}  # type: ignore[attr-defined]
+    assert parts["lock"]["level"] == "verified"
+    assert "--network" in parts["image"]["note"]
+
+
+def test_a_flipped_bit_is_found_and_named(stored: Path, modelspec: Run) -> None:
+    damage(stored)
+    done = modelspec("verify", cwd=stored)
+    assert done.returncode == 1
+    assert "WRONG" in done.stdout
+    assert "model.onnx" in done.stdout
+    assert modelspec("verify", "fraud", cwd=stored).returncode == 0
+
+
+def test_a_missing_tree_and_a_missing_lock_are_wrong(stored: Path, modelspec: Run) -> None:
+    shutil.rmtree(stored / "store")
+    (stored / "store").mkdir()
+    done = modelspec("verify", "eta@2.3.0", "--format", "json", cwd=stored)
+    assert done.returncode == 1
+    wrong = [part["what"] for part in rows(done.stdout)["eta@2.3.0"]["parts"] if part["wrong"]]  # type: ignore[attr-defined]
+    assert wrong == ["artifact", "lock"]
+
+
+def test_the_level_is_judged_against_what_the_environment_requires(stored: Path, modelspec: Run) -> None:
+    edit(stored, PRODUCTION, "{artifact: verified}", "{artifact: verified, code: verified}")
+    done = modelspec("verify", "--env", "production", cwd=stored)
+    assert done.returncode == 1
+    assert "production requires code to be verified: it is recorded" in done.stdout
+    assert modelspec("verify", "--env", "staging", cwd=stored).returncode == 0
+
+
+def test_code_is_verified_in_the_clone_that_has_it(stored: Path, modelspec: Run) -> None:
+    repository = Git(stored)
+    (stored / "training").mkdir()
+    (stored / "training/train.py").write_text("print()\n")
+    commit = repository.commit("Train")
+    path = "registry/models/eta/versions/2.3.0.yaml"
+    edit(stored, path, "c177655a453b346b1916fd94c9e4e60efc7b10c9", commit)
+    done = modelspec("verify", "eta@2.3.0", "--format", "json", cwd=stored)
+    assert rows(done.stdout)["eta@2.3.0"]["levels"]["code"] == "verified"  # type: ignore[index]
+    edit(stored, path, "path: training/train.py", "path: training/gone.py")
+    done = modelspec("verify", "eta@2.3.0", cwd=stored)
+    assert done.returncode == 1
+    assert "training/gone.py is not in" in done.stdout
+
+
+def test_data_of_this_repository_is_hashed(stored: Path, modelspec: Run) -> None:
+    path = "registry/models/eta/versions/2.3.1.yaml"
+    (stored / "trips.csv").write_text("a,b\n")
+    digest = modelspec("digest", "trips.csv", cwd=stored).stdout.strip()
+    edit(stored, path, "uri: s3://example-lake/trips", "uri: trips.csv")
+    edit(stored, path, "sha256:0a1bfb3a41cb79781c5cdf5fe03991eefe7daf7c4760d503f154d602b54a75c6", digest)
+    done = modelspec("verify", "eta@2.3.1", "--format", "json", cwd=stored)
+    assert rows(done.stdout)["eta@2.3.1"]["levels"]["dataset"] == "verified"  # type: ignore[index]
+    (stored / "trips.csv").write_text("a,c\n")
+    assert modelspec("verify", "eta@2.3.1", cwd=stored).returncode == 1
+
+
+def test_the_window_is_read_from_history(stored: Path, modelspec: Run) -> None:
+    repository = Git(stored)
+    repository.commit("The example")
+    pin = stored / "registry/environments/production/models/eta.yaml"
+    text = pin.read_text()
+    digest = modelspec("digest", "registry/models/eta/versions/2.3.1.yaml", cwd=stored).stdout.strip()
+    old = text.rpartition("version: ")[2].strip()
+    pin.write_text(text.replace(old, f"2.3.1@{digest}"))
+    repository.commit("Promote")
+    done = modelspec("verify", "--env", "production", "--window", "--format", "json", cwd=stored)
+    assert {"eta@2.3.0", "eta@2.3.1"} <= rows(done.stdout).keys()
+
+
+def test_without_history_windows_are_left_out_aloud_or_refused(stored: Path, modelspec: Run) -> None:
+    done = modelspec("verify", cwd=stored)
+    assert (done.returncode, "without the windows" in done.stderr) == (0, True)
+    assert modelspec("verify", "--window", cwd=stored).returncode == 3
+
+
+def test_shares_are_whole_and_apart(stored: Path, modelspec: Run) -> None:
+    every = rows(modelspec("verify", "--all", "--format", "json", cwd=stored).stdout).keys()
+    shares = [
+        rows(modelspec("verify", "--all", "--subset", f"{n}/3", "--format", "json", cwd=stored).stdout).keys()
+        for n in (1, 2, 3)
+    ]
+    assert sorted(name for share in shares for name in share) == sorted(every)
+
+
+def test_a_run_that_was_stopped_goes_on_and_forgets_when_all_is_well(stored: Path, modelspec: Run) -> None:
+    damage(stored)
+    notes = stored / "notes.jsonl"
+    assert modelspec("verify", "--resume", "notes.jsonl", cwd=stored).returncode == 1
+    noted = notes.read_text()
+    assert ETA.replace("-", ":", 1) not in noted
+    assert noted.count("sha256:") >= 3
+    shutil.rmtree(stored / "store" / ETA)
+    shutil.copytree(ROOT / "store" / ETA, stored / "store" / ETA)
+    done = modelspec("verify", "--resume", "notes.jsonl", "--format", "json", cwd=stored)
+    assert done.returncode == 0
+    assert "noted by the run before" in done.stdout
+    assert not notes.exists()
+
+
+def test_a_remote_store_is_not_asked_without_network(stored: Path, modelspec: Run) -> None:
+    shutil.rmtree(stored / "store")
+    done = modelspec("verify", "eta@2.3.0", "--format", "json", cwd=stored)
+    row = rows(done.stdout)["eta@2.3.0"]
+    assert "was not asked (--network)" in done.stdout
+    # Nothing is wrong with it; production requires more than is known.
+    assert not any(part["wrong"] for part in row["parts"])  # type: ignore[attr-defined]
+    assert (done.returncode, row["unmet"]) == (
+        1,
+        ["production requires artifact to be verified: it is recorded"],
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["eat"], "Did you mean eta"),
+        (["eta@9.9.9"], "No such version"),
+        (["--env", "prod"], "No such environment"),
+        (["eta", "--all"], "one of them"),
+        (["--subset", "4/3"], "N from 1 to T"),
+        (["--subset", "x"], "N from 1 to T"),
+    ],
+)
+def test_wrong_usage_is_said(stored: Path, modelspec: Run, arguments: list[str], said: str) -> None:
+    done = modelspec("verify", *arguments, cwd=stored)
+    assert done.returncode == 2
+    assert said in done.stderr
