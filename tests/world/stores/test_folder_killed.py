@@ -62,8 +62,10 @@ def points(folder: Path, name: str, every: int) -> list[Call]:
     assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr
     found = changing(folder / "trace")
     assert {"rename", "renameat"} & {call.name for call in found}
-    # Whatever is left out, the calls that give names are not.
-    return [call for at, call in enumerate(found) if at % every == 0 or call.name.startswith("rename")]
+    # Whatever is left out, the calls that give names, and those that lock, are not.
+    return [
+        call for at, call in enumerate(found) if at % every == 0 or call.name.startswith(("rename", "flock"))
+    ]
 
 
 def judge(root: Path, done_well: bool) -> None:

@@ -113,14 +113,24 @@ def _new(top: int) -> tuple[str, int]:
     while True:
         name = PREFIX + secrets.token_hex(8)
         os.mkdir(name, 0o700, dir_fd=top)
-        descriptor = -1
-        with suppress(FileNotFoundError, BlockingIOError):
+        try:
             descriptor = os.open(name, _ENTER, dir_fd=top)
+        except FileNotFoundError:
+            continue
+        except OSError:
+            forget(top, name)
+            raise
+        try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if os.stat(name, dir_fd=top).st_ino == os.fstat(descriptor).st_ino:
                 return name, descriptor
-        if descriptor >= 0:
+        except (FileNotFoundError, BlockingIOError):
+            pass
+        except OSError:
             os.close(descriptor)
+            forget(top, name)
+            raise
+        os.close(descriptor)
 
 
 def forget(folder: int, name: str) -> None:
