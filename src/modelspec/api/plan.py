@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -249,7 +249,13 @@ def _kind(one: FileDiff) -> str:
     return _FILES.get(one.kind, "file")
 
 
-def _retired(files: Iterable[FileDiff]) -> list[str]:
-    """Return the states that lines of `retired` get in this change."""
-    leaves = (leaf for one in files for leaf in one.leaves if leaf.route[:1] == ("retired",))
-    return [leaf.now for leaf in leaves if leaf.route[-1:] == ("state",) and isinstance(leaf.now, str)]
+def _retired(files: Iterable[FileDiff]) -> Iterator[str]:
+    """Yield the states that lines of `retired` get in this change."""
+    for one in files:
+        for leaf in one.leaves:
+            if leaf.route[:1] == ("retired",):
+                before = leaf.was if isinstance(leaf.was, list) else []
+                lines = leaf.now if isinstance(leaf.now, list) else [leaf.now]
+                for line in lines:
+                    if isinstance(line, dict) and line not in before and isinstance(line.get("state"), str):
+                        yield str(line["state"])
