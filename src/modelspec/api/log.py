@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -25,6 +25,10 @@ class Past(Protocol):
 
     def of_all(self, paths: Sequence[str]) -> Mapping[str, Sequence[Revision]]:
         """Return what each of some files became in every commit that changed it, the oldest first."""
+        ...
+
+    def warm(self, revisions: Iterable[Revision]) -> None:
+        """Read the files of these revisions at once, ahead of whoever asks for them one by one."""
         ...
 
     def order(self, commit: str) -> int:
@@ -67,11 +71,9 @@ def log(past: Past, environment: str | None, model: str | None, limit: int) -> L
 def _of_model(past: Past, environment: str | None, model: str) -> list[Event]:
     places = [environment] if environment is not None else environments(past)
     names = {PIN.locate(place, model): place for place in places}
-    return [
-        event
-        for path, revisions in past.of_all(list(names)).items()
-        for event in events_of(revisions, names[path], model)
-    ]
+    found = past.of_all(list(names))
+    past.warm(revision for revisions in found.values() for revision in revisions)
+    return [event for path, revisions in found.items() for event in events_of(revisions, names[path], model)]
 
 
 def environments(past: Past) -> list[str]:
@@ -88,7 +90,7 @@ def _of_folder(past: Past, folder: str, limit: int) -> list[Event]:
             if limit and len(touches) > limit:
                 break
     if not limit:
-        return _whole(touches)
+        return _whole(past, touches)
     done: list[Event] = []
     wanted: dict[str, set[str]] = {}
     for touch, environment, model in touches:
@@ -97,9 +99,11 @@ def _of_folder(past: Past, folder: str, limit: int) -> list[Event]:
         except Undecided:
             wanted.setdefault(touch.path, set()).add(touch.commit.id)
     if len(wanted) > MANY:
-        return [*done, *_kept(_whole(_all(past, folder)), wanted)]
+        return [*done, *_kept(_whole(past, _all(past, folder)), wanted)]
     names = {touch.path: (environment, model) for touch, environment, model in touches}
-    for path, revisions in past.of_all(list(wanted)).items():
+    whole = past.of_all(list(wanted))
+    past.warm(revision for revisions in whole.values() for revision in revisions)
+    for path, revisions in whole.items():
         done += _kept(events_of(revisions, *names[path]), {path: wanted[path]})
     return done
 
@@ -112,11 +116,12 @@ def _all(past: Past, folder: str) -> list[tuple[Touch, str, str]]:
     ]
 
 
-def _whole(touches: list[tuple[Touch, str, str]]) -> list[Event]:
+def _whole(past: Past, touches: list[tuple[Touch, str, str]]) -> list[Event]:
     """Return the events of touches that are all of history, in any order."""
     pins: dict[tuple[str, str], list[Revision]] = {}
     for touch, environment, model in touches:
         pins.setdefault((environment, model), []).append(Revision(touch.commit, touch.now))
+    past.warm(revision for revisions in pins.values() for revision in revisions)
     return [event for name, revisions in pins.items() for event in events_of(revisions[::-1], *name)]
 
 

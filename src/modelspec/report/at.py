@@ -34,7 +34,7 @@ def at_text(commit: Commit, state: State) -> str:
         for slot, ref, weight in slots_of(one.pin):
             share = "" if weight is None else f"{weight}%"
             digest = ref.partition("@")[2][: len("sha256:") + 12]
-            rows.append((one.environment, one.model, visible(slot), version(ref), digest, share))
+            rows.append((one.environment, one.model, slot, version(ref), digest, share))
     if len(rows) > 1:
         text += table(rows)
     held = [one for one in state.pins if one.pin is not None and one.pin.hold is not None]

@@ -9,8 +9,6 @@ def table(rows: Sequence[Sequence[str]]) -> str:
     """Return the rows with their columns aligned; the first row is the heading. No trailing spaces."""
     if not rows:
         return ""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = (
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    )
-    return "\n".join(lines) + "\n"
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    line = "  ".join(f"{{:<{width}}}" for width in widths)
+    return "".join([f"{line.format(*row).rstrip()}\n" for row in rows])

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import posixpath
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import IO, Final
 
 from modelspec.spec.history import Commit, Revision, Touch
 from modelspec.tree.finding import Refusal
-from modelspec.tree.snapshot import Blob
+from modelspec.tree.snapshot import LIMIT, Blob, irregular
 from modelspec.tree.text import visible
 from modelspec.world.git import Repository
 from modelspec.world.gittree import GitSnapshot, blob_of
@@ -83,6 +83,11 @@ class GitHistory:
     def resolve(self, revision: str) -> str:
         """Return the full id of the commit that any revision of the same repository names."""
         return self._repository.resolve(revision)
+
+    def warm(self, revisions: Iterable[Revision]) -> None:
+        """Read the files of these revisions at once, ahead of whoever asks for them one by one."""
+        blobs = [one.blob for one in revisions if one.blob is not None and irregular(one.blob.mode) is None]
+        self._objects.warm([blob.id for blob in blobs], LIMIT)
 
     def order(self, commit: str) -> int:
         """Return where a commit stands in the history, counted from the oldest; -1 when it does not."""

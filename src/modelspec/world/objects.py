@@ -45,6 +45,7 @@ class Objects:
         self._hash = hashlib.sha256 if repository.algorithm == "sha256" else hashlib.sha1
         self._width = self._hash().digest_size
         self._trees: dict[str, Tree] = {}
+        self._warm: dict[str, bytes] = {}
         self._process: subprocess.Popen[bytes] | None = None
         self._finalizer: weakref.finalize[[subprocess.Popen[bytes]], Objects] | None = None
 
@@ -53,7 +54,14 @@ class Objects:
 
         An object larger than `limit` is not read.
         """
-        return self._ask([identity], kind, limit)[0]
+        known = self._warm.pop(identity, None)
+        return known if known is not None else self._ask([identity], kind, limit)[0]
+
+    def warm(self, identities: Sequence[str], limit: int) -> None:
+        """Read blobs that will be asked for next, once each: many at a time come several times as fast."""
+        wanted = [identity for identity in dict.fromkeys(identities) if identity not in self._warm]
+        found = self.read_all(wanted, "blob", limit)
+        self._warm |= {key: data for key, data in zip(wanted, found, strict=True) if isinstance(data, bytes)}
 
     def read_all(self, identities: Sequence[str], kind: str, limit: int) -> list[bytes | TooLarge]:
         """Return the bytes of many objects: asked for in batches, they come several times as fast."""
