@@ -42,7 +42,7 @@ def check_command(
 ) -> int:
     """Judge the whole registry and print findings.
 
-    With --base also what changed since: versions that must not, gates, the way back. A finding that the
+    With --base also what changed since: published versions, gates, the way back. A finding that the
     base has too, in a file that the change does not touch, is printed as existing and does not block.
     Reads no artifact bytes and no network. Exit code: 0 clean, 1 findings, 3 nothing to check.
 

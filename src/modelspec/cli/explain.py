@@ -52,6 +52,9 @@ def explain_command(code: str) -> None:
 def schema_command(kind: str) -> None:
     """Print the JSON Schema (draft 2020-12) of a kind of file, for editors.
 
+    KIND is Settings, Model, ModelVersion, FeatureView, FeatureSchema, Environment, Pin, FeaturePin, Waiver or
+    Target.
+
     Point an editor at it with a first line `# yaml-language-server: $schema=PATH`; `modelspec init`
     writes all of them to .modelspec/schemas/.
 

@@ -22,6 +22,7 @@ apiVersion: modelspec/v1
 kind: Settings
 requires: ">={release}"
 stores:
+  # A folder of this repository. Servers also need `uri`, where they find the same files: s3://bucket/store
   main: {{path: store}}
 """
 _ATTRIBUTES = """\

@@ -27,7 +27,7 @@ def target_command() -> None:
     """
 
 
-@target_command.command("list")
+@target_command.command("list", short_help="List the targets of the catalogue and of this registry.")
 @format_option("text", "json")
 @root_option
 def list_targets(form: str, root: str | None) -> None:
@@ -51,7 +51,7 @@ def list_targets(form: str, root: str | None) -> None:
     )
 
 
-@target_command.command("add")
+@target_command.command("add", short_help="Copy a target from the catalogue to templates/NAME.")
 @click.argument("name", shell_complete=lambda c, p, text: _completed(text))
 @root_option
 def add_target(name: str, root: str | None) -> int:
