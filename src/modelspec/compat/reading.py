@@ -105,6 +105,12 @@ class Judgements:
         self._serveable: dict[str, list[str]] = {}
         self._met: dict[object, tuple[Reading, ...]] = {}
 
+    def beside(self, registry: Registry) -> Judgements:
+        """Return judgements of another registry that share what depends on the content of files alone."""
+        found = Judgements(registry, self.known)
+        found._wanted, found._fields = self._wanted, self._fields
+        return found
+
     def version(self, model: str, ref: str) -> Entry[ModelVersion] | None:
         """Return a published version by its reference (or its bare number), or None."""
         key = (model, ref)
@@ -217,8 +223,9 @@ class Judgements:
         return Reading(view, trained, fields, served, found, found.verdict, lifted)
 
 
-def _rank(reading: Reading) -> int:
-    return 0 if reading.stands else int(reading.verdict)
+def _rank(reading: Reading) -> tuple[Verdict, bool]:
+    """What is safe comes before what is only revalidated, and that before what is neither."""
+    return reading.verdict, not reading.stands
 
 
 def worst(readings: Sequence[Reading]) -> Verdict:

@@ -37,12 +37,13 @@ def way_back_open(against: Against, scene: Scene) -> Iterator[Problem]:
     if scene.now is None:
         return
     judgements: Judgements = scene.once("judgements", lambda: Judgements(scene.registry))
+    before = judgements.beside(against.base)
     for environment, everything in _concerned(against, scene):
         limit = _limit(against, scene, environment)
         if limit is None or limit.versions < 2:
             continue
         head = World.of(scene.registry, environment, judgements)
-        base = World.of(against.base, environment, Judgements(against.base, judgements.known))
+        base = World.of(against.base, environment, before)
         history = against.history.under(f"registry/environments/{environment}/models")
         views = _moved_views(head, base)
         for model in sorted(head.slots):
