@@ -40,4 +40,4 @@ def test_all_of_them_in_the_example_and_no_finding(example: Path, modelspec: Run
         assert run([*arguments(case), "--root", str(example)]) == 0
     done = modelspec("check", cwd=example)
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
-    assert re.fullmatch(r"\d+ files: no findings\n", done.stdout)
+    assert re.match(r"\d+ files: no findings\n", done.stdout)
