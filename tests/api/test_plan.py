@@ -185,7 +185,7 @@ def test_markdown_is_one_comment_with_a_marker_and_a_table() -> None:
 
 
 def test_markdown_keeps_within_the_budget_and_says_what_it_left_out() -> None:
-    lines = "".join(f"  - {{name: m{n}, better: lower, bound: 3.0}}\n" for n in range(3000))
+    lines = "".join(f"  - {{name: m{n}, better: lower, bound: 3.0}}\n" for n in range(300))
     gates = {
         "file": "registry/environments/production/environment.yaml",
         "old": "  metrics:\n",
@@ -193,7 +193,8 @@ def test_markdown_keeps_within_the_budget_and_says_what_it_left_out() -> None:
     }
     head, found = planned(FINISH, gates)
     text = plan_markdown(head, found, BETWEEN)
-    assert len(text) <= BUDGET and "Left out for length" in text
+    assert BUDGET * 0.9 < len(text) <= BUDGET
+    assert "Left out for length" in text and "... and more" in text and "MS534" in text
     assert text.count("<details>") == text.count("</details>")
 
 

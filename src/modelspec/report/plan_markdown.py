@@ -25,6 +25,10 @@ BUDGET: Final = 60_000
 """Characters. GitHub refuses a comment of more than 65,536."""
 _SPECIAL: Final = re.compile(r"([\\`*_{}\[\]<>#|~@!])")
 _ROWS: Final = 200
+_CUT: Final = "... and more: `modelspec plan` prints all of it"
+_FENCES: Final = 2
+Section = tuple[str, list[str]]
+"""A title and lines, the most important section first."""
 
 
 def plan_markdown(head: Registry, found: Plan, between: Between) -> str:
@@ -35,15 +39,22 @@ def plan_markdown(head: Registry, found: Plan, between: Between) -> str:
     foot = ["", f"<sub>{escaped(between.told())}</sub>", ""]
     sections = [section for section in _sections(head, found) if section[1]]
     dropped: list[str] = []
-    while True:
-        body = [line for title, lines in sections for line in _folded(title, lines)]
-        note = (
-            [f"_Left out for length: {', '.join(dropped)}: `modelspec plan` prints them._"] if dropped else []
-        )
-        text = "\n".join([*top, *body, *note, *foot])
-        if len(text) <= BUDGET or not sections:
-            return text[:BUDGET]
+    while len(text := _joined(top, sections, dropped, foot)) > BUDGET and len(sections) > 1:
         dropped.append(sections.pop()[0])
+    if len(text) > BUDGET and sections:
+        title, lines = sections[0]
+        over = len(text) - BUDGET + len(_CUT)
+        while over > 0 and len(lines) > _FENCES:
+            over -= len(lines.pop(-2)) + 1
+        sections[0] = (title, [*lines[:-1], _CUT, lines[-1]])
+        text = _joined(top, sections, dropped, foot)
+    return text[:BUDGET]
+
+
+def _joined(top: list[str], sections: list[Section], dropped: list[str], foot: list[str]) -> str:
+    body = [line for title, lines in sections for line in _folded(title, lines)]
+    left = f"_Left out for length: {', '.join(dropped)}: `modelspec plan` prints them._"
+    return "\n".join([*top, *body, *([left] if dropped else []), *foot])
 
 
 def escaped(text: str) -> str:
@@ -97,7 +108,7 @@ def _fromto(change: PinChange) -> str:
     return f"{was} → {now}{share}"
 
 
-def _sections(head: Registry, found: Plan) -> Iterator[tuple[str, list[str]]]:
+def _sections(head: Registry, found: Plan) -> Iterator[Section]:
     """Yield (title, lines), the most important first."""
     own = [one for one in found.findings if not one.existing]
     existing = len(found.findings) - len(own)

@@ -1,8 +1,13 @@
-"""Finds where a node of a document stands, by a second walk: positions are kept by nobody."""
+"""Finds where the nodes of a document stand, by a second walk: positions are kept by nobody.
+
+One walk finds all of them, and the last few files are remembered: a file may have thousands of findings.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
 
 import yaml
 from yaml.events import (
@@ -19,11 +24,22 @@ from modelspec.tree.clean import text_faults
 from modelspec.tree.events import START, Event, events, span
 from modelspec.tree.place import Mark, Route
 
+_DEEPEST: Final = 40
+"""No document that is read is deeper; what is deeper gets the place of its ancestor."""
+_MOST: Final = 60_000
+"""No document that is read has more nodes."""
+_REMEMBERED: Final = 8
+"""How many files are remembered."""
+
+Marks = dict[Route, tuple[Mark, Mark]]
+"""Route -> where the node stands, and where its key does (the node itself where it has none)."""
+
 
 @dataclass(slots=True)
 class _Open:
-    """A collection that is being read: the index of its next item, or the key that waits for its value."""
+    """A collection that is being read: its route, the index of its next item or the key that waits."""
 
+    route: Route
     index: int | None
     key: str | None = None
     key_mark: Mark = START
@@ -35,53 +51,63 @@ def locate(source: bytes, route: Route, *, key: bool = False) -> Mark:
     A map or a list inside a map is marked at its key: that is the line people look for. A text that does
     not parse gives the best place before the trouble.
     """
-    best = START
+    marks = _marks(source)
+    found = marks.get(route)
+    if found is not None:
+        return found[key]
+    for length in range(len(route) - 1, -1, -1):
+        found = marks.get(route[:length])
+        if found is not None:
+            return found[0]
+    return START
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _marks(source: bytes) -> Marks:
+    """Return the places of all nodes; of a key that stands twice the first one's."""
+    marks: Marks = {}
     if text_faults(source):
-        return best
+        return marks
     following = events(source)
     inside: list[_Open] = []
-    # How many collections of `inside` lie on the route; the node that is looked for is in the last of them.
-    matched = 0
     try:
-        while True:
+        while len(marks) < _MOST:
             event: Event = following()
             if event is None or isinstance(event, DocumentEndEvent):
-                return best
+                break
             if isinstance(event, MappingEndEvent | SequenceEndEvent):
                 inside.pop()
-                if len(inside) == matched:
-                    return best
                 continue
             opens = isinstance(event, MappingStartEvent | SequenceStartEvent)
             if not opens and not isinstance(event, ScalarEvent | AliasEvent):
                 continue
-            here = span(event)
-            if not inside:
-                best = here
-                if not route or not opens:
-                    return best
-            else:
-                into = inside[-1]
-                if into.index is None and into.key is None and isinstance(event, ScalarEvent):
-                    into.key, into.key_mark = event.value, here
-                    continue
-                if len(inside) == matched + 1 and _is(into, route[matched]):
-                    matched += 1
-                    last = matched == len(route)
-                    best = into.key_mark if into.index is None and (opens or (key and last)) else here
-                    if last or not opens:
-                        return best
-                if into.index is None:
-                    into.key = None
-                else:
-                    into.index += 1
-            if opens:
-                inside.append(_Open(0 if isinstance(event, SequenceStartEvent) else None))
+            route = _enter(marks, inside, event, opens)
+            if opens and route is not None:
+                inside.append(_Open(route, 0 if isinstance(event, SequenceStartEvent) else None))
     except yaml.YAMLError:
-        return best
+        pass
+    return marks
 
 
-def _is(into: _Open, part: str | int) -> bool:
+def _enter(marks: Marks, inside: list[_Open], event: Event, opens: bool) -> Route | None:
+    """Note where an event's node stands; return its route, or None for a key."""
+    here = span(event)
+    if not inside:
+        marks.setdefault((), (here, here))
+        return ()
+    into = inside[-1]
+    if into.index is None and into.key is None and isinstance(event, ScalarEvent):
+        into.key, into.key_mark = event.value, here
+        return None
     if into.index is None:
-        return isinstance(part, str) and into.key == part
-    return isinstance(part, int) and into.index == part
+        route: Route = (*into.route, into.key or "")
+        node = (into.key_mark if opens else here, into.key_mark)
+        into.key = None
+    else:
+        route, node = (*into.route, into.index), (here, here)
+        into.index += 1
+    if len(route) > _DEEPEST:
+        # What is too deep shares the route of its ancestor, which is noted already.
+        return route[:_DEEPEST]
+    marks.setdefault(route, node)
+    return route
