@@ -110,7 +110,8 @@ def _fromto(change: PinChange) -> str:
 
 def _sections(head: Registry, found: Plan) -> Iterator[Section]:
     """Yield (title, lines), the most important first."""
-    own = [one for one in found.findings if not one.existing]
+    # What blocks comes first: the end may be cut.
+    own = sorted((one for one in found.findings if not one.existing), key=lambda one: not one.blocks)
     existing = len(found.findings) - len(own)
     lines = _fenced(findings_text(head, own, Paint(False)).splitlines()) if own else []
     yield f"{plural(len(own), 'finding')}" + (f", {existing} existing" if existing else ""), lines
