@@ -6,8 +6,18 @@ from datetime import datetime
 
 import click
 
-from modelspec.cli.options import InstantType, colours, emit, format_option, output_option, root_option
-from modelspec.cli.source import open_change, renderer, trusted
+from modelspec.cli.options import (
+    InstantType,
+    colours,
+    emit,
+    format_option,
+    output_option,
+    root_option,
+    unknown,
+)
+from modelspec.cli.source import open_change, renderer, trusted, within_repository
+
+FORMS = ("text", "json", "github", "sarif", "junit", "gitlab")
 
 
 @click.command("check")
@@ -28,8 +38,15 @@ from modelspec.cli.source import open_change, renderer, trusted
     type=InstantType(),
     help="Judge dates at this instant; default: now, with --ref the commit's.",
 )
-@format_option("text", "json", "github")
+@format_option(*FORMS)
 @output_option
+@click.option(
+    "--report",
+    "reports",
+    metavar="FORMAT=FILE",
+    multiple=True,
+    help="Write this report as well; can be repeated, so that one run serves annotations, SARIF and JUnit.",
+)
 @root_option
 def check_command(
     base: str | None,
@@ -38,6 +55,7 @@ def check_command(
     instant: datetime | None,
     form: str,
     output: str | None,
+    reports: tuple[str, ...],
     root: str | None,
 ) -> int:
     """Judge the whole registry and print findings.
@@ -51,11 +69,13 @@ def check_command(
       modelspec check
       modelspec check --base origin/main
       modelspec check --ref origin/main --format json
+      modelspec check --format github --report sarif=modelspec.sarif --report junit=junit.xml
     """
     from modelspec.api.check import check
-    from modelspec.report.check import checked_github, checked_json, checked_text
+    from modelspec.report.check import checked_as, checked_text
     from modelspec.report.paint import Paint
 
+    wanted = [_report(one) for one in reports]
     with open_change(root, ref, base, tip) as source, renderer() as child:
         checked = check(
             source.registry,
@@ -64,9 +84,26 @@ def check_command(
             trusted=trusted(),
             against=source.against,
         )
-        if form == "text":
-            text = checked_text(source.registry, checked, Paint(output is None and colours()))
-        else:
-            text = {"json": checked_json, "github": checked_github}[form](source.registry, checked)
+        prefix = within_repository(source.root)
+
+        def told(form: str, file: str | None) -> str:
+            if form == "text":
+                return checked_text(source.registry, checked, Paint(file is None and colours()))
+            return checked_as(form, source.registry, checked, prefix)
+
+        text = told(form, output)
+        written = [(file, told(kind, file)) for kind, file in wanted]
+    for file, report in written:
+        emit(report, file)
     emit(text, output)
     return 1 if checked.blocked else 0
+
+
+def _report(given: str) -> tuple[str, str]:
+    """Return form and file of a `--report`."""
+    form, _, file = given.partition("=")
+    if form not in FORMS:
+        unknown("report", form, FORMS)
+    if not file:
+        raise click.UsageError(f"--report {form} needs a file: --report {form}=FILE")
+    return form, file

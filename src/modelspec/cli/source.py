@@ -125,6 +125,19 @@ def open_change(
         yield Source(folder, registry, instant, compared, theirs, commit, ancestor)
 
 
+def within_repository(root: Path) -> str:
+    """Return the folder of a root in the repository around it, "" or with a slash at its end.
+
+    Forges count paths from there. A root without a repository around it counts from itself.
+    """
+    here = root.absolute()
+    for folder in (here, *here.parents):
+        if (folder / ".git").exists():
+            found = here.relative_to(folder).as_posix()
+            return "" if found == "." else f"{found}/"
+    return ""
+
+
 def _given(root: str | None) -> str | None:
     context = click.get_current_context(silent=True)
     return root or (context.find_root().obj if context is not None else None)

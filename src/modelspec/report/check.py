@@ -1,4 +1,4 @@
-"""The report of a check: text, JSON, annotations."""
+"""The report of a check: text, JSON, annotations, and the reports that forges read."""
 
 from __future__ import annotations
 
@@ -34,7 +34,31 @@ def checked_json(registry: Registry, checked: Checked) -> str:
     return json.dumps(data, indent=2) + "\n"
 
 
-def checked_github(registry: Registry, checked: Checked) -> str:
+def checked_github(registry: Registry, checked: Checked, prefix: str = "") -> str:
     """Return workflow commands, then the count."""
-    lines = [*workflow_commands(registry, checked.findings), summary(checked.findings, checked.files)]
-    return "\n".join(lines) + "\n"
+    commands = workflow_commands(registry, checked.findings, prefix)
+    return "\n".join([*commands, summary(checked.findings, checked.files)]) + "\n"
+
+
+def checked_as(form: str, registry: Registry, checked: Checked, prefix: str) -> str:
+    """Return the report of a form that is for machines: json, github, gitlab, sarif, junit.
+
+    `prefix`: the folder of the registry in its repository, "" or with a slash at its end.
+    """
+    if form == "json":
+        return checked_json(registry, checked)
+    if form == "github":
+        return checked_github(registry, checked, prefix)
+    if form == "gitlab":
+        from modelspec.report.gitlab import code_quality
+
+        return code_quality(registry, checked.findings, prefix)
+    from modelspec.api.catalogue import CATALOGUE
+
+    if form == "sarif":
+        from modelspec.report.sarif import sarif
+
+        return sarif(registry, checked.findings, CATALOGUE, prefix, compared=not checked.unrun)
+    from modelspec.report.junit import junit
+
+    return junit(registry, checked.findings, CATALOGUE, checked.unrun)
