@@ -47,6 +47,7 @@ bench: $(VENV)/.done
 tools:
 	GOBIN=$(CURDIR)/.tools go install github.com/versity/versitygw/cmd/versitygw@v1.8.0
 	GOBIN=$(CURDIR)/.tools go install oras.land/oras/cmd/oras@v1.3.6
+	GOBIN=$(CURDIR)/.tools go install github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 
 clean:
 	rm -rf .tools .venv .venv-demo .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -37,6 +37,14 @@ def test_github_names_the_target_the_queue_the_push_and_the_moved_tag(tmp_path: 
     assert ci_job(event(tmp_path, {**moved, "before": "0" * 40})) == CiJob()
 
 
+def test_a_dispatched_run_is_judged_against_the_default_branch(tmp_path: Path) -> None:
+    payload = {"ref": "refs/heads/modelspec/production/eta", "repository": {"default_branch": "trunk"}}
+    environ = {**event(tmp_path, payload), "GITHUB_EVENT_NAME": "workflow_dispatch"}
+    assert ci_job(environ) == CiJob(base="refs/remotes/origin/trunk")
+    for odd in ({}, {"repository": 1}, {"repository": {"default_branch": 5}}):
+        assert ci_job({**environ, **event(tmp_path, odd)}) == CiJob()
+
+
 @pytest.mark.parametrize("payload", [[], {"merge_group": 1}, {"before": 5}, {"before": "-x"}, "[" * 1000])
 def test_a_payload_that_says_nothing_is_no_base(payload: object, tmp_path: Path) -> None:
     environ = event(tmp_path, payload)

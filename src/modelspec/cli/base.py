@@ -30,7 +30,8 @@ def ci_job(environ: Mapping[str, str] = os.environ) -> CiJob:
     """Return what the environment of GitHub's and GitLab's jobs says; nothing outside them.
 
     A pull or merge request: its target branch as fetched. A merge queue: the commit below. A push: the
-    commit that the branch was at, which must still be in its history.
+    commit that the branch was at, which must still be in its history. A run that somebody dispatched on
+    GitHub: the default branch, since that is how the pull request of a restore is checked.
 
     Sources: GitHub's default environment variables and webhook payloads; GitLab's predefined variables.
     """
@@ -49,10 +50,18 @@ def _github(environ: Mapping[str, str]) -> CiJob:
     group = event.get("merge_group")
     if isinstance(group, dict):
         return CiJob(base=_commit(group.get("base_sha")))
+    if environ.get("GITHUB_EVENT_NAME") == "workflow_dispatch":
+        return CiJob(base=_default_branch(event))
     before, after, ref = _commit(event.get("before")), _commit(event.get("after")), event.get("ref")
     if isinstance(ref, str) and ref.startswith("refs/tags/"):
         return CiJob(tag=(ref, before, after) if before and after and before != after else None)
     return CiJob(tip=before)
+
+
+def _default_branch(event: dict[str, Any]) -> str | None:
+    repository = event.get("repository")
+    name = repository.get("default_branch") if isinstance(repository, dict) else None
+    return f"refs/remotes/origin/{name}" if isinstance(name, str) and name else None
 
 
 def _gitlab(environ: Mapping[str, str]) -> CiJob:

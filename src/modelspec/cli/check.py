@@ -12,8 +12,8 @@ from modelspec.cli.options import (
     emit,
     format_option,
     output_option,
+    report_option,
     root_option,
-    unknown,
 )
 from modelspec.cli.source import open_change, renderer, trusted, within_repository
 
@@ -40,13 +40,7 @@ FORMS = ("text", "json", "github", "sarif", "junit", "gitlab")
 )
 @format_option(*FORMS)
 @output_option
-@click.option(
-    "--report",
-    "reports",
-    metavar="FORMAT=FILE",
-    multiple=True,
-    help="Write this report as well; can be repeated, so that one run serves annotations, SARIF and JUnit.",
-)
+@report_option(*FORMS)
 @root_option
 def check_command(
     base: str | None,
@@ -55,7 +49,7 @@ def check_command(
     instant: datetime | None,
     form: str,
     output: str | None,
-    reports: tuple[str, ...],
+    reports: tuple[tuple[str, str], ...],
     root: str | None,
 ) -> int:
     """Judge the whole registry and print findings.
@@ -75,7 +69,6 @@ def check_command(
     from modelspec.report.check import checked_as, checked_text
     from modelspec.report.paint import Paint
 
-    wanted = [_report(one) for one in reports]
     with open_change(root, ref, base, tip) as source, renderer() as child:
         checked = check(
             source.registry,
@@ -92,18 +85,8 @@ def check_command(
             return checked_as(form, source.registry, checked, prefix)
 
         text = told(form, output)
-        written = [(file, told(kind, file)) for kind, file in wanted]
+        written = [(file, told(kind, file)) for kind, file in reports]
     for file, report in written:
         emit(report, file)
     emit(text, output)
     return 1 if checked.blocked else 0
-
-
-def _report(given: str) -> tuple[str, str]:
-    """Return form and file of a `--report`."""
-    form, _, file = given.partition("=")
-    if form not in FORMS:
-        unknown("report", form, FORMS)
-    if not file:
-        raise click.UsageError(f"--report {form} needs a file: --report {form}=FILE")
-    return form, file

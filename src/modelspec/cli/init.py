@@ -35,29 +35,56 @@ _IGNORE = "# What an interrupted compile may leave behind; the next one removes 
 
 @click.command("init")
 @click.argument("folder", default=".", type=click.Path(file_okay=False))
-def init_command(folder: str) -> int:
+@click.option(
+    "--ci",
+    type=click.Choice(["auto", "github", "gitlab", "none"]),
+    default="auto",
+    show_default=True,
+    help="Write CI jobs for this forge, into a registry that is there as well. auto: the forge that the "
+    "repository's remote or its files speak of, else none.",
+)
+def init_command(folder: str, ci: str) -> int:
     """Write the skeleton of a registry into FOLDER (default: here). Nothing that is there is overwritten.
 
     \b
-    Example:
+    Examples:
       modelspec init && modelspec target add kserve && modelspec check
+      modelspec init --ci github
     """
-    from modelspec.world.lock import lock
-    from modelspec.world.write import apply_patch
+    from modelspec.cli.jobs import forge, jobs, repository_of
 
     root = Path(folder)
-    if (root / "registry" / "modelspec.yaml").exists():
+    there = (root / "registry" / "modelspec.yaml").exists()
+    if there and ci in ("auto", "none"):
         click.echo(f"{visible(folder, 200)} is a registry already")
         return 0
     root.mkdir(parents=True, exist_ok=True)
-    wanted = skeleton()
+    if not there:
+        _write(root, skeleton())
+    top, within = repository_of(root)
+    chosen = forge(top) if ci == "auto" else ci
+    _write(top, jobs(chosen, top, within))
+    if chosen != "none":
+        click.echo("next: require the check on the main branch, and `modelspec codeowners` (docs/ci.md)")
+    if not there:
+        click.echo(
+            "next: modelspec target add kserve, then add a model under registry/models/ (docs/formats.md)"
+        )
+    return 0
+
+
+def _write(root: Path, wanted: dict[str, bytes]) -> None:
+    """Write the files that are not there, and say of each whether it was."""
+    from modelspec.world.lock import lock
+    from modelspec.world.write import apply_patch
+
+    if not wanted:
+        return
     patch = {path: data for path, data in wanted.items() if not (root / path).exists()}
     with lock(root):
         apply_patch(root, patch)
     for path in sorted(wanted):
         click.echo(f"{'added' if path in patch else 'kept':<8} {path}")
-    click.echo("next: modelspec target add kserve, then add a model under registry/models/ (docs/formats.md)")
-    return 0
 
 
 def skeleton() -> dict[str, bytes]:

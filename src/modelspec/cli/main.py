@@ -42,6 +42,7 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "digest": ("modelspec.cli.digest", "Print the digest of a document or of artifact files."),
     "init": ("modelspec.cli.init", "Write the skeleton of a registry."),
     "target": ("modelspec.cli.target", "List and add the serving systems to compile for."),
+    "codeowners": ("modelspec.cli.codeowners", "Print CODEOWNERS from the owners in the files."),
     "completion": ("modelspec.cli.explain", "Print the completion script of a shell."),
 }
 """Verb -> (module, one line of help); a module is imported only when its verb runs."""

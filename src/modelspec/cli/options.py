@@ -41,6 +41,39 @@ def output_option(command: Command) -> Command:
     )(command)
 
 
+class ReportType(click.ParamType[tuple[str, str]]):
+    """A report to write as well: `FORMAT=FILE`."""
+
+    name = "report"
+
+    def __init__(self, forms: Iterable[str]) -> None:
+        self.forms = tuple(forms)
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, str]:
+        if isinstance(value, tuple):
+            return value
+        form, _, file = str(value).partition("=")
+        if form not in self.forms:
+            unknown("report", form, self.forms)
+        if not file:
+            self.fail(f"{form} needs a file: {form}=FILE", param, ctx)
+        return form, file
+
+
+def report_option(*forms: str) -> Callable[[Command], Command]:
+    """Add `--report FORMAT=FILE`, which can be repeated: one run serves all who read it."""
+    return click.option(
+        "--report",
+        "reports",
+        metavar="FORMAT=FILE",
+        type=ReportType(forms),
+        multiple=True,
+        help="Write this report as well, for another reader of the same run; can be repeated.",
+    )
+
+
 class InstantType(click.ParamType[datetime]):
     """RFC 3339 with an offset; nothing else is taken for a time."""
 

@@ -6,8 +6,18 @@ from datetime import datetime
 
 import click
 
-from modelspec.cli.options import InstantType, colours, emit, format_option, output_option, root_option
+from modelspec.cli.options import (
+    InstantType,
+    colours,
+    emit,
+    format_option,
+    output_option,
+    report_option,
+    root_option,
+)
 from modelspec.cli.source import open_change, renderer, trusted
+
+FORMS = ("text", "markdown", "json")
 
 
 @click.command("plan")
@@ -24,8 +34,9 @@ from modelspec.cli.source import open_change, renderer, trusted
     help="Judge gates at this instant; default: now, with --ref the commit's.",
 )
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 4 when there are changes, 5 when blocked.")
-@format_option("text", "markdown", "json")
+@format_option(*FORMS)
 @output_option
+@report_option(*FORMS)
 @root_option
 def plan_command(
     base: str | None,
@@ -34,6 +45,7 @@ def plan_command(
     detailed_exitcode: bool,
     form: str,
     output: str | None,
+    reports: tuple[tuple[str, str], ...],
     root: str | None,
 ) -> int:
     """Show what a merge would change: kinds, differences, gates, reach, the way back, serving configs.
@@ -45,7 +57,7 @@ def plan_command(
     Examples:
       modelspec plan
       modelspec plan --base origin/main --ref HEAD
-      modelspec plan --base origin/main --format markdown --output plan.md
+      modelspec plan --base origin/main --format markdown --output plan.md --report json=plan.json
     """
     from modelspec.api.plan import plan
     from modelspec.report.paint import Paint
@@ -61,14 +73,20 @@ def plan_command(
             trusted=trusted(),
         )
         between = Between(source.base, source.head, source.left)
-        if form == "text":
-            text = plan_text(source.registry, found, between, Paint(output is None and colours()))
-        elif form == "json":
-            text = plan_json(source.registry, found, between)
-        else:
+
+        def told(form: str, file: str | None) -> str:
+            if form == "text":
+                return plan_text(source.registry, found, between, Paint(file is None and colours()))
+            if form == "json":
+                return plan_json(source.registry, found, between)
             from modelspec.report.plan_markdown import plan_markdown
 
-            text = plan_markdown(source.registry, found, between)
+            return plan_markdown(source.registry, found, between)
+
+        text = told(form, output)
+        written = [(file, told(kind, file)) for kind, file in reports]
+    for file, report in written:
+        emit(report, file)
     emit(text, output)
     if not detailed_exitcode or found.diff.empty:
         return 0
