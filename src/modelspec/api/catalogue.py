@@ -6,6 +6,7 @@ from typing import Final
 
 from modelspec.compile import rules as rendering
 from modelspec.rules import (
+    artifacts,
     attributes,
     compatible,
     complete,
@@ -51,6 +52,7 @@ _MODULES: Final = (
     pins,
     waivers,
     rendering,
+    artifacts,
 )
 
 CATALOGUE: Final[tuple[Rule, ...]] = tuple(

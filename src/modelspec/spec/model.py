@@ -95,6 +95,14 @@ class Observed(Value):
     """The tensors that it reads."""
     outputs: Seq[ObservedTensor] = ()
     """The tensors that it writes."""
+    parameters: Count | None = None
+    """safetensors: how many numbers its tensors hold."""
+    width: Count | None = None
+    """xgboost, lightgbm: how many features a row has."""
+    names: Seq[Text] = ()
+    """xgboost, lightgbm: the names of its features, in order."""
+    objective: Text | None = None
+    """xgboost, lightgbm: what was trained for."""
 
 
 class Artifact(Value):

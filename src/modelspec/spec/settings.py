@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from modelspec.spec.base import Envelope, Name, Release, Text, Value
+from modelspec.spec.base import Envelope, Name, Release, Seq, Text, Value
 
 
 class StoreSettings(Value):
@@ -36,5 +36,7 @@ class Settings(Envelope):
     """Where artifact bytes live, by name."""
     severities: dict[str, Literal["error", "warn"]] = Field(default_factory=dict)
     """Rule, by code or name: `warn` lowers it to a warning."""
+    refuse: Seq[Literal["pickle"]] = ()
+    """Formats that run code when they are loaded, and that this registry does not take."""
     retention: Retention = Retention()
     """How long what served must stay traceable."""

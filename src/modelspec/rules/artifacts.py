@@ -1,0 +1,87 @@
+"""MS7: an artifact that runs code when it is loaded is taken knowingly, or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from modelspec.rules.rule import Scene, rule
+from modelspec.spec.base import ref_name
+from modelspec.spec.kinds import MODEL, VERSION
+from modelspec.spec.model import Artifact, ModelVersion
+from modelspec.spec.reader import Entry
+from modelspec.tree.finding import Problem
+from modelspec.tree.text import visible
+
+PICKLED: Final = frozenset(
+    ["cloudpickle", "dill", "joblib", "pickle", "pytorch", "scikit-learn", "sklearn", "torch", "torchscript"]
+)
+"""Formats whose files a loader unpickles. `skops`, `safetensors` and `onnx` are the ones that it does not."""
+_ENDINGS: Final = (".pkl", ".pickle", ".joblib", ".pt", ".pth", ".dill")
+
+
+@rule("MS701", "artifact-safe", of=VERSION)
+def artifact_safe(version: Entry[ModelVersion], scene: Scene) -> Iterator[Problem]:
+    """A version whose files run code when they are loaded says so: `artifact.unsafe: pickle`.
+
+    Judged by the recorded format and by the names of the files, at `check`. `register` looks at the bytes,
+    whatever the files are called, and so does `verify`; nothing is ever unpickled to find out. What a
+    scanner says may be added to this by people; its silence takes nothing away.
+
+    *Why:* whoever can write a pickle can run a program on the machine that serves it.
+
+    *Fix:* convert the model (ONNX, safetensors, skops, or the library's own format of data); or accept it by
+    name: `artifact.unsafe: pickle`.
+    """
+    artifact = version.value.artifact
+    if artifact is None or artifact.unknown is not None or artifact.unsafe is not None:
+        return
+    if (artifact.format or "").lower() in PICKLED:
+        yield Problem(
+            version.place("artifact", "format"),
+            f"{visible(artifact.format or '')} is unpickled when it is loaded, which runs what is in it",
+            fix="convert it, or accept it by name: `unsafe: pickle`",
+        )
+        return
+    for index, file in enumerate(artifact.files):
+        if file.path.lower().endswith(_ENDINGS):
+            yield Problem(
+                version.place("artifact", "files", index, "path"),
+                f"{visible(file.path)} is named like a pickle, which runs what is in it when it is loaded",
+                fix="convert it or rename it, or accept it by name: `unsafe: pickle`",
+            )
+
+
+@rule("MS702", "artifact-accepted", of=VERSION)
+def artifact_accepted(version: Entry[ModelVersion], scene: Scene) -> Iterator[Problem]:
+    """A registry that refuses pickles (`refuse: [pickle]` in modelspec.yaml) has no version that is one.
+
+    What the base refuses counts as well, so that a change can't let itself in. Retired versions may stay.
+
+    *Why:* one reviewer who does not know what `unsafe` means is enough to serve somebody else's program.
+
+    *Fix:* convert the model. If the registry is to take it, change `refuse` first, in a change of its own.
+    """
+    artifact = version.value.artifact
+    if artifact is None or artifact.unsafe is None or _retired(version, scene):
+        return
+    settings = [scene.registry.settings]
+    if scene.against is not None:
+        settings.append(scene.against.base.settings)
+    if any(one is not None and artifact.unsafe in one.refuse for one in settings):
+        yield Problem(
+            version.place("artifact", "unsafe"),
+            f"this registry refuses {artifact.unsafe}, and {_what(artifact)} is one",
+            fix="convert it to a format that holds no code: ONNX, safetensors, skops",
+        )
+
+
+def _what(artifact: Artifact) -> str:
+    return f"the artifact ({visible(artifact.format)})" if artifact.format else "the artifact"
+
+
+def _retired(version: Entry[ModelVersion], scene: Scene) -> bool:
+    model = scene.registry.value(MODEL, version.value.model)
+    return model is not None and version.value.version in {
+        ref_name(gone.version) for gone in model.value.retired
+    }

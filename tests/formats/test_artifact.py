@@ -1,0 +1,179 @@
+"""Formats are told by bytes: real files of real libraries, pickles in every wrapping, and hostile headers."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import json
+import lzma
+import pickle
+import struct
+import tarfile
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from conftest import ROOT
+from modelspec.formats.artifact import Told, told
+from modelspec.formats.foreign import Unreadable
+from modelspec.formats.ubjson import read_ubjson
+
+FIXTURES = Path(__file__).parent / "fixtures" / "artifacts"
+
+
+class Canary:
+    """Writes a file when it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> object:
+        return (open, (str(self.path), "w"))
+
+
+def of(data: bytes) -> Told:
+    return told(io.BytesIO(data))
+
+
+def zipped(**members: bytes) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in members.items():
+            archive.writestr(name.replace("__", "."), data)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("name", "form", "observed"),
+    [
+        ("booster.ubj", "xgboost", {"width": 3, "names": ["distance", "city", "rain"], "objective": "reg:squarederror"}),
+        ("booster.json", "xgboost", {"width": 3, "names": ["distance", "city", "rain"], "objective": "reg:squarederror"}),
+        ("booster.txt", "lightgbm", {"width": 3, "names": ["distance", "city", "rain"], "objective": "regression"}),
+        ("scaler.skops", "skops", {}),
+        ("weights.safetensors", "safetensors", {"producer": "np", "parameters": 9}),
+    ],
+)  # fmt: skip
+def test_what_real_libraries_wrote_is_told(name: str, form: str, observed: dict[str, object]) -> None:
+    found = of((FIXTURES / name).read_bytes())
+    assert (found.format, found.unsafe) == (form, False)
+    assert {key: found.observed[key] for key in observed} == observed
+
+
+def test_the_examples_models_are_onnx_with_their_tensors() -> None:
+    model = next((ROOT / "store").glob("sha256-775ef938*/model.onnx"))
+    found = of(model.read_bytes())
+    assert found.format == "onnx" and not found.unsafe
+    assert found.observed["inputs"] == [{"name": "features", "dtype": "float32", "shape": ["batch", 4]}]
+
+
+def _wrappings(data: bytes) -> dict[str, bytes]:
+    tarred = io.BytesIO()
+    with tarfile.open(fileobj=tarred, mode="w") as archive:
+        entry = tarfile.TarInfo("pickle")
+        entry.size = len(data)
+        archive.addfile(entry, io.BytesIO(data))
+    objects = io.BytesIO()
+    np.save(objects, np.array([{"a": 1}], dtype=object), allow_pickle=True)
+    return {
+        "plain": data,
+        "cut off": data[: len(data) // 2],
+        "gzip": gzip.compress(data),
+        "zlib": zlib.compress(data),
+        "bz2": bz2.compress(data),
+        "xz": lzma.compress(data),
+        "lzma": lzma.compress(data, format=lzma.FORMAT_ALONE),
+        "torch": zipped(archive_data__pkl=data, **{"archive/data.pkl": data}),
+        "in a zip under another name": zipped(weights__json=data),
+        "tar": tarred.getvalue(),
+        "objects in numpy": objects.getvalue(),
+        "objects in npz": zipped(arr__npy=objects.getvalue()),
+        "a zip that is cut off": zipped(weights__json=data)[:-30],
+        "keras with a lambda": zipped(config__json=b'{"class_name": "Lambda"}', metadata__json=b"{}"),
+        "hdf5 with a lambda": b"\x89HDF\r\n\x1a\n" + bytes(2_000_000) + b'"class_name": "Lambda"' + bytes(99),
+    }
+
+
+@pytest.mark.parametrize("protocol", range(6))
+def test_a_pickle_is_told_in_every_wrapping_and_never_loaded(protocol: int, tmp_path: Path) -> None:
+    canary = tmp_path / "canary"
+    for what, data in _wrappings(pickle.dumps(Canary(canary), protocol=protocol)).items():
+        if what == "cut off" and protocol < 2:
+            data = data + b"\xff rest"
+        assert of(data).unsafe, what
+    assert not canary.exists()
+    # It is a canary: loading it writes the file.
+    pickle.loads(pickle.dumps(Canary(canary), protocol=protocol)).close()
+    assert canary.exists()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"{}", b'{"a": [1, 2]}', b"numpy==1.0\n", b"flavors:\n  onnx: {}\n", b"x^2 is a square\n", zlib.compress(b"a" * 99)],
+)  # fmt: skip
+def test_what_is_no_model_is_no_model_and_not_unsafe(data: bytes) -> None:
+    assert of(data) == Told()
+
+
+def test_harmless_archives_and_arrays_are_not_unsafe() -> None:
+    plain = io.BytesIO()
+    np.savez(plain, a=np.arange(3.0))
+    assert of(plain.getvalue()) == Told()
+    assert of(zipped(config__json=b"{}", metadata__json=b"{}", model__weights__h5=b"")) == Told("keras")
+
+
+def test_a_zip_bomb_is_not_unpacked() -> None:
+    bomb = zipped(zeros__bin=bytes(300_000_000))
+    assert len(bomb) < 1_000_000
+    assert of(bomb) == Told()
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (struct.pack("<Q", 5000) + b'{"a": 1', "cut off"),
+        (struct.pack("<Q", 2) + b"{}" + bytes(7), "its size is not"),
+        ((FIXTURES / "weights.safetensors").read_bytes()[:-1], "its size is not"),
+        (struct.pack("<Q", 15) + b'{"a":{"b": [1]}' + bytes(4), "JSON|column"),
+        (struct.pack("<Q", 16) + b'{"a":{"b": [1]}}', "no shape"),
+        ((FIXTURES / "booster.ubj").read_bytes()[:900], "cut off"),
+        ((FIXTURES / "booster.json").read_bytes()[:900], "cut off"),
+        ((FIXTURES / "booster.txt").read_bytes()[:900], "cut off"),
+        (b'{"learner": ' + b"[" * 100_000, "cut off or damaged"),
+        (b'{"version": [1]}', "without a learner"),
+    ],
+)  # fmt: skip
+def test_a_header_that_lies_is_said(data: bytes, says: str) -> None:
+    with pytest.raises(Unreadable, match=says):
+        of(data)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"[$Z#l\x7f\xff\xff\xff", b"[#l\x7f\xff\xff\xff", b"[$d#L\x7f" + b"\xff" * 7, b"[" * 50, b"Sl\x7f\xff\xff\xff", b"{i\x02", b"[$i#i\xff", b"?"],
+)  # fmt: skip
+def test_ubjson_that_claims_more_than_it_has_is_refused(data: bytes) -> None:
+    with pytest.raises(Unreadable):
+        read_ubjson(io.BytesIO(data))
+
+
+@given(st.binary(max_size=300), st.sampled_from(sorted(FIXTURES.glob("*.*[!y]"))), st.integers(0, 3000))
+def test_damage_gives_an_answer_or_an_error_of_ours(noise: bytes, file: Path, at: int) -> None:
+    data = file.read_bytes()
+    for changed in (noise, data[:at] + noise + data[at + len(noise) :]):
+        try:
+            of(changed)
+        except Unreadable as error:
+            assert error.message
+
+
+def test_json_is_what_its_bytes_say_whatever_it_is_called() -> None:
+    assert (
+        of(json.dumps({"learner": {"objective": {"name": "x"}}, "version": [2, 0, 0]}).encode()).format
+        == "xgboost"
+    )
