@@ -7,6 +7,7 @@ from typing import Final
 
 from modelspec.compat.evidence import bump, changes
 from modelspec.compat.modes import Breach, breaches
+from modelspec.compat.number import asked, core, following, given
 from modelspec.compat.reading import told
 from modelspec.compat.table import Bump
 from modelspec.delta.pairs import Change
@@ -110,25 +111,23 @@ def bump_earned(change: Change[ModelVersion], scene: Scene) -> Iterator[Problem]
     if release is None:
         return
     found = list(changes(release.value, new.value, lambda view, ref: _schema(scene, view, ref)))
-    was, now = _core(release.value.version), _core(new.value.version)
+    was, now = core(release.value.version), core(new.value.version)
     wanted = bump(found)
-    asked = min(wanted, Bump.MINOR) if now[0] == 0 else wanted
-    given = _given(was, now)
-    if given is None or given >= asked:
+    least, step = asked(now, wanted), given(was, now)
+    if step is None or step >= least:
         return
     causes = [one.message for one in found if one.bump is wanted]
     more = f"; and {len(causes) - _SHOWN} more" if len(causes) > _SHOWN else ""
     yield Problem(
         new.place("version"),
-        f"{new.value.version} is a {_NAMES[given]} after {release.value.version}, what changed asks for a "
-        f"{_NAMES[asked]}: {'; '.join(causes[:_SHOWN])}{more}",
+        f"{new.value.version} is a {_NAMES[step]} after {release.value.version}, what changed asks for a "
+        f"{_NAMES[least]}: {'; '.join(causes[:_SHOWN])}{more}",
         (Related(new.key("lineage", "parent"), "its parent"),),
-        f"publish it as {_next(was, asked)} or higher",
+        f"publish it as {following(was, least)} or higher",
     )
 
 
 _SHOWN: Final = 3
-Core = tuple[int, int, int]
 
 
 def _release(new: ModelVersion, scene: Scene) -> Entry[ModelVersion] | None:
@@ -147,22 +146,3 @@ def _release(new: ModelVersion, scene: Scene) -> Entry[ModelVersion] | None:
 def _schema(scene: Scene, view: str, ref: str) -> FeatureSchema | None:
     found = scene.registry.value(SCHEMA, view, ref_name(ref))
     return None if found is None else found.value
-
-
-def _core(version: str) -> Core:
-    major, minor, patch = version.partition("-")[0].split(".")
-    return int(major), int(minor), int(patch)
-
-
-def _given(was: Core, now: Core) -> Bump | None:
-    """Return the bump from one core to another, or None when it does not go up (parent-earlier's matter)."""
-    if now <= was:
-        return None
-    return Bump.MAJOR if now[0] > was[0] else Bump.MINOR if now[1] > was[1] else Bump.PATCH
-
-
-def _next(was: Core, asked: Bump) -> str:
-    major, minor, patch = was
-    if asked is Bump.MAJOR:
-        return f"{major + 1}.0.0"
-    return f"{major}.{minor + 1}.0" if asked is Bump.MINOR else f"{major}.{minor}.{patch + 1}"

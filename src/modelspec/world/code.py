@@ -1,0 +1,108 @@
+"""Which code trained a model: the commit around a file, its repository, and what is not committed."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from modelspec.tree.finding import Refusal
+from modelspec.tree.protocols import Chunk
+from modelspec.tree.text import visible
+from modelspec.world.git import Repository, open_repository
+
+_USER: Final = re.compile(r"(?<=^https://)[^/@\s]+@")
+_PLAIN: Final = ("--no-ext-diff", "--no-textconv", "--no-color", "--binary", "--full-index")
+
+
+@dataclass(frozen=True, slots=True)
+class Bytes:
+    """Some bytes as a file on its way into a store."""
+
+    path: str
+    data: bytes
+
+    def chunks(self) -> Iterator[Chunk]:
+        """Yield them."""
+        yield self.data
+
+
+@dataclass(frozen=True, slots=True)
+class CodeFound:
+    """The code at a commit. `dirty`: paths that differ from it; `patch`: the difference, for `git apply`."""
+
+    repository: str | None
+    commit: str
+    path: str
+    dirty: tuple[str, ...] = ()
+    patch: bytes = b""
+
+
+def code_around(file: Path, besides: Iterable[Path] = ()) -> CodeFound:
+    """Return what git says of the repository around a file; what lies below `besides` is never dirty.
+
+    Raises Refusal where the file is in no repository, in none with a commit, or is not tracked there.
+    """
+    shown = visible(str(file), 200)
+    if not file.exists():
+        raise Refusal(f"{shown} is not there", "name the file that trains: --code PATH")
+    folder = file if file.is_dir() else file.parent
+    repository, prefix, _ = open_repository(str(folder))
+    done = repository.run("rev-parse", "--verify", "--end-of-options", "HEAD^{commit}")
+    if done.code != 0:
+        raise Refusal(
+            f"the repository around {shown} has no commit", "commit the code that trained the model"
+        )
+    commit = done.out.decode().strip()
+    top = Path(os.fsdecode(repository.run("rev-parse", "--show-toplevel").out).removesuffix("\n"))
+    path = "/".join(part for part in (prefix, "" if file.is_dir() else file.name) if part) or "."
+    if not file.is_dir() and not repository.run("ls-files", "-z", "--", f":(literal){file.name}").out:
+        raise Refusal(f"{shown} is not tracked by git", "commit the code that trained the model")
+    outside = [where for where in (_below(top, one) for one in besides) if where]
+    dirty = tuple(_dirty(repository, outside))
+    return CodeFound(
+        _address(repository), commit, path, dirty, _patch(repository, top, dirty) if dirty else b""
+    )
+
+
+def _below(top: Path, path: Path) -> str:
+    try:
+        return path.resolve().relative_to(top.resolve()).as_posix()
+    except ValueError:
+        return ""
+
+
+def _dirty(repository: Repository, outside: list[str]) -> Iterator[str]:
+    done = repository.run(
+        "status", "--porcelain=v1", "-z", "--no-renames", "--untracked-files=all", "--ignore-submodules=none"
+    )
+    if done.code != 0:
+        raise Refusal("git can't say whether the code is committed", "git status says why")
+    for entry in os.fsdecode(done.out).split("\0"):
+        path = entry[3:]
+        if path and not any(path == one or path.startswith(one + "/") for one in outside):
+            yield path
+
+
+def _patch(repository: Repository, top: Path, dirty: tuple[str, ...]) -> bytes:
+    """Return what `git apply` makes of the commit what is in the work tree."""
+    here = Repository(top, False, repository.shallow, repository.algorithm)
+    literal = [f":(literal){path}" for path in dirty]
+    tracked = here.run("diff", *_PLAIN, "HEAD", "--", *literal)
+    if tracked.code != 0:
+        raise Refusal("git can't write down what is not committed", "git diff HEAD says why")
+    parts = [tracked.out]
+    listed = here.run("ls-files", "-z", "--others", "--exclude-standard", "--", *literal).out
+    new = [path for path in sorted(os.fsdecode(listed).split("\0")) if path]
+    parts += [here.run("diff", *_PLAIN, "--no-index", "--", os.devnull, path).out for path in new]
+    return b"".join(parts)
+
+
+def _address(repository: Repository) -> str | None:
+    """Return where the repository is for others, without what may be a secret."""
+    done = repository.run("config", "--null", "--get", "remote.origin.url")
+    url = os.fsdecode(done.out).split("\0")[0] if done.code == 0 else ""
+    return _USER.sub("", url) or None
