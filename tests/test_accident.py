@@ -15,7 +15,7 @@ SERVED = {
     2: "2@sha256:3f1ad97134dcd788871d096279c20fb7de6191c2403f7c1b4f65aa17cfc7e8ed",
 }
 OLD = "2.3.0@sha256:4dee3d901b1c23b7346b6206e5983d2bd74187968a7aac1aae2a01db89c11265"
-NEW = "2.4.0@sha256:7e3822ae2f3c68a26e24bb6608fd663085cf377c767d1bf629bb2696b9a2a954"
+NEW = "3.0.0@sha256:573c5772f54a524e7b24f988885a592b7f3d60b7e3ddf5792d7e09251c384e43"
 
 
 def findings(modelspec: Run, root: Path, *arguments: str) -> list[dict[str, Any]]:
@@ -33,7 +33,7 @@ def test_the_check_blocks_the_schema_that_the_running_model_can_t_read(modelspec
         assert "distance_norm is now raw km (was minmax, 0 to 1)" in found["message"]
         (related,) = found["related"]
         assert (related["path"], related["line"], related["message"]) == (FEATURES, 7, "served by")
-        assert "pin 2.4.0, which reads 2" in found["fix"]
+        assert "pin 3.0.0, which reads 2" in found["fix"]
 
 
 def test_nothing_is_compiled_from_it(modelspec: Run, git: Git) -> None:

@@ -169,7 +169,7 @@ def test_list_gives_each_version_its_states(invoke: Run, example: Path) -> None:
         tuple(line.split()[:2]): " ".join(line.split()[2:])
         for line in invoke("list", cwd=example).stdout.splitlines()[1:]
     }
-    assert rows["eta", "2.4.0"] == "Staging (staging)"
+    assert rows["eta", "3.0.0"] == "Staging (staging)"
     assert rows["eta", "2.3.1"] == "published"
     assert rows["eta", "2.3.0"] == "Production (production)"
     assert rows["fraud", "1.2.0"] == "Canary 10% (staging)"

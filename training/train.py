@@ -87,7 +87,7 @@ TREES = {"n_estimators": 100, "max_depth": 3, "learning_rate": 0.1}
 RUNS = (
     Run(ETA, "2.3.0", 1, 230, 4000, 1.00, TREES),
     Run(ETA, "2.3.1", 1, 231, 8000, 1.04, TREES),
-    Run(ETA, "2.4.0", 2, 240, 8000, 1.04, TREES),
+    Run(ETA, "3.0.0", 2, 240, 8000, 1.04, TREES),
     Run(FRAUD, "1.0.0", 1, 100, 4000, 0.00, {**TREES, "n_estimators": 60}),
     Run(FRAUD, "1.1.0", 1, 110, 5000, 0.15, {**TREES, "n_estimators": 60}),
     Run(FRAUD, "1.2.0", 1, 120, 6000, 0.30, {**TREES, "n_estimators": 60, "learning_rate": 0.12}),

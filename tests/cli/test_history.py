@@ -35,13 +35,13 @@ def commit(git: Git, message: str, hours: float, **env: str) -> str:
 
 @pytest.fixture
 def past(example: Path) -> tuple[Git, list[str]]:
-    """Staging's eta goes 2.4.0 (hour 0), 2.3.1 (1), gone (2), 2.4.0 (3), 2.3.1 with a reason (4)."""
+    """Staging's eta goes 3.0.0 (hour 0), 2.3.1 (1), gone (2), 3.0.0 (3), 2.3.1 with a reason (4)."""
     git = Git(example)
     # Both versions read what is served, so that every state compiles.
     for file in example.glob("registry/environments/staging/models/*.yaml"):
         if file.name != "eta.yaml":
             file.unlink()
-    old, new = ref(example, "2.4.0"), ref(example, "2.3.1")
+    old, new = ref(example, "3.0.0"), ref(example, "2.3.1")
     served = example / "registry/environments/staging/features/trip_features.yaml"
     one = (example / "registry/environments/production/features/trip_features.yaml").read_text()
     number = next(word for word in one.replace("]", " ").replace("[", " ").split() if word.startswith("1@"))
@@ -79,13 +79,13 @@ def test_the_log_of_a_pin_is_told_by_state(modelspec: Run, past: tuple[Git, list
     assert found["format"] == "modelspec/log/1"
     assert [event["commit"] for event in found["events"]] == ids[::-1]
     kinds = [event["changes"][0]["kind"] for event in found["events"]]
-    # 2.4.0 was there first; so 2.3.1 instead of it is a promotion, whatever the message says.
+    # 3.0.0 was there first; so 2.3.1 instead of it is a promotion, whatever the message says.
     assert kinds == ["promote", "first deployment", "removal", "promote", "first deployment"]
     back = found["events"][3]
     assert (back["pull_request"], back["reviewers"]) == ("#7", ["Ben"])
     assert found["events"][0]["reason"] == {"text": "Too slow", "link": "https://git.example.com/pull/9"}
     text = modelspec("log", "eta", cwd=git.root)
-    assert "staging/eta  promote 2.4.0 -> 2.3.1" in text.stdout
+    assert "staging/eta  promote 3.0.0 -> 2.3.1" in text.stdout
     assert "why: Too slow <https://git.example.com/pull/9>" in text.stdout
 
 
@@ -104,7 +104,7 @@ def test_all_pins_and_one_environment_and_a_limit_agree(modelspec: Run, past: tu
 
 def test_a_restore_is_one_also_in_the_newest_of_all(modelspec: Run, past: tuple[Git, list[str]]) -> None:
     git, _ = past
-    edit(git.root, PIN, ref(git.root, "2.3.1"), ref(git.root, "2.4.0"))
+    edit(git.root, PIN, ref(git.root, "2.3.1"), ref(git.root, "3.0.0"))
     commit(git, "Promote the best ever", 5)
     for arguments in (("eta",), ("--limit", "1"), ("--limit", "0")):
         done = modelspec("log", *arguments, "--format", "json", cwd=git.root)
@@ -121,10 +121,10 @@ def test_what_was_declared_at_an_instant(modelspec: Run, past: tuple[Git, list[s
         return done.returncode, [slot["version"] for pin in pins for slot in pin["slots"][:1]]
 
     assert versions(-1) == (1, [])
-    assert versions(0) == (0, ["2.4.0"])
+    assert versions(0) == (0, ["3.0.0"])
     assert versions(1.5) == (0, ["2.3.1"])
     assert versions(2) == (1, [])
-    assert versions(3.9) == (0, ["2.4.0"])
+    assert versions(3.9) == (0, ["3.0.0"])
     assert versions(10) == (0, ["2.3.1"])
     early = modelspec("at", at(-1), cwd=git.root)
     assert "before the first commit" in early.stdout
@@ -177,8 +177,8 @@ def test_two_revisions_and_two_versions_are_told_apart(modelspec: Run, past: tup
     git, ids = past
     done = modelspec("diff", ids[0], ids[1], cwd=git.root)
     assert done.returncode == 0, done.stderr
-    assert "staging/eta: promote 2.4.0 -> 2.3.1" in done.stdout
-    assert "eta 2.4.0 -> 2.3.1: " in done.stdout
+    assert "staging/eta: promote 3.0.0 -> 2.3.1" in done.stdout
+    assert "eta 3.0.0 -> 2.3.1: " in done.stdout
     assert "metric mae_minutes" in done.stdout
     back = loaded(modelspec("diff", ids[1], ids[0], "--format", "json", cwd=git.root).stdout)
     assert back["format"] == "modelspec/diff/1"
@@ -187,7 +187,7 @@ def test_two_revisions_and_two_versions_are_told_apart(modelspec: Run, past: tup
     assert pin["versions"][0]["moved"]
     same = modelspec("diff", "HEAD", "HEAD", cwd=git.root)
     assert "nothing differs in meaning" in same.stdout
-    two = modelspec("diff", "eta@2.3.0", "eta@2.4.0", cwd=git.root)
+    two = modelspec("diff", "eta@2.3.0", "eta@3.0.0", cwd=git.root)
     assert "reads trip_features: 1 -> 2" in two.stdout
     assert modelspec("diff", "eta@2.3.0", "fraud@1.0.0", cwd=git.root).returncode == 2
     assert modelspec("diff", "eta@2.3.0", "main", cwd=git.root).returncode == 2
@@ -234,13 +234,13 @@ def test_bisect_finds_the_promotion_that_broke(modelspec: Run, past: tuple[Git, 
     found = loaded(done.stdout)
     # Bisection finds a place where good turns bad; here there are two, and each is one.
     assert found["found"]["commit"] in (ids[1], ids[4])
-    assert "tried 2.4.0" in done.stderr
+    assert "tried 3.0.0" in done.stderr
     assert git("status", "--porcelain") == before
     assert git("rev-parse", "--abbrev-ref", "HEAD") == "main"
     good = modelspec(*run, "pass", cwd=git.root)
     assert good.returncode == 1
     assert "does not fail" in loaded(good.stdout)["why"]
-    skipped = modelspec(*run, SCRIPT + "sys.exit(125 if v == '2.4.0' else 1)", cwd=git.root)
+    skipped = modelspec(*run, SCRIPT + "sys.exit(125 if v == '3.0.0' else 1)", cwd=git.root)
     assert skipped.returncode == 1
     stopped = modelspec(*run, "import sys; sys.exit(130)", cwd=git.root)
     assert stopped.returncode == 1
@@ -329,7 +329,7 @@ def test_a_registry_in_a_folder_of_a_monorepo(modelspec: Run, example: Path, tmp
     # Another registry at the top has no say.
     shutil.copytree(example / "registry", mono / "registry")
     first = commit(git, "Begin", 0)
-    edit(mono, f"ml/{PIN}", ref(mono / "ml", "2.4.0"), ref(mono / "ml", "2.3.1"))
+    edit(mono, f"ml/{PIN}", ref(mono / "ml", "3.0.0"), ref(mono / "ml", "2.3.1"))
     second = commit(git, "Go on", 1)
     for cwd, root in ((mono / "ml", ()), (mono / "ml/registry/models", ()), (mono, ("--root", "ml"))):
         done = modelspec(*root, "log", "eta", "--env", "staging", "--format", "json", cwd=cwd)

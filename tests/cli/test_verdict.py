@@ -12,23 +12,23 @@ PIN = "registry/environments/production/models/eta.yaml"
 ONE = "1@sha256:4dbcb1c14fcc2756fffaafc11aa2be857e32fb9418efe294250c82ccd545f36c"
 TWO = "2@sha256:3f1ad97134dcd788871d096279c20fb7de6191c2403f7c1b4f65aa17cfc7e8ed"
 OLD = "2.3.0@sha256:4dee3d901b1c23b7346b6206e5983d2bd74187968a7aac1aae2a01db89c11265"
-NEW = "2.4.0@sha256:7e3822ae2f3c68a26e24bb6608fd663085cf377c767d1bf629bb2696b9a2a954"
+NEW = "3.0.0@sha256:573c5772f54a524e7b24f988885a592b7f3d60b7e3ddf5792d7e09251c384e43"
 WHY = "reads trip_features 2, served 1: distance_norm is still minmax, 0 to 1 (trained on raw km)"
 
 
 def move(root: Path) -> None:
-    """Move production to what 2.4.0 reads, together with it."""
+    """Move production to what 3.0.0 reads, together with it."""
     edit(root, FEATURES, ONE, TWO)
     edit(root, PIN, OLD, NEW)
 
 
 def test_a_version_with_co_pins_names_what_moves_and_both_places(modelspec: Run, example: Path) -> None:
-    done = modelspec("verdict", "eta", "production", "2.4.0", cwd=example)
+    done = modelspec("verdict", "eta", "production", "3.0.0", cwd=example)
     assert done.returncode == 1
     assert done.stdout.splitlines() == [
-        "eta 2.4.0 in production: SAFE WITH CO-PINS",
+        "eta 3.0.0 in production: SAFE WITH CO-PINS",
         f"  {WHY}; judged on 5 of 8 parts",
-        f"    registry/models/eta/versions/2.4.0.yaml:25:35, served by {FEATURES}:7:5",
+        f"    registry/models/eta/versions/3.0.0.yaml:25:35, served by {FEATURES}:7:5",
         "  moves with it feature pin trip_features 1 -> 2",
         "  exposed while it rolls out: old and new meet until all have moved",
     ]
@@ -57,7 +57,7 @@ def test_all_that_ever_served_is_judged_by_the_history(modelspec: Run, git: Git)
     found = json.loads(done.stdout)
     assert (done.returncode, found["format"], found["history"]) == (0, "modelspec/verdict/1", True)
     rows = [(one["version"], one["verdict"], one["in_window"]) for one in found["verdicts"]]
-    assert rows == [("2.4.0", "SAFE", True), ("2.3.0", "SAFE WITH CO-PINS", True)]
+    assert rows == [("3.0.0", "SAFE", True), ("2.3.0", "SAFE WITH CO-PINS", True)]
     (moves,) = found["verdicts"][1]["moves"]
     assert (moves["name"], moves["was"], moves["now"], moves["added"]) == (
         "trip_features",
@@ -74,8 +74,8 @@ def test_an_unsafe_way_back_names_whom_it_would_break(modelspec: Run, git: Git) 
     # Another model of the same kind, that can't go back.
     late = git.root / "registry/models/late/versions/1.0.0.yaml"
     late.parent.mkdir(parents=True)
-    version = (git.root / "registry/models/eta/versions/2.4.0.yaml").read_text()
-    version = version.replace("model: eta", "model: late").replace("version: 2.4.0", "version: 1.0.0")
+    version = (git.root / "registry/models/eta/versions/3.0.0.yaml").read_text()
+    version = version.replace("model: eta", "model: late").replace("version: 3.0.0", "version: 1.0.0")
     late.write_text(version.split("lineage:")[0])
     head = (git.root / "registry/models/eta/model.yaml").read_text()
     (git.root / "registry/models/late/model.yaml").write_text(head.replace("model: eta", "model: late"))
@@ -94,7 +94,7 @@ def test_names_are_checked(modelspec: Run, example: Path) -> None:
     for arguments, word in (
         (("et", "production"), "No such model: et. Did you mean eta?"),
         (("eta", "producton"), "No such environment: producton. Did you mean production?"),
-        (("eta", "production", "2.4.1"), "No such version of eta: 2.4.1. Did you mean 2.4.0?"),
+        (("eta", "production", "2.4.1"), "No such version of eta: 2.4.1. Did you mean 3.0.0?"),
     ):
         done = modelspec("verdict", *arguments, cwd=example)
         assert (done.returncode, done.stdout) == (2, "")

@@ -45,8 +45,8 @@ def test_a_schema_that_the_version_reads_is_served_with_it(shop: Git) -> None:
     pin.write_text(pin.read_text().replace("access: current", "access: numbered"))
     do(shop, "compile")
     shop.commit("readers ask by number")
-    said = do(shop, "promote", "eta", "2.4.0", "--to", "production", "--commit")
-    assert "eta 2.4.0 in production: SAFE WITH CO-PINS" in said
+    said = do(shop, "promote", "eta", "3.0.0", "--to", "production", "--commit")
+    assert "eta 3.0.0 in production: SAFE WITH CO-PINS" in said
     assert "moves along: trip_features 1 -> 1, 2" in said
     assert schemas(shop) == ["1", "2"]
     assert "Modelspec-Change: serve trip_features production 1 -> 1,2" in shop("log", "-1", "--format=%B")
@@ -65,7 +65,7 @@ def test_a_rollback_takes_the_schema_back_too_and_gives_the_bytes_of_before(shop
         file = shop.root / path
         file.write_text(re.sub(rf"{kind}\S+@\S+", kind + new[1], file.read_text()))
     do(shop, "compile")
-    shop.commit("eta 2.4.0 with trip_features 2, by hand")
+    shop.commit("eta 3.0.0 with trip_features 2, by hand")
     assert schemas(shop) == ["2"]
     said = do(shop, "rollback", "eta", "--env", "production", "--commit", "--reason", "Late in Lisbon")
     assert said.startswith("eta 2.3.0 in production: SAFE WITH CO-PINS")

@@ -232,7 +232,7 @@ def test_forth_and_back_without_a_gap_and_bit_for_bit(engine: Engine) -> None:
 
 
 def test_a_version_that_is_refused_never_answers(engine: Engine, describe: Describe) -> None:
-    artifact = describe("eta", "2.4.0")["artifact"]
+    artifact = describe("eta", "3.0.0")["artifact"]
     larger = {**artifact, "files": [{**artifact["files"][0], "size": artifact["files"][0]["size"] + 1}]}
     seen: list[int] = []
     done = threading.Event()
@@ -245,7 +245,7 @@ def test_a_version_that_is_refused_never_answers(engine: Engine, describe: Descr
     client.start()
     try:
         for change, says in (({"artifact": larger}, "are declared"), ({"threads": 0}, "threads")):
-            engine.write("stable", "2.4.0", **change)
+            engine.write("stable", "3.0.0", **change)
             status, answer = engine.reload()
             assert status == 422
             assert says in answer["error"]

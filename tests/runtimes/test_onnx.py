@@ -20,7 +20,7 @@ from modelspec.tree.digest import artifact_digest, sha256  # noqa: E402
 
 Describe = Callable[..., dict[str, Any]]
 
-VERSIONS = [("eta", v) for v in ("2.3.0", "2.3.1", "2.4.0")] + [
+VERSIONS = [("eta", v) for v in ("2.3.0", "2.3.1", "3.0.0")] + [
     ("fraud", v) for v in ("1.0.0", "1.1.0", "1.2.0")
 ]
 # features[b,4] + w[1,4], with w in the file w.bin beside the model.

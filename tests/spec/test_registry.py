@@ -79,7 +79,7 @@ def test_nothing_is_opened_or_listed_at_construction(watched: Watched) -> None:
 
 def test_names_come_from_paths_alone_and_only_of_folders_on_the_way(watched: Watched) -> None:
     registry = Registry(watched)
-    assert registry.names(VERSION, "eta") == [("eta", "2.3.0"), ("eta", "2.3.1"), ("eta", "2.4.0")]
+    assert registry.names(VERSION, "eta") == [("eta", "2.3.0"), ("eta", "2.3.1"), ("eta", "3.0.0")]
     assert watched.listed == ["registry/models/eta/versions"]
     assert registry.names(MODEL) == [("eta",), ("fraud",)]
     assert registry.names(SETTINGS) == [()]
@@ -141,7 +141,7 @@ def test_a_broken_file_in_a_closure_is_kept_apart() -> None:
     assert path not in [entry.path for entry in scope.entries]
     assert isinstance(registry.get(VERSION, "eta", "2.3.0"), Broken)
     assert registry.value(VERSION, "eta", "2.3.0") is None
-    assert [entry.name[1] for entry in registry.entries(VERSION, "eta")] == ["2.3.1", "2.4.0"]
+    assert [entry.name[1] for entry in registry.entries(VERSION, "eta")] == ["2.3.1", "3.0.0"]
 
 
 def test_what_is_not_there_is_none() -> None:

@@ -48,13 +48,13 @@ def diff_command(
     Examples:
       modelspec diff v1.2 main
       modelspec diff HEAD~1 HEAD --format json
-      modelspec diff eta@2.3.0 eta@2.4.0
+      modelspec diff eta@2.3.0 eta@3.0.0
     """
     ours, theirs = _VERSION.fullmatch(was), _VERSION.fullmatch(now)
     if ours is not None and theirs is not None:
         text = _versions(root, ref, ours, theirs, form)
     elif ours is not None or theirs is not None:
-        raise click.UsageError("Compare two versions (eta@2.3.0 eta@2.4.0) or two git revisions.")
+        raise click.UsageError("Compare two versions (eta@2.3.0 eta@3.0.0) or two git revisions.")
     elif ref is not None:
         raise click.UsageError("--ref is where versions are read: REF1 and REF2 are revisions already.")
     else:

@@ -103,7 +103,7 @@ def retire_command(
 
     \b
     Examples:
-      modelspec retire eta 2.4.0 --state withdrawn --reason "Late in Lisbon" --commit
+      modelspec retire eta 3.0.0 --state withdrawn --reason "Late in Lisbon" --commit
       modelspec retire eta 1.0.0 --state archived --reason "Replaced long ago"
     """
     from modelspec.api.hold import retire

@@ -60,7 +60,7 @@ def verdict_command(
     \b
     Examples:
       modelspec verdict eta production
-      modelspec verdict eta production 2.4.0 --format json
+      modelspec verdict eta production 3.0.0 --format json
     """
     from modelspec.report.paint import Paint
     from modelspec.report.verdict import verdicts_json, verdicts_summary, verdicts_text
