@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import faulthandler
+import mmap
 import os
 import signal
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -46,7 +48,21 @@ def test_a_library_that_dies_is_a_refusal(number: signal.Signals) -> None:
 )
 def test_memory_has_a_limit() -> None:
     with pytest.raises(Refusal, match="2 GiB of memory"):
-        apart(lambda: bytes(MEMORY))
+        apart(lambda: bytes(2 * MEMORY))
+
+
+@pytest.mark.skipif(
+    not sys.platform.startswith("linux"), reason="only Linux keeps to a limit of address space"
+)
+def test_what_the_parent_has_does_not_count(tmp_path: Path) -> None:
+    hole = tmp_path / "hole"
+    with hole.open("w+b") as file:
+        file.truncate(2 * MEMORY)
+        mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    with mapped:
+        assert apart(lambda: b"%d" % len(bytes(1_000_000))) == b"1000000"
+        with pytest.raises(Refusal, match="2 GiB of memory"):
+            apart(lambda: bytes(2 * MEMORY))
 
 
 def test_time_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:

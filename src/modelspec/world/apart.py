@@ -12,12 +12,13 @@ import signal
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Final, NoReturn
 
 from modelspec.tree.finding import Refusal
 
 MEMORY: Final = 2 * 1024**3
-"""The most address space of the child, in bytes; only Linux keeps to it."""
+"""The most address space, in bytes, beyond what the parent has; only Linux keeps to it."""
 SECONDS: Final = 60
 """The most time of a processor that the child has."""
 _WORKED: Final = 0
@@ -65,7 +66,7 @@ def _work(work: Callable[[], bytes], pipe: int) -> NoReturn:
     code = _RAISED
     try:
         if sys.platform.startswith("linux"):
-            _limit(resource.RLIMIT_AS, MEMORY)
+            _limit(resource.RLIMIT_AS, _address_space() + MEMORY)
         _limit(resource.RLIMIT_CPU, SECONDS)
         _limit(resource.RLIMIT_CORE, 0)
         with os.fdopen(pipe, "wb") as out:
@@ -80,6 +81,11 @@ def _work(work: Callable[[], bytes], pipe: int) -> NoReturn:
         with suppress(OSError, ValueError):
             sys.stderr.flush()
         os._exit(code)
+
+
+def _address_space() -> int:
+    """Return the address space of this process on Linux, in bytes: a child begins with its parent's."""
+    return int(Path("/proc/self/statm").read_bytes().split()[0]) * resource.getpagesize()
 
 
 def _limit(kind: int, most: int) -> None:
