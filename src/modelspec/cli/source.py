@@ -98,6 +98,8 @@ def open_change(
         if seen is None or not repository.is_ancestor(seen, ours):
             rewrites.append(Rewrite(visible(ref or "HEAD"), seen or tip, ours))
             base = base or "HEAD"
+        elif not repository.is_before(seen, ours):
+            rewrites.append(Rewrite(visible(ref or "HEAD"), seen, ours, aside=True))
     base = base or tip or "HEAD"
     theirs = ours if rewrites else repository.resolve(base)
     with ExitStack() as stack:

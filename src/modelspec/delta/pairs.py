@@ -46,12 +46,16 @@ class Change(Generic[V]):
 
 @dataclass(frozen=True, slots=True)
 class Rewrite:
-    """A branch whose remembered tip is gone from its history, or a tag that was moved; full commit ids."""
+    """A branch whose remembered tip is gone from its history, or a tag that was moved; full commit ids.
+
+    `aside`: the tip is there still, but not among the first parents: main was merged into what was pushed.
+    """
 
     ref: str
     was: str
     now: str
     branch: bool = True
+    aside: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -180,22 +180,28 @@ def retired_kept(change: Change[Any], scene: Scene) -> Iterator[Problem]:
 
 @change_rule("MS406", "history-kept", of=REGISTRY)
 def history_kept(against: Against, scene: Scene) -> Iterator[Problem]:
-    """The tip of main that was seen last is an ancestor of what is judged, and a tag stays where it is.
+    """The tip of main that was seen last is among the first parents of what is judged, and tags stay.
 
     The remembered tip is given by `--tip`, and in CI by the event that a push made.
 
-    *Why:* main is the audit trail. After a force push it tells another story, and nobody reviewed it.
+    *Why:* main is the audit trail, and its first parents say what was live when. After a force push it tells
+    another story, and nobody reviewed it. So it does when somebody pulls main into a branch and pushes that
+    as main: what others had merged counts as one change of somebody else's.
 
-    *Fix:* push the remembered tip back, and revert on top of it; protect main against force pushes.
+    *Fix:* push the remembered tip back, and revert on top of it; merge the branch into main, or rebase it,
+    and not main into the branch. Protect main against force pushes.
     """
     for rewrite in against.rewrites:
-        yield Problem(
-            Place(SETTINGS.locate()),
-            f"{visible(rewrite.ref)} was rewritten: {rewrite.was[:12]} is no ancestor of {rewrite.now[:12]}"
-            if rewrite.branch
-            else f"the tag {visible(rewrite.ref)} was moved from {rewrite.was[:12]} to {rewrite.now[:12]}",
-            fix=f"push {rewrite.was[:12]} back to {visible(rewrite.ref)}",
-        )
+        ref, was, now = visible(rewrite.ref), rewrite.was[:12], rewrite.now[:12]
+        fix = f"push {was} back to {ref}"
+        if not rewrite.branch:
+            said = f"the tag {ref} was moved from {was} to {now}"
+        elif rewrite.aside:
+            said = f"{ref} has another past: {was} was main, and is no first parent of {now}"
+            fix = f"rebase onto {was}, or merge the branch into it: git merge --no-ff BRANCH"
+        else:
+            said = f"{ref} was rewritten: {was} is no ancestor of {now}"
+        yield Problem(Place(SETTINGS.locate()), said, fix=fix)
 
 
 @change_rule("MS407", "compiled-unedited", of=REGISTRY)

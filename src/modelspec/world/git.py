@@ -80,14 +80,16 @@ class Repository:
     algorithm: Algorithm
     prefix: str = ""
     """Where the folder lies below the top of the repository."""
+    quarantine: tuple[tuple[str, str], ...] = ()
+    """Where a push that a hook judges keeps its objects until it is accepted, as git's variables say it."""
 
     def run(self, *arguments: str) -> Done:
         """Run git here. What came from outside must stand behind `--end-of-options`."""
-        return _run(self.folder, self._where(), arguments)
+        return _run(self.folder, self._where(), arguments, extra=dict(self.quarantine))
 
     def write(self, *arguments: str, given: bytes = b"", extra: Mapping[str, str] | None = None) -> Done:
         """Run git here with bytes on its stdin, and with more in its environment (GIT_INDEX_FILE, say)."""
-        return _run(self.folder, self._where(), arguments, given, extra)
+        return _run(self.folder, self._where(), arguments, given, {**dict(self.quarantine), **(extra or {})})
 
     def connect(self, git_dir: Path, *arguments: str, extra: Mapping[str, str]) -> Done:
         """Run git in another git folder with the protocols that fetch and push need, and no repository's own.
@@ -99,6 +101,7 @@ class Repository:
             cwd=self.folder,
             env=_environment()
             | {name: os.environ[name] for name in _REACHING if name in os.environ}
+            | dict(self.quarantine)
             | dict(extra),
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -111,7 +114,7 @@ class Repository:
         return subprocess.Popen(
             [_program(), *_SWITCHES, *self._where(), *arguments],
             cwd=self.folder,
-            env=_environment(),
+            env=_environment() | dict(self.quarantine),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -164,6 +167,14 @@ class Repository:
         if done.code not in (0, 1):
             raise Refusal(f"git can't compare {older} and {newer}", "run `git fsck`")
         return done.code == 0
+
+    def is_before(self, older: str, newer: str) -> bool:
+        """Whether a commit lies on the first-parent history of the other one, or is it; by their full ids."""
+        done = self.run("rev-list", "--first-parent", "--format=%P", "--end-of-options", newer, f"^{older}")
+        lines = done.out.decode("ascii", "replace").splitlines()
+        if done.code != 0:
+            raise Refusal(f"git can't compare {older} and {newer}", "run `git fsck`")
+        return lines[-1].partition(" ")[0] == older if lines else older == newer
 
     def merge_base(self, one: str, two: str) -> str | None:
         """Return the best common ancestor of two commits given by their full ids, or None."""
@@ -236,7 +247,29 @@ def open_repository(given: str | None = None) -> tuple[Repository, str, Path]:
         raise Refusal(f"the repository's object format {visible(algorithm)} is unknown", "upgrade modelspec")
     known: Algorithm = "sha256" if algorithm == "sha256" else "sha1"
     below = prefix.removesuffix("\n").rstrip("/")
-    return Repository(folder, bare, shallow == "true", known, below), below, folder
+    quarantine = _quarantine(folder, where) if "GIT_QUARANTINE_PATH" in os.environ else ()
+    return Repository(folder, bare, shallow == "true", known, below, quarantine), below, folder
+
+
+def _quarantine(folder: Path, where: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """Return git's variables for the objects of a push that is still judged: a pre-receive hook runs us.
+
+    Only a folder directly inside this repository's own objects counts, wherever else the environment points,
+    and its objects are believed by their ids as all others are. With the variables git also refuses to move
+    a ref as long as the push may still be turned down.
+    """
+    own = Path(
+        os.fsdecode(_run(folder, where, ("rev-parse", "--git-path", "objects")).out).removesuffix("\n")
+    )
+    objects = (folder / own).resolve()
+    found = (folder / os.environ["GIT_QUARANTINE_PATH"]).resolve()
+    if found.parent != objects or not found.is_dir():
+        return ()
+    return (
+        ("GIT_QUARANTINE_PATH", str(found)),
+        ("GIT_OBJECT_DIRECTORY", str(found)),
+        ("GIT_ALTERNATE_OBJECT_DIRECTORIES", str(objects)),
+    )
 
 
 def is_bare(folder: Path) -> bool:
