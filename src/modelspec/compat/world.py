@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Literal
+from typing import Literal, TypeVar
 
+from modelspec.compat.pinned import Lazily, naming
 from modelspec.compat.reading import Judgements, Offer, Reading
 from modelspec.spec.base import ref_name
 from modelspec.spec.environment import Revalidation
@@ -14,6 +15,7 @@ from modelspec.spec.kinds import FEATURE_PIN, PIN
 from modelspec.spec.model import LostFeatures, ModelVersion, Need
 from modelspec.spec.registry import Registry
 
+T = TypeVar("T")
 Slots = tuple[tuple[str, str], ...]
 """(slot, version reference), in the order of `Pin.slots`."""
 
@@ -46,17 +48,41 @@ class World:
     offers: Mapping[str, Offer]
     slots: Mapping[str, Slots]
     revalidated: Mapping[str, tuple[Revalidation, ...]] = field(default_factory=dict)
+    registry: Registry | None = None
+    """Where the pins were read."""
 
     @classmethod
     def of(cls, registry: Registry, environment: str, judgements: Judgements | None = None) -> World:
-        """Return an environment as its pins declare it; pins that can't be read are not there."""
-        pins = list(registry.entries(PIN, environment))
+        """Return an environment as its pins declare it; pins that can't be read are not there.
+
+        A pin is read when it is asked for.
+        """
+
+        def models() -> list[str]:
+            return [name[1] for name in registry.names(PIN, environment)]
+
+        def views() -> list[str]:
+            return [name[1] for name in registry.names(FEATURE_PIN, environment)]
+
+        def offer(view: str) -> Offer | None:
+            pin = registry.value(FEATURE_PIN, environment, view)
+            return None if pin is None else Offer.of(pin.value)
+
+        def slots(model: str) -> Slots | None:
+            pin = registry.value(PIN, environment, model)
+            return None if pin is None else tuple((slot, ref) for slot, _, ref in pin.value.slots())
+
+        def revalidated(model: str) -> tuple[Revalidation, ...] | None:
+            pin = registry.value(PIN, environment, model)
+            return (pin.value.revalidated or None) if pin is not None else None
+
         return cls(
             environment,
             judgements or Judgements(registry),
-            {pin.value.view: Offer.of(pin.value) for pin in registry.entries(FEATURE_PIN, environment)},
-            {pin.value.model: tuple((slot, ref) for slot, _, ref in pin.value.slots()) for pin in pins},
-            {pin.value.model: pin.value.revalidated for pin in pins if pin.value.revalidated},
+            Lazily(views, offer),
+            Lazily(models, slots),
+            Lazily(models, revalidated),
+            registry,
         )
 
     def version(self, model: str, ref: str) -> ModelVersion | None:
@@ -71,11 +97,11 @@ class World:
             filled = tuple((name, ref if name == slot else held) for name, held in slots)
         else:
             filled = ((slot, ref), *slots) if slot == "stable" else (*slots, (slot, ref))
-        return replace(self, slots={**self.slots, model: filled})
+        return replace(self, slots=_with(self.slots, model, filled))
 
     def serving(self, view: str, offer: Offer) -> World:
         """Return this world with another offer of one view."""
-        return replace(self, offers={**self.offers, view: offer})
+        return replace(self, offers=_with(self.offers, view, offer))
 
     def lifts(self, model: str, ref: str) -> tuple[Revalidation, ...]:
         """Return the revalidations that the model's pin records for one version."""
@@ -149,12 +175,21 @@ class World:
     def dependents(self) -> Mapping[str, tuple[tuple[str, str, str], ...]]:
         """The (model, slot, reference) that need each model."""
         found: dict[str, list[tuple[str, str, str]]] = {}
-        for model, slots in self.slots.items():
-            for slot, ref in slots:
+        for model in sorted(self._needing):
+            for slot, ref in self.slots.get(model, ()):
                 version = self.version(model, ref)
                 for need in version.needs if version is not None else ():
                     found.setdefault(need.model, []).append((model, slot, ref))
         return {model: tuple(sorted(who)) for model, who in found.items()}
+
+    @cached_property
+    def _needing(self) -> frozenset[str]:
+        """The models that may need others: those whose pinned versions have that word, and those placed."""
+        registry = self.registry or self.judgements.registry
+        written = registry.once(
+            ("needing", self.environment), lambda: naming(registry, self.environment, "needs")
+        )
+        return written | (self.slots.placed if isinstance(self.slots, Lazily) else frozenset(self.slots))
 
     @cached_property
     def tied(self) -> frozenset[str]:
@@ -195,3 +230,7 @@ class World:
         """Whether nobody recorded what a version reads."""
         version = self.version(model, ref)
         return version is not None and isinstance(version.features, LostFeatures)
+
+
+def _with(known: Mapping[str, T], name: str, value: T) -> Mapping[str, T]:
+    return known.with_one(name, value) if isinstance(known, Lazily) else {**known, name: value}

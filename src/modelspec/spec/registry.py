@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeVar
@@ -25,8 +25,9 @@ from modelspec.spec.kinds import (
 )
 from modelspec.spec.reader import Broken, Entry, Reader
 from modelspec.spec.settings import Settings
-from modelspec.tree.snapshot import Blob, Snapshot
+from modelspec.tree.snapshot import Blob, Snapshot, read_many
 
+T = TypeVar("T")
 V = TypeVar("V", bound=BaseModel)
 AnyEntry = Entry[Any] | Broken[Any]
 
@@ -52,6 +53,7 @@ class Registry:
         self._seen: dict[str, AnyEntry | None] = {}
         self._named: dict[tuple[Kind[Any], tuple[str, ...]], AnyEntry] = {}
         self._walked: dict[str, Blob] | None = None
+        self._memo: dict[object, Any] = {}
 
     @cached_property
     def settings(self) -> Settings | None:
@@ -64,6 +66,13 @@ class Registry:
         other = Registry(self.snapshot, self.reader)
         other._seen = {**self._seen, entry.path: entry}
         return other
+
+    def once(self, key: object, make: Callable[[], T]) -> T:
+        """Return `make()`, a fact about this registry, computed at most once for `key`."""
+        if key not in self._memo:
+            self._memo[key] = make()
+        value: T = self._memo[key]
+        return value
 
     def names(self, kind: Kind[V], *within: str) -> Sequence[tuple[str, ...]]:
         """Return the full names of a kind, by path only; `within` fixes the first parts of the name.
@@ -103,6 +112,14 @@ class Registry:
     def entries(self, kind: Kind[V], *within: str) -> Iterator[Entry[V]]:
         """Yield every entry of a kind that could be read."""
         return (entry for entry in self.all(kind, *within) if isinstance(entry, Entry))
+
+    def sources(self, paths: Sequence[str]) -> dict[str, bytes]:
+        """Return the bytes of many files by path, unread as kinds: for who looks for a word in them."""
+        known = {path: self._seen[path] for path in paths if path in self._seen}
+        others = [path for path in paths if path not in known]
+        found = dict(zip(others, read_many(self.snapshot, others), strict=True))
+        found |= {path: source_of(entry) for path, entry in known.items() if entry is not None}
+        return {path: data for path, data in found.items() if data is not None}
 
     def files(self) -> Iterator[tuple[str, Blob]]:
         """Yield every file of `registry/`, whether a kind lives there or not; walked once."""
@@ -197,3 +214,8 @@ class Registry:
         if found is not None:
             reached[kind.locate(*name)] = found
         return found
+
+
+def source_of(entry: AnyEntry) -> bytes:
+    """Return the bytes that an entry was read from, or that could not be read as one."""
+    return entry.document.source if isinstance(entry, Entry) else entry.source

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from modelspec.tree.finding import Fault
 
@@ -75,6 +75,27 @@ class Snapshot(Protocol):
     def changes(self, other: Snapshot) -> Iterator[str]:
         """Yield the sorted paths whose content or mode differs between the two trees."""
         ...
+
+
+@runtime_checkable
+class ReadsMany(Protocol):
+    """A snapshot that is much quicker when it is asked for many files at once."""
+
+    def read_many(self, paths: Sequence[str]) -> list[bytes | None]:
+        """Return the bytes of these files; None where there is none that is read."""
+        ...
+
+
+def read_many(tree: Snapshot, paths: Sequence[str]) -> list[bytes | None]:
+    """Return the bytes of many files of any snapshot; None where there is none that is read."""
+    if isinstance(tree, ReadsMany):
+        return tree.read_many(paths)
+    return [_read(tree.get(path)) for path in paths]
+
+
+def _read(blob: Blob | None) -> bytes | None:
+    data = blob.read() if blob is not None else None
+    return data if isinstance(data, bytes) else None
 
 
 def walk(tree: Snapshot, under: str) -> Iterator[tuple[str, Blob]]:
@@ -162,6 +183,10 @@ class Overlaid:
 
     def walk(self, under: str) -> Iterator[tuple[str, Blob]]:
         return walk(self, under)
+
+    def read_many(self, paths: Sequence[str]) -> list[bytes | None]:
+        below = iter(read_many(self._below, [path for path in paths if path not in self._over]))
+        return [_read(self._over[path]) if path in self._over else next(below) for path in paths]
 
     def changes(self, other: Snapshot) -> Iterator[str]:
         # What lies below may know a quick way to compare itself; here only the paths above it are added.

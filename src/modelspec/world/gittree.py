@@ -70,6 +70,19 @@ class GitSnapshot:
             data = irregular(mode) or next(found)
             yield path, too_large(data.size) if isinstance(data, TooLarge) else data
 
+    def read_many(self, paths: Sequence[str]) -> list[bytes | None]:
+        """Return the bytes of many files in batches; None where there is none that is read."""
+        folders = {path.rpartition("/")[0] for path in paths}
+        folders |= {above for folder in folders for above in _above(folder)}
+        for depth in range(max((folder.count("/") for folder in folders), default=-1) + 1):
+            level = [self._folder(folder) for folder in folders if folder.count("/") == depth]
+            self._objects.know_trees([one for one in level if one is not None])
+        entries = [self._entries(path.rpartition("/")[0]).get(path.rpartition("/")[2]) for path in paths]
+        wanted = [one[1] for one in entries if one is not None and irregular(one[0]) is None]
+        found = iter(self._objects.read_all(wanted, "blob", LIMIT))
+        read = (next(found) if one is not None and irregular(one[0]) is None else None for one in entries)
+        return [data if isinstance(data, bytes) else None for data in read]
+
     def changes(self, other: Snapshot) -> Iterator[str]:
         if not isinstance(other, GitSnapshot):
             # Each of the others knows best what comparing with it costs.
@@ -143,6 +156,12 @@ class GitSnapshot:
             found = self._objects.tree(identity).get(part) if identity else None
             identity = found[1] if found is not None and found[0] == FOLDER else None
         return identity
+
+
+def _above(folder: str) -> Iterator[str]:
+    while "/" in folder:
+        folder = folder.rpartition("/")[0]
+        yield folder
 
 
 def blob_of(objects: Objects, mode: int, identity: str) -> Blob:

@@ -46,6 +46,7 @@ class GitHistory:
         self._prefix = f"{prefix}/" if prefix else ""
         self._objects = Objects(repository)
         self._tip = commit
+        self._files: dict[str, Sequence[Revision]] = {}
 
     def __enter__(self) -> GitHistory:
         return self
@@ -58,7 +59,9 @@ class GitHistory:
         return self._tip
 
     def of(self, path: str) -> Sequence[Revision]:
-        return self.under(path).get(path, ())
+        if path not in self._files:
+            self._files[path] = self.under(path).get(path, ())
+        return self._files[path]
 
     def under(self, folder: str) -> Mapping[str, Sequence[Revision]]:
         found: dict[str, list[Revision]] = {}

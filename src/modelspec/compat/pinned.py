@@ -1,0 +1,68 @@
+"""The pins of one environment, each read when it is asked for: an environment may have thousands."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Final, Generic, TypeVar
+
+from modelspec.spec.kinds import PIN, VERSION
+from modelspec.spec.registry import Registry
+
+T = TypeVar("T")
+_NUMBER: Final = re.compile(rb"([0-9][0-9A-Za-z.-]*)@sha256:")
+
+
+class Lazily(Mapping[str, T], Generic[T]):
+    """A mapping whose values are made when they are asked for; a name without a value is not in it."""
+
+    def __init__(self, names: Callable[[], Iterable[str]], make: Callable[[str], T | None]) -> None:
+        self._names = names
+        self._make = make
+        self._known: dict[str, T | None] = {}
+        self.placed: frozenset[str] = frozenset()
+        """The names whose values were put here by `with_one`."""
+
+    def __getitem__(self, name: str) -> T:
+        if name not in self._known:
+            self._known[name] = self._make(name)
+        found = self._known[name]
+        if found is None:
+            raise KeyError(name)
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        names = dict.fromkeys([*self._names(), *self._known])
+        return (name for name in names if name in self)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def with_one(self, name: str, value: T) -> Lazily[T]:
+        """Return this mapping with another value of one name."""
+        other = Lazily(self._names, self._make)
+        other._known = {**self._known, name: value}
+        other.placed = self.placed | {name}
+        return other
+
+
+def naming(registry: Registry, environment: str, *words: str) -> frozenset[str]:
+    """Return the models of an environment one of whose pinned versions may hold one of these words.
+
+    Pins and versions are looked through as bytes and not read, which takes a tenth of the time. A file with a
+    backslash may spell anything otherwise, so it may hold the word.
+    """
+    models = {PIN.locate(*name): name[1] for name in registry.names(PIN, environment)}
+    versions: dict[str, str] = {}
+    for path, data in registry.sources(tuple(models)).items():
+        numbers = {found.decode() for found in _NUMBER.findall(data)}
+        versions |= {VERSION.locate(models[path], number): models[path] for number in numbers}
+    return holding(registry, versions, *words)
+
+
+def holding(registry: Registry, paths: Mapping[str, str], *words: str) -> frozenset[str]:
+    """Return what stands beside those of the paths whose files may hold one of these words."""
+    wanted = re.compile(b"|".join([rb"\\", *(re.escape(word.encode()) for word in words)]))
+    return frozenset(
+        paths[path] for path, data in registry.sources(tuple(paths)).items() if wanted.search(data)
+    )
