@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from modelspec.compat.world import World
 from modelspec.delta.pairs import Against
 from modelspec.spec.base import ref_name
 from modelspec.spec.kinds import ENVIRONMENT, FEATURE_PIN, PIN, SCHEMA, SETTINGS, VERSION
@@ -48,6 +49,8 @@ def reach(against: Against, head: Registry) -> Reach:
             whole = True
             if change.kind is SETTINGS:
                 pins |= {(name[0], name[1]) for name in head.names(PIN)}
+    for environment, model in tuple(pins):
+        pins |= {(environment, who) for who in _needing(against, head, environment, model)}
     for environment, view in served:
         for model in _readers(head, environment, view):
             pins.add((environment, model))
@@ -55,6 +58,15 @@ def reach(against: Against, head: Registry) -> Reach:
     targets = {path.split("/")[1] for path in against.paths if path.startswith("templates/")}
     pins |= set(_served_by(head, targets))
     return Reach(tuple(sorted(pins)), tuple(sorted(served)), tuple(sorted(readers)), whole)
+
+
+def _needing(against: Against, head: Registry, environment: str, model: str) -> Iterator[str]:
+    """Yield the models that need one whose slots move."""
+    before, after = against.base.value(PIN, environment, model), head.value(PIN, environment, model)
+    slots = [None if pin is None else pin.value.slots() for pin in (before, after)]
+    if slots[0] != slots[1]:
+        for who, _, _ in World.of(head, environment).dependents.get(model, ()):
+            yield who
 
 
 def _readers(head: Registry, environment: str, view: str) -> Iterator[str]:

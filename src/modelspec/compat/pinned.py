@@ -46,6 +46,16 @@ class Lazily(Mapping[str, T], Generic[T]):
         return other
 
 
+def needing(registry: Registry, environment: str) -> frozenset[str]:
+    """Return the models one of whose pinned versions may need others; looked through once a registry."""
+    return registry.once(("needing", environment), lambda: naming(registry, environment, "needs"))
+
+
+def needing_before(base: Registry, head: Registry, environment: str, models: Iterable[str]) -> None:
+    """Let a base know what the head knows: only the pins of `models`, or their versions, differ."""
+    base.once(("needing", environment), lambda: needing(head, environment) | frozenset(models))
+
+
 def naming(registry: Registry, environment: str, *words: str) -> frozenset[str]:
     """Return the models of an environment one of whose pinned versions may hold one of these words.
 

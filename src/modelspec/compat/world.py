@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal, TypeVar
 
-from modelspec.compat.pinned import Lazily, naming
+from modelspec.compat.pinned import Lazily, needing
 from modelspec.compat.reading import Judgements, Offer, Reading
 from modelspec.spec.base import ref_name
 from modelspec.spec.environment import Revalidation
@@ -185,10 +185,7 @@ class World:
     @cached_property
     def _needing(self) -> frozenset[str]:
         """The models that may need others: those whose pinned versions have that word, and those placed."""
-        registry = self.registry or self.judgements.registry
-        written = registry.once(
-            ("needing", self.environment), lambda: naming(registry, self.environment, "needs")
-        )
+        written = needing(self.registry or self.judgements.registry, self.environment)
         return written | (self.slots.placed if isinstance(self.slots, Lazily) else frozenset(self.slots))
 
     @cached_property

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
+from modelspec.compat.barred import newly_barred
+from modelspec.compat.pinned import holding, needing_before
 from modelspec.compat.reading import Judgements
 from modelspec.compat.verdict import Standing, deployable, standing
 from modelspec.compat.world import Trouble, World
@@ -14,6 +16,7 @@ from modelspec.rules.closing import Closing, closing
 from modelspec.rules.rule import REGISTRY, Scene, change_rule
 from modelspec.spec.base import ref_name
 from modelspec.spec.environment import Window
+from modelspec.spec.history import Revision
 from modelspec.spec.kinds import ENVIRONMENT, FEATURE_PIN, MODEL, PIN, SCHEMA, VERSION, VIEW
 from modelspec.spec.semver import precedence
 from modelspec.tree.finding import Problem, Related
@@ -44,14 +47,12 @@ def way_back_open(against: Against, scene: Scene) -> Iterator[Problem]:
             continue
         head = World.of(scene.registry, environment, judgements)
         base = World.of(against.base, environment, before)
-        history = against.history.under(f"registry/environments/{environment}/models")
-        views = _moved_views(head, base)
-        for model in sorted(head.slots):
-            if not everything and not _reached(head, base, model, views):
-                continue
+        chosen = sorted(head.slots) if everything else _models(against, scene, head, base)
+        history = _revisions(against, environment, chosen)
+        for model in chosen:
             stable = next(ref for slot, ref in head.slots[model] if slot == "stable")
             pin = opened(scene.registry.reader, environment, model)
-            revisions = history.get(PIN.locate(environment, model), ())
+            revisions = history(PIN.locate(environment, model))
             gone = _withdrawn(scene, model)
             for ref in ways_back(revisions, pin, stable, limit, scene.now, gone)[1:]:
                 found = _closed(head, base, model, ref)
@@ -74,30 +75,60 @@ def _concerned(against: Against, scene: Scene) -> list[tuple[str, bool]]:
     return [(name, everywhere) for name in names if everywhere or name in pinned]
 
 
-def _reached(head: World, base: World, model: str, views: frozenset[str]) -> bool:
-    """Whether what changed may concern a model: its own pin, a view that a version reads, what it needs."""
-    if head.slots[model] != base.slots.get(model) or model in head.dependents or model in base.dependents:
-        return True
-    registry = head.judgements.registry
-    versions = (registry.value(VERSION, *name) for name in registry.names(VERSION, model))
-    return any(
-        bool(entry.value.needs) or any(feature.view in views for feature in entry.value.feature_refs)
-        for entry in versions
-        if entry is not None
+def _models(against: Against, scene: Scene, head: World, base: World) -> list[str]:
+    """Return the models that what changed may concern.
+
+    Those are the ones whose own pin moved, which need others or are needed, or with a version that reads a
+    view that is served otherwise, or that what is new in a slot bars from moving. Versions are looked through
+    for these words, and read only where they have one.
+    """
+    environment, registry = head.environment, scene.registry
+    own: set[str] = set()
+    views: set[str] = set()
+    for change in against.changes:
+        if not change.meant or change.name[0] != environment:
+            continue
+        if change.kind is PIN:
+            model = change.name[1]
+            if head.slots.get(model) != base.slots.get(model):
+                own.add(model)
+                views |= set(newly_barred(head, base, model))
+        elif change.kind is FEATURE_PIN:
+            view = change.name[1]
+            if head.offers.get(view) != base.offers.get(view):
+                views.add(view)
+    changed = (change for change in against.changes if change.kind in (PIN, VERSION))
+    needing_before(
+        against.base, registry, environment, [change.name[change.kind is PIN] for change in changed]
     )
+    own |= head.dependents.keys() | base.dependents.keys()
+    paths = {
+        VERSION.locate(*name): model
+        for _, model in registry.names(PIN, environment)
+        for name in registry.names(VERSION, model)
+    }
+    for model in holding(registry, paths, "needs", *sorted(views)) - own:
+        versions = (registry.value(VERSION, *name) for name in registry.names(VERSION, model))
+        if any(
+            bool(entry.value.needs) or any(feature.view in views for feature in entry.value.feature_refs)
+            for entry in versions
+            if entry is not None
+        ):
+            own.add(model)
+    return sorted(model for model in own if model in head.slots)
 
 
-def _moved_views(head: World, base: World) -> frozenset[str]:
-    """Return the views that are served otherwise, or that a version in a changed slot reads."""
-    offers = head.offers.keys() | base.offers.keys()
-    found = {view for view in offers if head.offers.get(view) != base.offers.get(view)}
-    for model in head.slots.keys() | base.slots.keys():
-        if head.slots.get(model) != base.slots.get(model):
-            for world in (head, base):
-                for _, ref in world.slots.get(model, ()):
-                    version = world.version(model, ref)
-                    found |= {one.view for one in (version.feature_refs if version is not None else ())}
-    return frozenset(found)
+_FEW: Final = 20
+"""Up to so many pins it is quicker to ask for the history of each than for that of their folder."""
+
+
+def _revisions(
+    against: Against, environment: str, models: Sequence[str]
+) -> Callable[[str], Sequence[Revision]]:
+    if len(models) <= _FEW:
+        return against.history.of
+    known = against.history.under(f"registry/environments/{environment}/models")
+    return lambda path: known.get(path, ())
 
 
 def _limit(against: Against, scene: Scene, environment: str) -> Window | None:
