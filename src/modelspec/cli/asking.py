@@ -1,0 +1,65 @@
+"""Asks a person at a terminal for what a version still lacks."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import click
+
+from modelspec.change.proposal import Declined
+from modelspec.tree.data import Data
+
+if TYPE_CHECKING:
+    from modelspec.api.lacking import Lack
+    from modelspec.api.register import Captured
+    from modelspec.spec.registry import Registry
+
+
+def asked(registry: Registry, captured: Captured) -> Captured:
+    """Return it with the answers; an empty answer leaves it missing, `unknown: why` says that it is lost."""
+    from modelspec.api.register import missing
+
+    passed: set[tuple[str, str]] = set()
+    while True:
+        found = missing(registry, captured)
+        if isinstance(found, Declined):
+            return captured
+        open_ = [
+            one for one in found if one.option.startswith("--") and (one.component, one.key) not in passed
+        ]
+        # A file is named by an option: what is in it has to be read.
+        lack = next((one for one in open_ if one.component != "signature" and one.key != "lock"), None)
+        if lack is None:
+            return captured
+        passed.add((lack.component, lack.key))
+        text = click.prompt(
+            f"{lack.component}: {lack.what} (or `unknown: why`)", default="", show_default=False, err=True
+        ).strip()
+        if text:
+            captured = _answered(captured, lack, text)
+
+
+def _answered(captured: Captured, lack: Lack, text: str) -> Captured:
+    parts = dict(captured.parts)
+    reason = text.removeprefix("unknown:").strip()
+    if text.startswith("unknown:") and reason:
+        parts[lack.component] = {"unknown": {"reason": reason}}
+        return replace(captured, parts=parts)
+    if lack.component == "features":
+        if text == "none":
+            return replace(captured, parts={**parts, "features": []})
+        return replace(captured, features=tuple(text.replace(",", " ").split()))
+    part = parts.get(lack.component)
+    whole: dict[str, Data] = dict(part) if isinstance(part, dict) else {}
+    value = _value(lack, text)
+    return replace(captured, parts={**parts, lack.component: {**whole, lack.key: value}})
+
+
+def _value(lack: Lack, text: str) -> Data:
+    from modelspec.cli.given import pairs, typed
+
+    if lack.key == "hyperparameters":
+        told = pairs(tuple(text.split()), "hyperparameters") if text != "none" else {}
+        return {key: typed(value) for key, value in told.items()}
+    return text

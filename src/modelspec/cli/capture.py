@@ -1,0 +1,262 @@
+"""Captures a version from the files, the repository and the options that `register` is pointed at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from modelspec.cli.given import listed, mapping, number, pairs, thresholds, typed
+from modelspec.spec.model import COMPONENTS
+from modelspec.tree.data import Data
+from modelspec.tree.digest import artifact_digest, sha256
+from modelspec.tree.finding import Refusal
+from modelspec.tree.text import visible
+
+if TYPE_CHECKING:
+    from modelspec.world.code import Bytes
+    from modelspec.world.source import Source
+
+MATTERING: Final = frozenset(
+    ["catboost", "cloudpickle", "joblib", "keras", "lightgbm", "mlflow", "numpy", "onnx", "onnxruntime",
+     "onnxruntime-gpu", "pandas", "safetensors", "scikit-learn", "scipy", "skops", "tensorflow", "tokenizers",
+     "torch", "torchvision", "transformers", "xgboost"]
+)  # fmt: skip
+"""The packages of a lock that are recorded one by one, as answers may change with them; the lock has all."""
+
+
+@dataclass(slots=True)
+class Taken:
+    """What was captured: the parts of a version file, the artifact's files, and other trees of one file."""
+
+    parts: dict[str, Data] = field(default_factory=dict)
+    artifact: Source | None = None
+    extras: list[Bytes] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    lacks: list[str] = field(default_factory=list)
+
+    def part(self, name: str) -> dict[str, Any]:
+        """Return a component, to be filled."""
+        found = self.parts.setdefault(name, {})
+        assert isinstance(found, dict)
+        return found
+
+    def keep(self, name: str, data: bytes) -> str:
+        """Have bytes stored as a tree of one file; return its digest."""
+        from modelspec.world.code import Bytes
+
+        self.extras.append(Bytes(name, data))
+        return artifact_digest([(name, sha256(data))])
+
+
+def capture(given: dict[str, Any], root: Path, store: str, stores: list[Path], taken: Taken) -> Taken:
+    """Fill `taken`, which may hold what an importer found: what is given here wins over it."""
+    for key in ("description", "tolerance"):
+        if given[key] is not None:
+            taken.parts[key] = given[key]
+    lost = unknowns(given["unknown"])
+    none = _none(given["none"])
+    if "artifact" not in lost:
+        _artifact(given, store, taken)
+    if "code" not in lost:
+        _code(given, [root / "registry", root / "compiled", *stores], taken)
+    if "dataset" not in lost:
+        _dataset(given, taken)
+    if "runtime" not in lost:
+        _runtime(given, taken)
+    if "config" not in lost:
+        _config(given, none, taken)
+    if "features" in none:
+        taken.parts["features"] = []
+    if given["metric"]:
+        told = {key: number(text, "--metric") for key, text in pairs(given["metric"], "--metric").items()}
+        taken.parts["metrics"] = {**taken.part("metrics"), **told}
+    if given["signature"] is not None:
+        taken.parts["signature"] = mapping(given["signature"], "--signature")
+    if given["request"] is not None:
+        taken.parts["request"] = listed(given["request"], "--request")
+    if given["need"]:
+        taken.parts["needs"] = [_need(one) for one in given["need"]]
+    for name, reason in lost.items():
+        taken.parts[name] = {"unknown": {"reason": reason}}
+    for name in ("artifact", "code", "dataset", "runtime", "config", "metrics"):
+        if taken.parts.get(name) == {}:
+            del taken.parts[name]
+    return taken
+
+
+def unknowns(texts: tuple[str, ...]) -> dict[str, str]:
+    """Return component -> why it is lost."""
+    found = pairs(texts, "--unknown")
+    for name, reason in found.items():
+        if name not in COMPONENTS or not reason.strip():
+            raise click.UsageError(
+                f"--unknown is COMPONENT=REASON, with one of {', '.join(COMPONENTS)}: {visible(name)}."
+            )
+    return found
+
+
+def _none(names: tuple[str, ...]) -> set[str]:
+    return set(names)
+
+
+def _need(text: str) -> Data:
+    model, at, ref = text.partition("@")
+    if not at:
+        raise click.UsageError(f"--need is MODEL@VERSION@sha256:..., not {visible(text)}.")
+    return {"model": model, "version": ref}
+
+
+def _artifact(given: dict[str, Any], store: str, taken: Taken) -> None:
+    from modelspec.formats.artifact import Told, told
+    from modelspec.formats.foreign import Unreadable
+    from modelspec.world.foreign import foreign
+    from modelspec.world.source import place, source_of
+
+    if given["artifact"]:
+        taken.artifact = source_of(given["artifact"])
+    if taken.artifact is None:
+        taken.lacks.append("artifact: the model's files (--artifact PATH)")
+        return
+    found: list[tuple[str, Told]] = []
+    for file in taken.artifact.files:
+        try:
+            with foreign(place(file)) as stream:
+                found.append((file.path, told(stream)))
+        except Unreadable as error:
+            raise Refusal(f"{visible(file.path, 200)} is refused: {error.message}", error.fix) from None
+    part = taken.part("artifact")
+    part["store"] = store
+    formats = sorted({one.format for _, one in found if one.format})
+    unsafe = [(path, one.why) for path, one in found if one.unsafe]
+    chosen = given["artifact_format"] or part.get("format")
+    models = [name for name in formats if name not in ("zip", "pickle")] or formats
+    if chosen is None and len(models) == 1:
+        chosen = models[0]
+    if chosen is None and len(models) > 1:
+        taken.lacks.append(
+            f"artifact: which of {', '.join(models)} it is, its files are each (--artifact-format NAME)"
+        )
+    if chosen is not None:
+        part["format"] = chosen
+    for key in ("architecture", "precision"):
+        if given[key] is not None:
+            part[key] = given[key]
+    seen = [one.observed for _, one in found if one.format == chosen and one.observed]
+    if len(seen) == 1:
+        part["observed"] = seen[0]
+    if unsafe:
+        path, why = unsafe[0]
+        if given["unsafe"] is None:
+            taken.lacks.append(
+                f"artifact: {visible(path)} is {why}; loading it runs what is in it: convert it, or accept "
+                "it by name (--unsafe pickle)"
+            )
+        else:
+            part["unsafe"] = "pickle"
+            taken.notes.append(f"{visible(path)} is {why}: whoever can write it can run code where it serves")
+    elif given["unsafe"] is not None:
+        # A format that is none of ours may still be one that runs code.
+        part["unsafe"] = "pickle"
+
+
+def _code(given: dict[str, Any], besides: list[Path], taken: Taken) -> None:
+    from modelspec.world.code import code_around
+
+    part = taken.part("code")
+    if given["code"] is not None:
+        found = code_around(given["code"], besides)
+        part |= {"commit": found.commit, "path": found.path}
+        if found.repository is not None:
+            part["repository"] = found.repository
+        if found.dirty:
+            shown = ", ".join(visible(path) for path in found.dirty[:5])
+            more = f" and {len(found.dirty) - 5} more" if len(found.dirty) > 5 else ""
+            if not given["allow_dirty"]:
+                raise Refusal(
+                    f"the code is not committed: {shown}{more}",
+                    "commit it, or --allow-dirty to record the difference as code.patch",
+                )
+            part["patch"] = taken.keep("code.patch", found.patch)
+            taken.notes.append(f"the code was not committed ({shown}{more}): its difference is code.patch")
+    if given["repository"] is not None:
+        part["repository"] = given["repository"]
+    order = ("repository", "commit", "path", "patch")
+    taken.parts["code"] = {key: part[key] for key in order if key in part}
+
+
+def _dataset(given: dict[str, Any], taken: Taken) -> None:
+    from modelspec.world.files import hashed_source
+    from modelspec.world.parallel import each
+    from modelspec.world.source import source_of
+
+    part = taken.part("dataset")
+    for text in given["dataset"]:
+        if "://" in text:
+            part["uri"] = text
+            continue
+        path = Path(text)
+        source = source_of([path])
+        files = each(hashed_source, source.files)
+        # A file is named by its own sha256, a folder by that of its listing.
+        alone = len(files) == 1 and not path.is_dir()
+        part["digest"] = (
+            files[0].digest if alone else artifact_digest((one.path, one.digest) for one in files)
+        )
+        part.setdefault("name", path.name.partition(".")[0])
+    if given["snapshot"] is not None:
+        part["snapshot"] = given["snapshot"]
+    if given["dataset_digest"] is not None:
+        part["digest"] = given["dataset_digest"]
+    if given["dataset_name"] is not None:
+        part["name"] = given["dataset_name"]
+    elif "uri" in part:
+        part.setdefault("name", str(part["uri"]).rpartition("/")[2].partition(".")[0])
+    order = ("name", "uri", "snapshot", "digest")
+    taken.parts["dataset"] = {key: part[key] for key in order if part.get(key)}
+
+
+def _runtime(given: dict[str, Any], taken: Taken) -> None:
+    from modelspec.formats.foreign import Unreadable
+    from modelspec.formats.lock import read_lock
+    from modelspec.world.foreign import foreign
+
+    part = taken.part("runtime")
+    for key in ("image", "python", "threads", "accelerator"):
+        if given[key] is not None:
+            part[key] = given[key]
+    if given["lock"] is not None:
+        with foreign(given["lock"]) as stream:
+            source = stream.read(64 * 1024 * 1024)
+        name = given["lock"].name
+        try:
+            locked = read_lock(source)
+        except Unreadable as error:
+            raise Refusal(f"{visible(name)} is no lock: {error.message}", error.fix) from None
+        part["lock"] = {"path": name, "digest": taken.keep(name, source)}
+        if locked.python is not None:
+            part.setdefault("python", locked.python)
+        wanted = MATTERING | set(given["package"])
+        packages = {one: version for one, version in locked.packages.items() if one in wanted}
+        for one in given["package"]:
+            if one not in locked.packages:
+                raise click.UsageError(f"--package {visible(one)} is not in {visible(name)}.")
+        part["packages"] = packages or locked.packages
+        if not locked.hashed:
+            taken.notes.append(f"{visible(name)} has no hashes: it names versions, and not their bytes")
+    order = ("image", "python", "lock", "packages", "threads", "accelerator")
+    taken.parts["runtime"] = {key: part[key] for key in order if key in part}
+
+
+def _config(given: dict[str, Any], none: set[str], taken: Taken) -> None:
+    part = taken.part("config")
+    told: dict[str, Data] = dict(part.get("hyperparameters", {}))
+    if given["params"] is not None:
+        told |= mapping(given["params"], "--params")
+    told |= {key: typed(text) for key, text in pairs(given["param"], "--param").items()}
+    if told or "config" in none:
+        part["hyperparameters"] = told
+    if given["threshold"]:
+        part["thresholds"] = thresholds(given["threshold"])

@@ -1,0 +1,247 @@
+"""`modelspec register`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from modelspec.cli.capture import Taken, capture
+from modelspec.cli.landing import Where, carry_out, chosen, landing_options
+from modelspec.cli.options import complete, format_option, model_names, root_option
+from modelspec.cli.progress import progress_of
+from modelspec.cli.source import open_registry
+from modelspec.tree.data import Data
+from modelspec.tree.finding import Refusal
+from modelspec.tree.text import plural, visible
+
+if TYPE_CHECKING:
+    from modelspec.api.lacking import Lack
+    from modelspec.api.register import Captured
+    from modelspec.change.proposal import Declined, Proposal
+    from modelspec.spec.history import History
+    from modelspec.spec.registry import Registry
+    from modelspec.tree.protocols import Store
+
+_PATH = click.Path(path_type=Path)
+_OPTIONS: tuple[Callable[[Any], Any], ...] = (
+    click.option("--next", "following", is_flag=True, help="The version that what changed asks for."),
+    click.option("--artifact", multiple=True, type=_PATH, help="A file or folder of the model; repeatable."),
+    click.option("--artifact-format", metavar="NAME", help="Its format, where the bytes do not tell."),
+    click.option("--architecture", metavar="TEXT", help="What kind of model it is."),
+    click.option("--precision", metavar="TEXT", help="The precision of its numbers, such as int8."),
+    click.option("--unsafe", type=click.Choice(["pickle"]), help="Accept files that run code when loaded."),
+    click.option("--code", type=_PATH, help="The file that trains, in its git repository."),
+    click.option("--repository", metavar="URL", help="Where that repository is; default: origin."),
+    click.option("--allow-dirty", is_flag=True, help="Record what is not committed as code.patch."),
+    click.option("--dataset", metavar="URI|PATH", multiple=True, help="Where the data is; a path is hashed."),
+    click.option("--dataset-name", metavar="NAME", help="What the data is called."),
+    click.option("--dataset-digest", metavar="DIGEST", help="The digest of the data or of its manifest."),
+    click.option("--snapshot", metavar="T", help="Which state of the data."),
+    click.option("--feature", metavar="VIEW[@N]", multiple=True, help="A view that it reads; repeatable."),
+    click.option("--input", "inputs", metavar="NAME=FIELD,...", multiple=True, help="What fills an input."),
+    click.option("--lock", type=_PATH, help="The lock file of its packages."),
+    click.option("--package", metavar="NAME", multiple=True, help="One more package of it to record."),
+    click.option("--image", metavar="REF@DIGEST", help="The image that serves it."),
+    click.option("--python", metavar="V", help="The version of Python."),
+    click.option("--threads", type=click.IntRange(1), help="Threads of one inference."),
+    click.option("--accelerator", metavar="TEXT", help="The accelerator that it needs."),
+    click.option("--param", metavar="K=V", multiple=True, help="A hyperparameter; repeatable."),
+    click.option("--params", type=_PATH, help="A file of hyperparameters, YAML or JSON."),
+    click.option("--threshold", metavar="NAME=OUTPUT>=V", multiple=True, help="A decision; repeatable."),
+    click.option("--metric", metavar="K=V", multiple=True, help="What was measured; repeatable."),
+    click.option("--tolerance", type=click.FloatRange(0), help="How far a replay may be off."),
+    click.option("--golden", type=_PATH, help="Inputs (.npz) to answer now and to keep with the answers."),
+    click.option("--reference", type=_PATH, help="A sample of the training data, kept as bins."),
+    click.option("--capture", metavar="MODULE:OBJECT", help="IMPORTS YOUR CODE: scalers, encoders, classes."),
+    click.option("--request", type=_PATH, help="A file with the fields that come with a request."),
+    click.option("--signature", type=_PATH, help="A file with inputs and outputs."),
+    click.option("--need", metavar="MODEL@REF", multiple=True, help="A version that must be served beside."),
+    click.option("--description", metavar="TEXT", help="What is new in it."),
+    click.option("--parent", metavar="VERSION|none", help="What it was made from; default: the one before."),
+    click.option("--unknown", metavar="COMPONENT=REASON", multiple=True, help="What is lost, and why."),
+    click.option("--none", type=click.Choice(["features", "config"]), multiple=True, help="There are none."),
+    click.option("--store", metavar="NAME", help="The store that keeps it; default: the first one."),
+    click.option("--from-mlflow", metavar="URI", help="runs:/ID[/PATH] or models:/NAME/VERSION."),
+    click.option("--mlflow", metavar="WHERE", help="A folder, a sqlite file or a server; default: ./mlruns."),
+    click.option("--from-dvc", metavar="FILE", help="A .dvc file, or dvc.lock:STAGE."),
+    click.option("--from-hf", type=_PATH, help="A downloaded snapshot of a Hugging Face repository."),
+)
+
+
+def _options(command: Callable[..., Any]) -> Callable[..., Any]:
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+@click.command("register")
+@click.argument("model", shell_complete=complete(model_names))
+@click.argument("version", required=False)
+@_options
+@landing_options
+@format_option("text", "json")
+@root_option
+def register_command(
+    model: str, version: str | None, commit: bool, branch: bool, push: bool, form: str, root: str | None,
+    **given: Any,
+) -> int:  # fmt: skip
+    """Capture a version of MODEL from real files, store its bytes, and write its file.
+
+    What is missing is asked for on a terminal; elsewhere, and with CI set, all of it is listed and nothing
+    is done. What is lost is said, never guessed: --unknown dataset="Deleted in 2024". Formats are told by
+    bytes; nothing is loaded, unpickled or unpacked. The same version again: "already registered", exit 0.
+
+    \b
+    Examples:
+      modelspec register eta 2.5.0 --artifact model.onnx --code train.py --lock uv.lock \\
+        --image registry.example.com/serve/onnx@sha256:... --python 3.11 \\
+        --dataset s3://lake/trips --snapshot 2026-11-01T00:00:00Z --feature trip_features@2 \\
+        --params params.yaml --metric mae_minutes=2.1
+      modelspec register eta --next --from-mlflow models:/eta/7 --feature trip_features@2 --commit --push
+    """
+    from modelspec.api.register import register
+
+    if (version is None) != given["following"]:
+        raise click.UsageError("Name a version, or --next: one of the two.")
+    where = chosen(commit, branch, push)
+    asks = sys.stdin.isatty() and sys.stderr.isatty() and not os.environ.get("CI")
+    with open_registry(root, None) as source:
+        folder, registry = source.root, source.registry
+        name, store, local = _store(folder, registry, given["store"])
+        taken = capture(given, folder, name, local, _imported(given))
+        captured = _complete(registry, _captured(model, version, given, taken), taken, asks)
+        if captured is None:
+            return 1
+    return _store_and_write(root, store, captured, taken, where, form, register)
+
+
+def _store_and_write(
+    root: str | None, store: Store, captured: Captured, taken: Taken, where: Where, form: str,
+    register: Callable[[Registry, Captured], Proposal | Declined],
+) -> int:  # fmt: skip
+    from dataclasses import replace
+
+    with _kept(store):
+        parts = dict(captured.parts)
+        if taken.artifact is not None and "unknown" not in _map(parts.get("artifact")):
+            with progress_of("storing", taken.artifact.bytes) as progress:
+                tree = store.put(taken.artifact.files, progress)
+            taken.artifact.unchanged()
+            parts["artifact"] = _stored(_map(parts["artifact"]), tree)
+        for one in taken.extras:
+            store.put([one])
+        final = replace(captured, parts=parts)
+
+        def propose(registry: Registry, history: History) -> Proposal | Declined:
+            return register(registry, final)
+
+        return carry_out(root, "register", propose, where, form)
+
+
+def _stored(part: dict[str, Data], tree: Any) -> dict[str, Data]:
+    """Return the artifact with its digest and its files, in the order of the format."""
+    whole: dict[str, Data] = {
+        **part,
+        "digest": tree.digest,
+        "files": [{"path": one.path, "size": one.size, "digest": one.digest} for one in tree.files],
+    }
+    order = (
+        "store",
+        "digest",
+        "format",
+        "architecture",
+        "precision",
+        "unsafe",
+        "files",
+        "observed",
+        "captured",
+    )
+    return {key: whole[key] for key in order if key in whole}
+
+
+def _kept(store: Store) -> AbstractContextManager[None]:
+    """Keep `gc` out until what refers to the trees is written."""
+    writing = getattr(store, "writing", None)
+    return writing() if writing is not None else nullcontext()
+
+
+def _map(node: Data) -> dict[str, Data]:
+    return node if isinstance(node, dict) else {}
+
+
+def _store(root: Path, registry: Registry, wanted: str | None) -> tuple[str, Store, list[Path]]:
+    """Return the store's name, the store, and the folders of this repository that are stores."""
+    from modelspec.cli.options import unknown
+    from modelspec.world.stores.opening import open_store
+
+    settings = registry.settings
+    stores = settings.stores if settings is not None else {}
+    if not stores:
+        raise Refusal("modelspec.yaml names no store", "stores: {main: {path: store}}")
+    name = wanted or next(iter(stores))
+    if name not in stores:
+        unknown("store", name, stores)
+    folders = [root / one.path for one in stores.values() if one.path is not None]
+    return name, open_store(root, name, stores[name]), folders
+
+
+def _imported(given: dict[str, Any]) -> Taken:
+    return Taken()
+
+
+def _captured(model: str, version: str | None, given: dict[str, Any], taken: Taken) -> Captured:
+    import re
+
+    from modelspec.api.register import Captured
+    from modelspec.cli.given import pairs
+    from modelspec.tree.paths import NAME, SEMVER
+
+    if re.fullmatch(NAME, model) is None:
+        raise click.UsageError(f"{visible(model)} is no name of a model.")
+    if version is not None and re.fullmatch(SEMVER, version) is None:
+        raise click.UsageError(f"{visible(version)} is no version: MAJOR.MINOR.PATCH.")
+    inputs = {key: tuple(text.split(",")) for key, text in pairs(given["inputs"], "--input").items()}
+    parent = given["parent"]
+    return Captured(
+        model,
+        version,
+        dict(taken.parts),
+        given["feature"] or None,
+        inputs,
+        "" if parent == "none" else parent,
+        tuple(taken.notes),
+    )
+
+
+def _complete(registry: Registry, captured: Captured, taken: Taken, asks: bool) -> Captured | None:
+    """Return it with what was missing asked for; None when it stays incomplete, which is said."""
+    from modelspec.api.register import missing
+    from modelspec.change.proposal import Declined
+
+    if asks:
+        from modelspec.cli.asking import asked
+
+        captured = asked(registry, captured)
+    found = missing(registry, captured)
+    if isinstance(found, Declined):
+        click.echo(f"{found.message}\n  fix: {found.fix}", err=True)
+        return None
+    # The store's answer is not there yet; and what is no format's fault is said once.
+    lacks = [*taken.lacks, *(str(one) for one in found if not _said(one, taken))]
+    if not lacks:
+        return captured
+    click.echo(f"{captured.model} can't be registered yet, {plural(len(lacks), 'thing')} missing:", err=True)
+    for lack in lacks:
+        click.echo(f"  {lack}", err=True)
+    click.echo('what is lost for ever: --unknown COMPONENT="why"', err=True)
+    return None
+
+
+def _said(lack: Lack, taken: Taken) -> bool:
+    return lack.component == "artifact" and bool(taken.lacks)

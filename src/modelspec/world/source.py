@@ -1,0 +1,81 @@
+"""The files of an artifact on their way into a store: from folders, files and pointers, as one tree."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from modelspec.tree.finding import Refusal
+from modelspec.tree.listing import paths_trouble
+from modelspec.tree.protocols import SourceFile
+from modelspec.tree.text import visible
+from modelspec.world.files import LocalFile
+from modelspec.world.stores.pointers import DvcFile, dvc_tree, lfs_file, pointed_tree
+
+State = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Files of one tree, sorted by path, with what the disk said of each when they were found."""
+
+    files: tuple[SourceFile, ...]
+    states: tuple[State, ...]
+
+    @property
+    def bytes(self) -> int:
+        """How many bytes there are."""
+        return sum(state[0] for state in self.states)
+
+    def unchanged(self) -> None:
+        """Raise Refusal when a file is another one than it was: its format was told from other bytes."""
+        for file, state in zip(self.files, self.states, strict=True):
+            if _state(place(file)) != state:
+                raise Refusal(
+                    f"{visible(str(place(file)), 200)} changed while it was registered",
+                    "wait until nothing writes it",
+                )
+
+
+def source_of(paths: Sequence[Path]) -> Source:
+    """Return the files at these paths: a folder with all below it, a file under its own name, a `.dvc` file.
+
+    Raises Refusal for links, for what is missing, and for two files of one path.
+    """
+    files: list[SourceFile] = []
+    for path in paths:
+        shown = visible(str(path), 200)
+        if path.is_symlink():
+            raise Refusal(f"{shown} is a symbolic link", "name the file that it leads to")
+        if not path.exists():
+            raise Refusal(f"{shown} is not there", "name the model's file or folder: --artifact PATH")
+        if path.suffix == ".dvc" and path.is_file():
+            files += dvc_tree(path)
+        elif path.is_dir():
+            files += pointed_tree(path)
+        else:
+            files.append(lfs_file(path.name, path) or LocalFile(path.name, path))
+    trouble = paths_trouble(file.path for file in files)
+    if trouble is not None:
+        raise Refusal(f"these can't be one artifact: {trouble}", "name a folder that holds them apart")
+    files.sort(key=lambda file: file.path.encode("utf-8", "surrogateescape"))
+    return Source(tuple(files), tuple(_state(place(file)) for file in files))
+
+
+def place(file: SourceFile) -> Path:
+    """Return where a file's bytes lie."""
+    if not isinstance(file, LocalFile | DvcFile):
+        raise TypeError(f"{file.path} lies nowhere on this disk")
+    return file.file
+
+
+def _state(path: Path) -> State:
+    try:
+        found = path.lstat()
+    except OSError as error:
+        raise Refusal(
+            f"{visible(str(path), 200)} can't be read: {os.strerror(error.errno or 0).lower()}"
+        ) from None
+    return found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino

@@ -1,0 +1,250 @@
+"""`register`: a version captured from a real repository and real files, whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+from pathlib import Path
+
+import pytest
+
+from conftest import Git, Run
+from modelspec.tree.digest import artifact_digest, sha256
+from modelspec.tree.yaml import read
+from register.conftest import IMAGE, MODEL, Register
+
+NEW = "registry/models/eta/versions/2.4.1.yaml"
+
+
+def test_a_version_is_captured_whole(register: Register, shop: Git, invoke: Run) -> None:
+    done = register("--next", description="Retrained, with November", metric="mae_minutes=1.6")
+    assert done.returncode == 0, done.stdout + done.stderr
+    source = (shop.root / NEW).read_bytes()
+    data, faults = read(source)
+    assert not faults and isinstance(data, dict)
+    lock = (shop.root / "training/requirements.txt").read_bytes()
+    assert data["code"] == {
+        "repository": "https://git.example.com/ml/eta",
+        "commit": shop("rev-parse", "HEAD"),
+        "path": "training/train.py",
+    }
+    assert data["dataset"] == {
+        "name": "trips",
+        "uri": "s3://example-lake/trips",
+        "snapshot": "2026-12-01T00:00:00Z",
+    }
+    runtime = data["runtime"]
+    assert isinstance(runtime, dict)
+    assert runtime["lock"] == {
+        "path": "requirements.txt",
+        "digest": artifact_digest([("requirements.txt", sha256(lock))]),
+    }
+    assert runtime["packages"]["onnxruntime"] == "1.32.0" and "packaging" not in runtime["packages"]
+    assert (runtime["image"], runtime["python"], runtime["threads"]) == (IMAGE, "3.11", 1)
+    artifact = data["artifact"]
+    assert isinstance(artifact, dict)
+    assert artifact["digest"] == artifact_digest([("model.onnx", sha256(MODEL.read_bytes()))])
+    assert artifact["observed"]["inputs"] == [{"name": "features", "dtype": "float32", "shape": ["batch", 4]}]
+    # What the tensors mean is not in the bytes: it is the parent's.
+    parent, _ = read((shop.root / "registry/models/eta/versions/2.4.0.yaml").read_bytes())
+    assert isinstance(parent, dict)
+    assert (data["signature"], data["request"]) == (parent["signature"], parent["request"])
+    assert b"secret" not in source and "secret" not in done.stdout + done.stderr
+    assert invoke("check", cwd=shop.root).returncode == 0
+    verified = invoke("verify", "eta@2.4.1", "--format", "json", cwd=shop.root)
+    assert verified.returncode == 0, verified.stdout
+    levels = json.loads(verified.stdout)["versions"][0]["levels"]
+    assert {levels[name] for name in ("artifact", "code", "features", "config")} == {"verified"}
+
+
+def test_the_file_is_laid_out_as_people_do_it(register: Register, shop: Git) -> None:
+    register("--next", description="Retrained, with November", metric="mae_minutes=1.6")
+    text = (shop.root / NEW).read_text()
+    assert "version: 2.4.1\ndescription: Retrained, with November\nartifact:\n  store: main\n" in text
+    assert "    inputs:\n      - {name: features, dtype: float32, shape: [batch, 4]}\n" in text
+    assert "config:\n  hyperparameters: {n_estimators: 100}\n" in text
+    assert "        - trip_features.distance_norm\n" in text
+    assert "metrics: {mae_minutes: 1.6}\n" in text
+
+
+def test_again_it_is_already_registered(register: Register, shop: Git) -> None:
+    assert register("--next").returncode == 0
+    before = (shop.root / NEW).read_bytes()
+    shop.commit("Registered")
+    for again in (register("--next"), register("2.4.1")):
+        assert again.returncode == 0
+        assert "eta 2.4.1 is already registered: 2.4.1@sha256:" in again.stdout
+    assert (shop.root / NEW).read_bytes() == before
+    assert shop("status", "--porcelain") == ""
+
+
+def test_a_published_version_is_not_written_again(register: Register, shop: Git) -> None:
+    register("--next")
+    other = register("2.4.1", param="n_estimators=200")
+    assert other.returncode == 1
+    assert "2.4.1 is published" in other.stdout and "with another config" in other.stdout
+    assert register("--next", param="n_estimators=200").returncode == 0
+    assert (shop.root / "registry/models/eta/versions/2.4.2.yaml").exists()
+
+
+def test_all_that_is_missing_is_listed_at_once(register: Register, shop: Git) -> None:
+    done = register(
+        "--next",
+        code=None,
+        lock=None,
+        image=None,
+        python=None,
+        dataset=None,
+        snapshot=None,
+        feature=None,
+        param=None,
+    )
+    assert done.returncode == 1
+    for part in (
+        "code: the commit",
+        "features: ",
+        "dataset: which state",
+        "runtime: the image",
+        "runtime: its packages",
+        "config: ",
+    ):
+        assert part in done.stderr
+    assert not (shop.root / "store").exists(), "nothing is stored for what can't be written"
+
+
+def test_what_is_lost_is_said_with_its_reason(register: Register, shop: Git) -> None:
+    done = register("--next", dataset=None, snapshot=None, unknown="dataset=Deleted in 2024")
+    assert done.returncode == 0, done.stdout + done.stderr
+    # From a known dataset to a lost one, the contract is the same.
+    assert "dataset: {unknown: {reason: Deleted in 2024}}" in (shop.root / NEW).read_text()
+
+
+def test_a_dirty_tree_is_refused_and_recorded_when_told(
+    register: Register, shop: Git, tmp_path: Path
+) -> None:
+    (shop.root / "training/train.py").write_text("print('changed')\n")
+    (shop.root / "training/new.py").write_text("new = 1\n")
+    refused = register("--next")
+    assert refused.returncode == 3
+    assert "training/train.py" in refused.stderr and "--allow-dirty" in refused.stderr
+    assert register("--next", "--allow-dirty").returncode == 0
+    data, _ = read((shop.root / NEW).read_bytes())
+    digest = data["code"]["patch"]  # type: ignore[call-overload, index]
+    patch = shop.root / "store" / digest.replace(":", "-") / "code.patch"
+    clone = tmp_path / "clone"
+    shop("clone", "--quiet", str(shop.root), str(clone))
+    shop("-C", str(clone), "apply", str(patch))
+    assert (clone / "training/train.py").read_text() == "print('changed')\n"
+    assert (clone / "training/new.py").read_text() == "new = 1\n"
+
+
+def test_the_store_and_the_registry_are_not_dirt(register: Register, shop: Git) -> None:
+    (shop.root / ".gitignore").write_text("/model.onnx\n")
+    shop.commit("The store is in git")
+    assert register("--next").returncode == 0
+    assert register("--next", param="n_estimators=7").returncode == 0
+
+
+def test_findings_stop_it_and_nothing_is_written(register: Register, shop: Git) -> None:
+    done = register("2.4.1", image="registry.example.com/serve/onnx:latest")
+    assert done.returncode == 1
+    assert "MS209" in done.stdout
+    assert not (shop.root / NEW).exists()
+
+
+def test_it_lands_like_a_promotion(register: Register, shop: Git) -> None:
+    done = register("--next", "--commit")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Modelspec-Change: register eta 2.4.1" in shop("log", "-1", "--format=%B")
+    assert shop("show", "--stat", "--format=", "HEAD").count("|") == 1
+
+
+class Canary:
+    """Writes a file when it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> object:
+        return (open, (str(self.path), "w"))
+
+
+def test_a_pickle_is_taken_by_name_only_and_no_verb_loads_it(
+    register: Register, shop: Git, invoke: Run, tmp_path: Path
+) -> None:
+    canary = tmp_path / "canary"
+    (shop.root / "model.onnx").write_bytes(pickle.dumps(Canary(canary)))
+    signature = shop.root / "store.yaml"
+    signature = tmp_path / "signature.yaml"
+    signature.write_text(
+        "inputs:\n  - {name: features, dtype: float32, shape: [-1, 4]}\n"
+        "outputs:\n  - {name: minutes, dtype: float32, shape: [-1, 1]}\n"
+    )
+    refused = register("3.0.0", signature=str(signature), artifact_format="sklearn", architecture="trees")
+    assert refused.returncode == 1
+    assert "model.onnx is a pickle" in refused.stderr and "--unsafe pickle" in refused.stderr
+    taken = register(
+        "3.0.0",
+        signature=str(signature),
+        artifact_format="sklearn",
+        unsafe="pickle",
+        feature=None,
+        none="features",
+        threshold=None,
+    )
+    assert taken.returncode == 0, taken.stdout + taken.stderr
+    assert "  unsafe: pickle\n" in (shop.root / "registry/models/eta/versions/3.0.0.yaml").read_text()
+    target = tmp_path / "out"
+    for verb in (
+        ["check"], ["verify", "--all"], ["fetch", "eta@3.0.0", str(target)], ["show", "eta@3.0.0"],
+        ["digest", str(target)], ["compile"], ["gc"], ["list"], ["import-schema", str(target / "model.onnx"), "--view", "x"],
+    ):  # fmt: skip
+        invoke(*verb, cwd=shop.root)
+    assert (target / "model.onnx").read_bytes() == pickle.dumps(Canary(canary))
+    assert not canary.exists()
+
+
+@pytest.mark.parametrize("trick", ["link", "folder with a link", "fifo", "missing", "linked folder"])
+def test_hostile_artifacts_are_refused(trick: str, register: Register, shop: Git, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "secret").write_text("secret")
+    place = shop.root / "store-in"
+    place.mkdir()
+    if trick == "link":
+        place = place / "model.onnx"
+        place.symlink_to(outside / "secret")
+    elif trick == "folder with a link":
+        (place / "model.onnx").symlink_to(outside / "secret")
+    elif trick == "fifo":
+        os.mkfifo(place / "model.onnx")
+    elif trick == "missing":
+        place = place / "nothing"
+    else:
+        place = place / "linked"
+        place.symlink_to(outside)
+    done = register("--next", "--allow-dirty", artifact=str(place))
+    assert done.returncode == 3, done.stdout + done.stderr
+    assert not (shop.root / NEW).exists()
+
+
+def test_two_files_of_one_name_are_no_artifact(register: Register, shop: Git, tmp_path: Path) -> None:
+    (tmp_path / "model.onnx").write_bytes(b"other")
+    done = register("--next", "--artifact", str(tmp_path / "model.onnx"))
+    assert done.returncode == 3 and "stands twice" in done.stderr
+
+
+def test_a_model_that_is_cut_off_is_refused(register: Register, shop: Git) -> None:
+    (shop.root / "model.onnx").write_bytes(MODEL.read_bytes()[:20_000])
+    done = register("--next")
+    assert done.returncode == 3 and "model.onnx is refused" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["2.4"], [], ["2.4.1", "--next"], ["2.4.1", "--param", "x"], ["2.4.1", "--unknown", "weather=lost"],
+     ["2.4.1", "--threshold", "late"], ["2.4.1", "--metric", "mae=low"], ["2.4.1", "--store", "attic"]],
+)  # fmt: skip
+def test_wrong_usage_is_said(arguments: list[str], register: Register) -> None:
+    assert register(*arguments).returncode == 2
