@@ -9,6 +9,8 @@ from datetime import datetime
 from typing import Any
 
 from modelspec.api.catalogue import CATALOGUE
+from modelspec.api.scoped import judged_change
+from modelspec.change.impact import reach
 from modelspec.change.proposal import Proposal
 from modelspec.compile.outputs import outputs_for
 from modelspec.compile.target import MANIFEST
@@ -58,8 +60,10 @@ def judge(
     restores is not stopped by a waiver that time has ended: that is for people to mend by day.
     """
     head = Registry(Patched(base.snapshot, proposal.patch), base.reader)
-    scene = Scene(head, renderer, CATALOGUE, now, against(base, head, history), trusted)
-    findings = tuple(one for one in run(CATALOGUE, scene) if not one.existing)
+    changed = against(base, head, history)
+    scene = Scene(head, renderer, CATALOGUE, now, changed, trusted)
+    found = judged_change(scene, reach(changed, head))
+    findings = tuple(one for one in found if not one.existing)
     if proposal.restores:
         findings = tuple(_undated(head, findings))
     pins, served, broken = _touched(head, proposal)

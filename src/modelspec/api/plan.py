@@ -6,9 +6,9 @@ import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 
 from modelspec.api.catalogue import CATALOGUE
+from modelspec.api.scoped import closure, judged_change, reached_pins
 from modelspec.change.impact import Name, Reach, reach
 from modelspec.change.registries import FileDiff, PinDiff, RegistryDiff, registry_diff
 from modelspec.compat.reading import Judgements
@@ -23,10 +23,8 @@ from modelspec.delta.tenure import Standing as Said
 from modelspec.delta.tenure import held, standings
 from modelspec.rules.rule import Scene
 from modelspec.rules.run import run
-from modelspec.spec.environment import FeaturePin, Pin
-from modelspec.spec.kinds import FEATURE_PIN, MODEL, PIN, VERSION
-from modelspec.spec.reader import Broken, Entry
-from modelspec.spec.registry import Registry, Scope
+from modelspec.spec.kinds import PIN
+from modelspec.spec.registry import Registry
 from modelspec.tree.finding import Finding
 from modelspec.tree.protocols import Renderer
 
@@ -108,10 +106,7 @@ def plan(
 
     diff = registry_diff(against.base, head, log)
     scene = Scene(head, renderer, CATALOGUE, now, against, trusted)
-    if reached.whole:
-        findings = run(CATALOGUE, scene)
-    else:
-        findings = run(CATALOGUE, scene, _scope(head, reached, against), _scope(against.base, reached))
+    findings = judged_change(scene, reached)
     world = _Worlds(head)
     pins = tuple(
         _planned(one, head, against, now, log(one.environment, one.model), world, diff) for one in diff.pins
@@ -171,33 +166,6 @@ def _back(
     return WayBack(was, standing(world, diff.model, was), standby == was, tuple(along), skips)
 
 
-def _scope(registry: Registry, reached: Reach, against: Against | None = None) -> Scope:
-    """Return the closure of what the change reaches, with what it publishes; broken files are in it."""
-    scope = _closure(registry, reached)
-    entries: dict[str, Entry[Any]] = {one.path: one for one in scope.entries}
-    broken: dict[str, Broken[Any]] = {one.path: one for one in scope.broken}
-    for change in against.changes if against is not None else ():
-        if isinstance(change.now, Entry):
-            entries.setdefault(change.path, change.now)
-        elif isinstance(change.now, Broken):
-            broken.setdefault(change.path, change.now)
-        owner = registry.value(MODEL, change.name[0]) if change.kind is VERSION else None
-        if owner is not None:
-            entries.setdefault(owner.path, owner)
-    ordered = sorted(entries.items())
-    return Scope(tuple(entry for _, entry in ordered), tuple(broken.values()))
-
-
-def _closure(registry: Registry, reached: Reach) -> Scope:
-    return registry.closure(*_reached(registry, reached))
-
-
-def _reached(registry: Registry, reached: Reach) -> tuple[list[Entry[Pin]], list[Entry[FeaturePin]]]:
-    pins = [registry.value(PIN, *name) for name in reached.pins]
-    served = [registry.value(FEATURE_PIN, *name) for name in reached.served]
-    return [pin for pin in pins if pin is not None], [pin for pin in served if pin is not None]
-
-
 def _rendered(scene: Scene, against: Against, reached: Reach) -> tuple[Rendered, ...]:
     """Return how what is compiled differs, manifests apart; nothing where the head can't be compiled."""
     before = _outputs(scene, against.base, reached)
@@ -209,10 +177,10 @@ def _rendered(scene: Scene, against: Against, reached: Reach) -> tuple[Rendered,
 
 def _outputs(scene: Scene, registry: Registry, reached: Reach) -> dict[str, bytes] | None:
     timeless = replace(scene, registry=registry, now=None, against=None, memo={}, found=())
-    scope = _closure(registry, reached)
+    scope = closure(registry, reached)
     if scope.broken or any(one.blocks for one in run(CATALOGUE, timeless, scope)):
         return None
-    found = outputs_for(timeless, *_reached(registry, reached))
+    found = outputs_for(timeless, *reached_pins(registry, reached))
     return {path: data for path, data in found.items() if not path.endswith("/" + MANIFEST)}
 
 

@@ -8,7 +8,17 @@ from dataclasses import dataclass
 from modelspec.compat.world import World
 from modelspec.delta.pairs import Against
 from modelspec.spec.base import ref_name
-from modelspec.spec.kinds import ENVIRONMENT, FEATURE_PIN, PIN, SCHEMA, SETTINGS, VERSION
+from modelspec.spec.kinds import (
+    ENVIRONMENT,
+    FEATURE_PIN,
+    MODEL,
+    PIN,
+    SCHEMA,
+    SETTINGS,
+    VERSION,
+    VIEW,
+    classify,
+)
 from modelspec.spec.registry import Registry
 
 Name = tuple[str, str]
@@ -34,18 +44,25 @@ def reach(against: Against, head: Registry) -> Reach:
     pins: set[Name] = set()
     served: set[Name] = set()
     readers: set[tuple[str, str, str]] = set()
-    whole = any(path.startswith("templates/") for path in against.paths)
+    whole = any(path.startswith("templates/") or classify(path) is None for path in against.paths)
     for change in against.changes:
         if not change.meant:
             continue
         if change.kind is PIN:
             pins.add((change.name[0], change.name[1]))
+            whole = whole or head.get(ENVIRONMENT, change.name[0]) is None
         elif change.kind is FEATURE_PIN:
             served.add((change.name[0], change.name[1]))
+            whole = whole or head.get(ENVIRONMENT, change.name[0]) is None
         elif change.kind is ENVIRONMENT:
             pins |= {(name[0], name[1]) for name in head.names(PIN, change.name[0])}
             whole = True
-        elif change.kind not in (VERSION, SCHEMA) or change.was is not None:
+        elif (
+            change.kind not in (VERSION, SCHEMA)
+            or change.was is not None
+            or (head.get(MODEL, change.name[0]) if change.kind is VERSION else head.get(VIEW, change.name[0]))
+            is None
+        ):
             whole = True
             if change.kind is SETTINGS:
                 pins |= {(name[0], name[1]) for name in head.names(PIN)}

@@ -9,7 +9,7 @@ from typing import Any
 from modelspec.delta.pairs import Against
 from modelspec.rules.rule import FILE, REGISTRY, Rule, Scene
 from modelspec.rules.waivers import lift
-from modelspec.spec.kinds import TARGET, WAIVER, Kind
+from modelspec.spec.kinds import ENVIRONMENT, TARGET, WAIVER, Kind
 from modelspec.spec.reader import Broken, Entry
 from modelspec.spec.registry import Registry, Scope
 from modelspec.tree.data import spelled
@@ -17,12 +17,19 @@ from modelspec.tree.finding import Finding, Problem, Severity
 
 
 def run(
-    rules: Iterable[Rule], scene: Scene, scope: Scope | None = None, before: Scope | None = None
+    rules: Iterable[Rule],
+    scene: Scene,
+    scope: Scope | None = None,
+    before: Scope | None = None,
+    *,
+    wide: bool = False,
 ) -> tuple[Finding, ...]:
     """Judge the whole registry, or the scope that some pins reach; return the findings, sorted by place.
 
     Waivers lift findings before the rules that run last, which judge the waivers themselves and run
     only over the whole registry at an instant. Without an instant a waiver's dates do not count.
+    `wide`: a scope that a change reaches, so rules for the whole registry judge it too, all but those of
+    environments, which look at every pin.
     Rules on changes run where the scene has a base; what the base has too is then marked as existing. With
     a scope, `before` is what the same pins reach in the base.
     A rule that raises is a bug of ours and is not caught here: it must never count as a pass.
@@ -31,7 +38,7 @@ def run(
     found: list[Finding] = []
     subjects: dict[object, Sequence[Any]] = {}
     for one in chosen:
-        if not one.last and (scope is None or not one.whole):
+        if not one.last and (scope is None or not one.whole or (wide and one.subject is not ENVIRONMENT)):
             found += _judge(one, scene, scope, subjects)
     if found:
         timeless = scope is not None and scene.against is None
@@ -54,7 +61,12 @@ def _with_existing(
     if all(one.place.path in touched for one in found):
         return found
     states = [one for one in rules if not one.change]
-    before = run(states, replace(scene, registry=against.base, against=None, memo={}, found=()), scope)
+    before = run(
+        states,
+        replace(scene, registry=against.base, against=None, memo={}, found=()),
+        scope,
+        wide=scope is not None,
+    )
     known = {one.identity for one in before}
     return [
         replace(one, existing=True) if one.identity in known and one.place.path not in touched else one

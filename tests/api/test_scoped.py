@@ -1,0 +1,57 @@
+"""A change judged by what it reaches: the findings are those of the whole registry."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from modelspec.api.catalogue import CATALOGUE
+from modelspec.api.scoped import judged_change
+from modelspec.change.impact import reach
+from modelspec.compile.render import HoleRenderer
+from modelspec.rules.rule import Scene
+from modelspec.rules.run import run
+from modelspec.spec.instant import instant
+from modelspec.tree.finding import Finding
+from rules.cases import NOW, cases, codes, opened
+
+ELSEWHERE = {"MS522", "MS592"}
+"""Warnings on what a pin leaves unused elsewhere; the next check of the whole registry has them."""
+
+
+def both(case: dict[str, Any]) -> tuple[bool, list[Finding], list[Finding]]:
+    """Whether the change is judged whole anyhow, and what is new, judged whole and by what it reaches."""
+    head, against = opened({"history": [], **case})
+    assert against is not None
+    now: datetime | None = instant(case.get("now", NOW))
+
+    def scene() -> Scene:
+        return Scene(head, HoleRenderer(), CATALOGUE, now, against)
+
+    reached = reach(against, head)
+    whole = [one for one in run(CATALOGUE, scene()) if not one.existing and one.code not in ELSEWHERE]
+    scoped = [one for one in judged_change(scene(), reached) if not one.existing]
+    return reached.whole, whole, [one for one in scoped if one.code not in ELSEWHERE]
+
+
+@pytest.mark.parametrize("code", [code for code in codes() if not code.startswith("MS0")])
+def test_what_is_found_is_what_the_whole_registry_gives(code: str) -> None:
+    for case in cases(code):
+        _, whole, scoped = both(case)
+        assert scoped == whole, case["name"]
+
+
+PIN = "registry/environments/production/models/{}.yaml"
+
+
+def test_who_needs_a_version_that_moves_is_reached() -> None:
+    """The index needs the embedder of its own: that it was left alone is found at a pin nobody touched."""
+    [needs] = [
+        case
+        for case in cases("MS514")
+        if case["finds"] and len(case["edits"]) >= 1 and not both(case)[0] and both(case)[1]
+    ][:1]
+    _, whole, scoped = both(needs)
+    assert [one.code for one in scoped] == [one.code for one in whole] != []
