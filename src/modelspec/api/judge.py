@@ -12,6 +12,7 @@ from modelspec.api.catalogue import CATALOGUE
 from modelspec.api.scoped import judged_change
 from modelspec.change.impact import reach
 from modelspec.change.proposal import Proposal
+from modelspec.compat.pinned import needing_too
 from modelspec.compile.outputs import outputs_for
 from modelspec.compile.target import MANIFEST
 from modelspec.delta.pairs import against
@@ -61,6 +62,9 @@ def judge(
     """
     head = Registry(Patched(base.snapshot, proposal.patch), base.reader)
     changed = against(base, head, history)
+    moved = [one.name for one in changed.changes if one.kind is PIN]
+    for environment, _ in moved:
+        needing_too(head, base, environment, [model for _, model in moved])
     scene = Scene(head, renderer, CATALOGUE, now, changed, trusted)
     found = judged_change(scene, reach(changed, head))
     findings = tuple(one for one in found if not one.existing)

@@ -51,9 +51,9 @@ def needing(registry: Registry, environment: str) -> frozenset[str]:
     return registry.once(("needing", environment), lambda: naming(registry, environment, "needs"))
 
 
-def needing_before(base: Registry, head: Registry, environment: str, models: Iterable[str]) -> None:
-    """Let a base know what the head knows: only the pins of `models`, or their versions, differ."""
-    base.once(("needing", environment), lambda: needing(head, environment) | frozenset(models))
+def needing_too(other: Registry, known: Registry, environment: str, models: Iterable[str]) -> None:
+    """Let a registry know what another one does: only the pins of `models`, or their versions, differ."""
+    other.once(("needing", environment), lambda: needing(known, environment) | frozenset(models))
 
 
 def naming(registry: Registry, environment: str, *words: str) -> frozenset[str]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from modelspec.compat.barred import newly_barred
-from modelspec.compat.pinned import holding, needing_before
+from modelspec.compat.pinned import holding, needing_too
 from modelspec.compat.reading import Judgements
 from modelspec.compat.verdict import Standing, deployable, standing
 from modelspec.compat.world import Trouble, World
@@ -98,9 +98,7 @@ def _models(against: Against, scene: Scene, head: World, base: World) -> list[st
             if head.offers.get(view) != base.offers.get(view):
                 views.add(view)
     changed = (change for change in against.changes if change.kind in (PIN, VERSION))
-    needing_before(
-        against.base, registry, environment, [change.name[change.kind is PIN] for change in changed]
-    )
+    needing_too(against.base, registry, environment, [change.name[change.kind is PIN] for change in changed])
     own |= head.dependents.keys() | base.dependents.keys()
     paths = {
         VERSION.locate(*name): model
