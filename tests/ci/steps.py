@@ -70,9 +70,15 @@ class Runner:
         return str(file)
 
     def run(
-        self, script: str, cwd: Path, extra: dict[str, str], *, programs: Path | None = None
+        self,
+        script: str,
+        cwd: Path,
+        extra: dict[str, str],
+        *,
+        programs: Path | None = None,
+        shell: tuple[str, ...] = ("bash", "--noprofile", "--norc", "-e", "-o", "pipefail"),
     ) -> subprocess.CompletedProcess[str]:
-        """Run a step's shell as GitHub does: bash, -e and pipefail, with modelspec on the PATH."""
+        """Run a step's shell, by default as GitHub does, with modelspec on the PATH."""
         file = self.temp / "step.sh"
         file.write_text(script)
         path = [str(programs)] if programs else []
@@ -95,7 +101,7 @@ class Runner:
             **extra,
         }
         return subprocess.run(
-            ["bash", "--noprofile", "--norc", "-e", "-o", "pipefail", str(file)],
+            [*shell, str(file)],
             cwd=cwd,
             env=env,
             capture_output=True,

@@ -6,9 +6,10 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 
 from ci.steps import ACTION, Runner, step
-from conftest import Git, Run, edit
+from conftest import ROOT, Git, Run, edit
 
 JUDGE = step(ACTION, "Check, plan, compile")["run"]
 PIN = "registry/environments/production/models/eta.yaml"
@@ -168,3 +169,36 @@ def test_a_summary_stays_within_what_github_keeps(runner: Runner, forge: Git, tm
     done = runner.run(JUDGE, forge.root, {"COMPILED": "committed"}, programs=fake)
     assert done.returncode == 0, done.stderr
     assert runner.summary.stat().st_size == 1_000_000
+
+
+def on_gitlab(runner: Runner, clone: Path, **env: str) -> tuple[int, str]:
+    """Run the component's job by a plain `sh`, without the install."""
+    _, jobs = yaml.safe_load_all((ROOT / "ci/gitlab/modelspec.yml").read_text())
+    _, script = jobs["modelspec-check"]["script"]
+    extra = {"GITHUB_ACTIONS": "", "GITLAB_CI": "true", "COMPILED": "committed", **env}
+    done = runner.run(script, clone, extra, shell=("sh",))
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_a_merge_request_on_gitlab_fetches_its_target_and_leaves_the_reports(
+    runner: Runner, forge: Git, invoke: Run
+) -> None:
+    changed(forge, invoke)
+    # What GitLab brings: the commits of the merge request, and no branch of the target.
+    forge("checkout", "--quiet", "--detach")
+    forge("update-ref", "-d", "refs/remotes/origin/main")
+    code, log = on_gitlab(runner, forge.root, CI_MERGE_REQUEST_TARGET_BRANCH_NAME="main")
+    assert code == 0, log
+    assert "eta" in (forge.root / "modelspec-plan.md").read_text()
+    assert json.loads((forge.root / "modelspec-quality.json").read_text()) == []
+    assert (forge.root / "modelspec-junit.xml").exists()
+
+
+def test_what_is_wrong_fails_on_gitlab_and_is_in_the_report(runner: Runner, forge: Git) -> None:
+    before = forge("rev-parse", "HEAD")
+    edit(forge.root, PIN, "version: 2.3.0@", "version: 9.9.9@")
+    forge.commit("Wrong")
+    code, _ = on_gitlab(runner, forge.root, CI_COMMIT_BEFORE_SHA=before)
+    assert code == 1
+    (issue, *_) = json.loads((forge.root / "modelspec-quality.json").read_text())
+    assert issue["severity"] == "critical" and issue["location"]["path"] == PIN
