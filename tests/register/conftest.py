@@ -26,6 +26,7 @@ WHOLE = {
     "--feature": "trip_features@2",
     "--param": "n_estimators=100",
     "--threads": "1",
+    "--threshold": "late=minutes>=60",
 }
 
 Register = Callable[..., CompletedProcess[str]]
@@ -35,6 +36,8 @@ Register = Callable[..., CompletedProcess[str]]
 def shop(example: Path) -> Git:
     """The example, committed, with its training code; a model lies beside it, ignored by git."""
     shutil.copytree(ROOT / "training", example / "training")
+    # Without its folder the store would be looked for at its address.
+    (example / "store").mkdir()
     (example / ".gitignore").write_text("/store/\n/model.onnx\n")
     shutil.copy(MODEL, example / "model.onnx")
     (example / "model.onnx").chmod(0o644)

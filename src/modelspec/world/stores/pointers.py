@@ -10,6 +10,7 @@ import io
 import json
 import os
 import re
+import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,6 +63,9 @@ def lfs_file(path: str, file: Path) -> LocalFile | None:
 
     Its digest in the tree is the pointer's own oid: both are the sha256 of the bytes.
     """
+    # Whatever reads it afterwards says what a link or a FIFO is; opening one here would wait for ever.
+    if not stat.S_ISREG(file.lstat().st_mode):
+        return None
     with file.open("rb") as stream:
         pointer = lfs_pointer(stream.read(_POINTER_LIMIT))
     return None if pointer is None else LocalFile(path, _lfs_file(file.parent, pointer).file)
