@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from modelspec.api.contract import signed
 from modelspec.api.lacking import Lack, lacks
@@ -269,8 +269,3 @@ def _taken(registry: Registry, model: str, version: str, data: dict[str, Data]) 
         "a version is written once",
         fix,
     )
-
-
-def with_notes(found: Proposal | Declined, notes: tuple[str, ...]) -> Proposal | Declined:
-    """Return a proposal that says more."""
-    return replace(found, notes=(*found.notes, *notes)) if isinstance(found, Proposal) else found

@@ -21,6 +21,7 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "compile": ("modelspec.cli.compile", "Write the serving configs of the pins."),
     "plan": ("modelspec.cli.plan", "Show what a merge would change, and the way back."),
     "register": ("modelspec.cli.register", "Capture a version from real files and store its bytes."),
+    "derive": ("modelspec.cli.derive", "Make a version like another one but for a single component."),
     "promote": ("modelspec.cli.promote", "Let a version serve: stable, canary, shadow, standby, variant."),
     "rollback": ("modelspec.cli.promote", "Give a pin back what it had before, and hold it."),
     "hold": ("modelspec.cli.hold", "Hold a pin where it is, with a reason, or release it."),

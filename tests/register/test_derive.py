@@ -1,0 +1,117 @@
+"""`derive`: one component changed, the artifact shared, the number by evidence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from conftest import Git, Run, edit, reference
+from modelspec.tree.yaml import read
+
+BASE = "registry/models/eta/versions/3.0.0.yaml"
+
+
+def data_of(root: Path, path: str) -> dict[str, object]:
+    data, faults = read((root / path).read_bytes())
+    assert not faults and isinstance(data, dict)
+    return data
+
+
+def test_a_threshold_is_changed_and_nothing_else(invoke: Run, shop: Git) -> None:
+    edit(shop.root, BASE, "config:\n", "# Agreed with dispatch.\nconfig:\n")
+    shop.commit("A comment")
+    done = invoke(
+        "derive",
+        "eta",
+        "--next",
+        "--from",
+        "3.0.0",
+        "--set",
+        "config.thresholds.late.value=20",
+        cwd=shop.root,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    [new] = shop("ls-files", "--others", "--exclude-standard").splitlines()
+    was, now = data_of(shop.root, BASE), data_of(shop.root, new)
+    assert now["lineage"] == {"parent": reference(shop.root, "eta", "3.0.0")}
+    assert now["config"]["thresholds"][0]["value"] == 20  # type: ignore[index]
+    changed = {key for key in was.keys() | now.keys() if was.get(key) != now.get(key)}
+    assert changed == {"version", "description", "config", "lineage"}
+    assert "# Agreed with dispatch.\n" in (shop.root / new).read_text()
+    assert invoke("check", cwd=shop.root).returncode == 0
+
+
+def test_the_number_is_held_to_what_changed(invoke: Run, shop: Git) -> None:
+    args = ["derive", "eta", "--from", "3.0.0", "--set", "config.thresholds.late.value=20"]
+    done = invoke(*args, "3.0.1", cwd=shop.root)
+    assert done.returncode == 1 and "MS309" in done.stdout
+    named = done.stdout.split("publish it as ")[1].split()[0]
+    assert invoke(*args, named, cwd=shop.root).returncode == 0
+    again = invoke(*args, named, cwd=shop.root)
+    assert again.returncode == 0 and "already derived" in again.stdout
+
+
+def test_a_new_key_of_a_map_is_put_in(invoke: Run, shop: Git) -> None:
+    done = invoke(
+        "derive", "eta", "--next", "--from", "3.0.0", "--set", "config.hyperparameters.seed=7", cwd=shop.root
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    [new] = shop("ls-files", "--others", "--exclude-standard").splitlines()
+    assert data_of(shop.root, new)["config"]["hyperparameters"]["seed"] == 7  # type: ignore[index]
+
+
+def test_an_image_with_its_fix_for_all_that_is_pinned(invoke: Run, shop: Git) -> None:
+    old = str(data_of(shop.root, BASE)["runtime"]["image"])  # type: ignore[index]
+    new = old[:-4] + "beef"
+    done = invoke(
+        "derive",
+        "--all",
+        "--where",
+        f"runtime.image={old}",
+        "--set",
+        f"runtime.image={new}",
+        "--commit",
+        cwd=shop.root,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    files = shop("show", "--name-only", "--format=", "HEAD").splitlines()
+    assert len(files) >= 2 and {path.split("/")[2] for path in files} == {"eta", "fraud"}
+    assert {data_of(shop.root, path)["runtime"]["image"] for path in files} == {new}  # type: ignore[index]
+    assert "Modelspec-Change: derive eta " in shop("log", "-1", "--format=%B")
+    nothing = invoke(
+        "derive", "--all", "--where", "runtime.image=x", "--set", "runtime.image=y", cwd=shop.root
+    )
+    assert nothing.returncode == 0 and "is left as it is" in nothing.stdout
+
+
+@pytest.mark.parametrize(
+    ("setting", "says"),
+    [
+        ("artifact.digest=x", "can't be set"),
+        ("weather.rain=1", "can't be set"),
+        ("config.thresholds.early.value=1", "there is no"),
+        ("config.thresholds=1", "more than one value"),
+        ("runtime.image=registry.example.com/x:latest", "MS209"),
+    ],
+)
+def test_what_can_not_be_derived_is_said(setting: str, says: str, invoke: Run, shop: Git) -> None:
+    done = invoke("derive", "eta", "--next", "--from", "3.0.0", "--set", setting, cwd=shop.root)
+    assert done.returncode == 1 and says in done.stdout, done.stdout + done.stderr
+    assert shop("status", "--porcelain") == ""
+
+
+def test_two_components_at_once_are_declined(invoke: Run, shop: Git) -> None:
+    done = invoke(
+        "derive",
+        "eta",
+        "--next",
+        "--from",
+        "3.0.0",
+        "--set",
+        "runtime.threads=2",
+        "--set",
+        "tolerance=0.1",
+        cwd=shop.root,
+    )
+    assert done.returncode == 1 and "one component" in done.stdout
