@@ -94,7 +94,7 @@ def test_names_are_checked(modelspec: Run, example: Path) -> None:
     for arguments, word in (
         (("et", "production"), "No such model: et. Did you mean eta?"),
         (("eta", "producton"), "No such environment: producton. Did you mean production?"),
-        (("eta", "production", "2.4.1"), "No such version of eta: 2.4.1. Did you mean 3.0.0?"),
+        (("eta", "production", "3.0.1"), "No such version of eta: 3.0.1. Did you mean 3.0.0?"),
     ):
         done = modelspec("verdict", *arguments, cwd=example)
         assert (done.returncode, done.stdout) == (2, "")

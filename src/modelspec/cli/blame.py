@@ -12,7 +12,7 @@ import click
 
 from modelspec.cli.options import colours, emit, format_option, output_option, root_option, unknown
 from modelspec.cli.past import open_past
-from modelspec.cli.source import renderer, trusted
+from modelspec.cli.source import renderer, root_of, trusted
 
 if TYPE_CHECKING:
     from modelspec.change.blame import BlamedLine
@@ -91,10 +91,7 @@ def _inside(what: str, root: str | None) -> str:
     """Return a path as it is from the root: people name it from where they stand."""
     if what.startswith("compiled/"):
         return what
-    from modelspec.world.root import find_root
-
-    context = click.get_current_context()
-    folder = find_root(root or context.find_root().obj)
+    folder = root_of(root)
     return posixpath.relpath(Path(what).absolute().as_posix(), folder.absolute().as_posix())
 
 

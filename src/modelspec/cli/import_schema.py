@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from modelspec.cli.options import format_option, root_option
-from modelspec.cli.source import open_registry, renderer
+from modelspec.cli.source import open_registry, renderer, root_of
 from modelspec.formats.foreign import FORMS, Form, Unreadable
 from modelspec.tree.finding import Refusal
 from modelspec.tree.text import visible, visible_lines
@@ -56,16 +56,14 @@ def import_schema_command(
     from modelspec.spec.kinds import VIEW, classify
     from modelspec.tree.paths import VIEW_NAME
     from modelspec.world.lock import lock
-    from modelspec.world.root import find_root
     from modelspec.world.write import apply_patch
 
     if classify(VIEW.locate(view)) is None:
         raise click.BadParameter(f"{visible(view)} is no name of a view ({VIEW_NAME})", param_hint="--view")
-    given = root or click.get_current_context().find_root().obj
     try:
         imported = _imported(Path(path), kind, view)
         # From the look at which numbers are taken until the file is there, nobody else may write.
-        with nullcontext() if stdout else lock(find_root(given)), open_registry(root, None) as source:
+        with nullcontext() if stdout else lock(root_of(root)), open_registry(root, None) as source:
             chosen = number or next_number(source.registry, view)
             with renderer() as child:
                 prepared = prepare(

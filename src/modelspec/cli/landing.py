@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from modelspec.cli.source import renderer, trusted
+from modelspec.cli.source import renderer, root_of, trusted
 from modelspec.tree.finding import Refusal
 
 if TYPE_CHECKING:
@@ -63,10 +63,8 @@ def carry_out(root: str | None, verb: str, propose: Propose, where: Where, form:
     from modelspec.cli.options import colours
     from modelspec.report.paint import Paint
     from modelspec.report.promote import outcome_json, outcome_text
-    from modelspec.world.root import find_root
 
-    context = click.get_current_context(silent=True)
-    folder = find_root(root or (context.find_root().obj if context is not None else None))
+    folder = root_of(root)
     with renderer() as child:
         run = _Run(folder, verb, propose, child)
         outcome = run.committed(where) if where.commit or where.branch else run.written(dry=where.dry)

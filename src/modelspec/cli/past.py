@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -18,15 +17,10 @@ GRAPH = "git commit-graph write --reachable --changed-paths"
 @contextmanager
 def open_past(root: str | None, ref: str | None) -> Iterator[GitHistory]:
     """Open the first-parent history that ends at a revision (default: HEAD)."""
-    from modelspec.world.git import is_bare, open_repository
+    from modelspec.cli.source import repository_of
     from modelspec.world.history import GitHistory
-    from modelspec.world.root import find_root
 
-    context = click.get_current_context(silent=True)
-    given = root or (context.find_root().obj if context is not None else None)
-    # A bare repository has no work tree in which a root could be found.
-    bare = given is not None and is_bare(Path(given))
-    repository, prefix, _ = open_repository(given if bare else str(find_root(given)))
+    repository, prefix, _ = repository_of(root)
     with GitHistory(repository, repository.resolve(ref or "HEAD"), prefix) as past:
         yield past
         if past.timeline.slow:

@@ -172,11 +172,10 @@ def rollback_command(
 
 def _undo(root: str | None, change: str, keep_params: bool, why: Why) -> Propose:
     from modelspec.api.undo import undo
+    from modelspec.cli.source import root_of
     from modelspec.world.git import open_repository
-    from modelspec.world.root import find_root
 
-    context = click.get_current_context(silent=True)
-    folder = find_root(root or (context.find_root().obj if context is not None else None))
+    folder = root_of(root)
     commit = open_repository(str(folder))[0].resolve(change)
 
     def propose(registry: Registry, history: History) -> Proposal | Declined:

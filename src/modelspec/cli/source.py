@@ -48,13 +48,13 @@ class Source:
 def open_registry(root: str | None, ref: str | None) -> Iterator[Source]:
     """Open the work tree at the root, or that revision of it; raises Refusal when there is none."""
     if ref is None:
-        folder = find_root(_given(root))
+        folder = root_of(root)
         with WorkTree(folder) as tree:
             yield Source(folder, Registry(tree), now())
         return
     from modelspec.world.gittree import GitSnapshot
 
-    repository, prefix, folder = _repository(root)
+    repository, prefix, folder = repository_of(root)
     commit = repository.resolve(ref)
     with GitSnapshot(repository, commit, prefix) as tree:
         yield Source(folder, Registry(tree), repository.commit_time(commit))
@@ -90,7 +90,7 @@ def open_change(
     from modelspec.world.gittree import GitSnapshot
     from modelspec.world.history import GitHistory
 
-    repository, prefix, folder = _repository(root)
+    repository, prefix, folder = repository_of(root)
     ours = repository.resolve(ref or "HEAD")
     rewrites = [] if tag is None else [Rewrite(*tag, branch=False)]
     if tip is not None:
@@ -140,12 +140,17 @@ def within_repository(root: Path) -> str:
     return ""
 
 
+def root_of(root: str | None) -> Path:
+    """Return the root that a verb works in: its own `--root`, the command's, or the one found from here."""
+    return find_root(_given(root))
+
+
 def _given(root: str | None) -> str | None:
     context = click.get_current_context(silent=True)
     return root or (context.find_root().obj if context is not None else None)
 
 
-def _repository(root: str | None) -> tuple[Repository, str, Path]:
+def repository_of(root: str | None) -> tuple[Repository, str, Path]:
     """Open the repository of the root; a bare one has no work tree in which a root could be found."""
     from modelspec.world.git import is_bare, open_repository
 
