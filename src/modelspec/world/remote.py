@@ -169,9 +169,12 @@ class Reached:
         return self.place.repository.connect(self.folder, *arguments, extra=extra)
 
     def _headers(self) -> dict[str, str]:
-        """Return the HTTP headers of the repository's own configuration, as git takes them from outside."""
+        """Return the HTTP headers of the repository's own configuration, as git takes them from outside.
+
+        With what it includes: GitHub's checkout, since v6, puts its token in a file of its own.
+        """
         done = self.place.repository.run(
-            "config", "--local", "--null", "--get-regexp", r"^http\..*\.extraheader$"
+            "config", "--local", "--includes", "--null", "--get-regexp", r"^http\..*\.extraheader$"
         )
         pairs = [entry.split("\n", 1) for entry in os.fsdecode(done.out).split("\0") if "\n" in entry]
         found = {"GIT_CONFIG_COUNT": str(len(pairs))} if pairs else {}
