@@ -171,3 +171,12 @@ def test_a_reason_is_text_whatever_it_says(runner: Runner, promoted: tuple[Git, 
     assert not any(line.startswith("::") for line in log.splitlines())
     edited = clone("show", f"modelspec/production/eta:{PIN}")
     assert yaml.safe_load(edited)["hold"]["text"] == "$(touch x)\n::error::a: [b]"
+
+
+def test_a_pin_that_never_moved_has_nowhere_to_go_back_to(
+    runner: Runner, forge: tuple[Git, Git], tmp_path: Path
+) -> None:
+    bare, clone = forge
+    code, log, calls = restored(runner, clone, tmp_path)
+    assert code == 1 and "declined" in log
+    assert calls == [] and bare("branch", "--list", "modelspec/*") == ""

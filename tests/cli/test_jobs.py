@@ -134,3 +134,10 @@ def test_an_owner_that_no_forge_knows_is_named_and_never_a_line(invoke: Run, exa
 def test_patterns_count_from_the_top_of_the_repository(invoke: Run, example: Path, tmp_path: Path) -> None:
     Git(tmp_path)
     assert "\n/example/registry/models/eta/ @ml-routing\n" in invoke("codeowners", cwd=example).stdout
+
+
+def test_a_folder_that_no_line_can_name_is_a_refusal(invoke: Run, example: Path, tmp_path: Path) -> None:
+    Git(tmp_path)
+    odd = example.rename(tmp_path / "a\n* @evil")
+    done = invoke("codeowners", cwd=odd)
+    assert done.returncode == 3 and "@evil" not in done.stdout

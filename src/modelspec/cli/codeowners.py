@@ -50,7 +50,12 @@ def codeowners_command(
     if file is not None and form == "json":
         raise click.UsageError("--check compares lines: --format github or gitlab.")
     with open_registry(root, None) as source:
-        found = owners(source.registry, within_repository(source.root), default)
+        within = within_repository(source.root)
+        if visible(within, len(within) + 1) != within:
+            raise Refusal(
+                f"no line of CODEOWNERS can name the folder {visible(within, 200)}", "give it a plainer name"
+            )
+        found = owners(source.registry, within, default)
     for one in found.unknown:
         click.echo(f"left out, no owner that a forge knows: {one}", err=True)
     if form == "json":
