@@ -69,10 +69,10 @@ def check_command(
     from modelspec.report.check import checked_as, checked_text
     from modelspec.report.paint import Paint
 
-    with open_change(root, ref, base, tip) as source, renderer() as child:
+    with open_change(root, ref, base, tip, at=instant) as source, renderer() as child:
         checked = check(
             source.registry,
-            now=instant or source.instant,
+            now=source.instant,
             renderer=child,
             trusted=trusted(),
             against=source.against,

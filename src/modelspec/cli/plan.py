@@ -63,12 +63,12 @@ def plan_command(
     from modelspec.report.paint import Paint
     from modelspec.report.plan import Between, plan_json, plan_text
 
-    with open_change(root, ref, base, default="HEAD") as source, renderer() as child:
+    with open_change(root, ref, base, default="HEAD", at=instant) as source, renderer() as child:
         assert source.against is not None and source.base is not None
         found = plan(
             source.registry,
             source.against,
-            now=instant or source.instant,
+            now=source.instant,
             renderer=child,
             trusted=trusted(),
         )

@@ -45,19 +45,22 @@ class Source:
 
 
 @contextmanager
-def open_registry(root: str | None, ref: str | None) -> Iterator[Source]:
-    """Open the work tree at the root, or that revision of it; raises Refusal when there is none."""
+def open_registry(root: str | None, ref: str | None, at: datetime | None = None) -> Iterator[Source]:
+    """Open the work tree at the root, or that revision of it; raises Refusal when there is none.
+
+    `at` is the instant to judge at; by default now, and a revision's own time.
+    """
     if ref is None:
         folder = root_of(root)
         with WorkTree(folder) as tree:
-            yield Source(folder, Registry(tree), now())
+            yield Source(folder, Registry(tree), at or now())
         return
     from modelspec.world.gittree import GitSnapshot
 
     repository, prefix, folder = repository_of(root)
     commit = repository.resolve(ref)
     with GitSnapshot(repository, commit, prefix) as tree:
-        yield Source(folder, Registry(tree), repository.commit_time(commit))
+        yield Source(folder, Registry(tree), at or repository.commit_time(commit))
 
 
 @contextmanager
@@ -67,6 +70,7 @@ def open_change(
     base: str | None,
     tip: str | None = None,
     default: str | None = None,
+    at: datetime | None = None,
 ) -> Iterator[Source]:
     """Open a work tree or a revision beside the base that it is to be merged into.
 
@@ -79,10 +83,10 @@ def open_change(
     if base is None and tip is None and ref is None:
         job = ci_job()
         base, tip, tag = job.base, job.tip, job.tag
-    if tip is None and tag is None:
-        base = base or default
+    if tip is None and tag is None and base is None:
+        base = default
     if base is None and tip is None and tag is None:
-        with open_registry(root, ref) as source:
+        with open_registry(root, ref, at) as source:
             yield source
         return
     from modelspec.delta.pairs import Rewrite, against
@@ -91,16 +95,17 @@ def open_change(
     from modelspec.world.history import GitHistory
 
     repository, prefix, folder = repository_of(root)
-    ours = repository.resolve(ref or "HEAD")
+    ours = repository.resolve("HEAD" if ref is None else ref)
     rewrites = [] if tag is None else [Rewrite(*tag, branch=False)]
     if tip is not None:
         seen = repository.known(tip)
         if seen is None or not repository.is_ancestor(seen, ours):
             rewrites.append(Rewrite(visible(ref or "HEAD"), seen or tip, ours))
-            base = base or "HEAD"
+            base = "HEAD" if base is None else base
         elif not repository.is_before(seen, ours):
             rewrites.append(Rewrite(visible(ref or "HEAD"), seen, ours, aside=True))
-    base = base or tip or "HEAD"
+    if base is None:
+        base = "HEAD" if tip is None else tip
     theirs = ours if rewrites else repository.resolve(base)
     with ExitStack() as stack:
         below = stack.enter_context(GitSnapshot(repository, theirs, prefix))
@@ -122,7 +127,7 @@ def open_change(
                 )
         registry = Registry(head)
         compared = against(Registry(below, registry.reader), registry, history, rewrites)
-        instant = repository.commit_time(ours) if ref is not None else now()
+        instant = at or (repository.commit_time(ours) if ref is not None else now())
         commit = ours if ref is not None else None
         yield Source(folder, registry, instant, compared, theirs, commit, ancestor)
 

@@ -158,7 +158,8 @@ class Repository:
             return datetime.fromtimestamp(int(match[1]), UTC)
         except (ValueError, OverflowError):
             raise Refusal(
-                f"commit {commit} has no time that can be read", "run `git fsck`, and fetch it again"
+                f"commit {commit} has no time that can be read",
+                "judge it at an instant of your own: --now TIME; `git fsck` says what else is wrong with it",
             ) from None
 
     def is_ancestor(self, older: str, newer: str) -> bool:

@@ -186,7 +186,10 @@ class GitHistory:
             with process.stdout as stream:
                 yield from self._parsed(_tokens(stream))
             if process.wait() != 0:
-                raise Refusal(f"git can't read the history of {self._tip}", "run `git fsck`")
+                raise Refusal(
+                    f"git can't read the history of {self._tip}",
+                    "`git log` and `git fsck` say why: a damaged object, or a value in git's configuration",
+                )
         finally:
             # Whoever has read enough does not wait for the rest.
             process.kill()
