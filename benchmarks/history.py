@@ -1,4 +1,4 @@
-"""Measures `at`, `log` and the others as whole processes on a long past, and prints a table.
+"""Measures `at`, `log`, `plan`, `promote` and the others as whole processes on a long past; prints a table.
 
     python benchmarks/history.py [--history N] [--repeat N] [--registry FOLDER]
 
@@ -38,8 +38,20 @@ class Case:
     seconds: float | None = None
 
 
-def cases() -> Iterator[Case]:
-    """Yield what is measured."""
+def cases(root: Path) -> Iterator[Case]:
+    """Yield what is measured in this registry."""
+    for place, more in (("staging", ""), (ENVIRONMENT, ", a window and gates")):
+        newest = git(root, "log", "-1", "--format=%H", "--", f"registry/environments/{place}/models")
+        change = ("--base", f"{newest}~1", "--ref", newest)
+        yield Case(f"`plan` of the change of one pin, {place}{more}", ("plan", *change), 0.5)
+    pinned = git(root, "show", f"HEAD:registry/environments/staging/models/{MODEL}.yaml")
+    names = git(root, "ls-tree", "--name-only", f"HEAD:registry/models/{MODEL}/versions").split()
+    version = next(name for one in names if (name := one.removesuffix(".yaml")) + "@" not in pinned)
+    yield Case(
+        "`promote MODEL VERSION --to staging --branch`",
+        ("promote", MODEL, version, "--to", "staging", "--branch"),
+    )
+    yield Case("`check --base HEAD~1 --ref HEAD`", ("check", "--base", "HEAD~1", "--ref", "HEAD"))
     pin = f"compiled/{ENVIRONMENT}/models/{MODEL}/kserve/inference-service.yaml"
     yield Case("`at TIME MODEL ENV`: one pin", ("at", INSTANT, MODEL, ENVIRONMENT), 0.15)
     yield Case("`at TIME`: all pins", ("at", INSTANT), 0.3)
@@ -49,6 +61,12 @@ def cases() -> Iterator[Case]:
     yield Case("`log --limit 0`: every change of every pin", ("log", "--limit", "0"))
     yield Case("`diff` over 100 commits", ("diff", "HEAD~100", "HEAD"))
     yield Case("`blame` of one config", ("blame", pin))
+
+
+def git(root: Path, *arguments: str) -> str:
+    """Return what git says in the registry."""
+    done = subprocess.run(("git", "-C", str(root), *arguments), check=True, capture_output=True, text=True)
+    return done.stdout.strip()
 
 
 def generated(folder: Path, history: int) -> Path:
@@ -74,7 +92,7 @@ def main() -> None:
     print("| what | wall | processor | memory | target |\n|---|--:|--:|--:|---|")
     with tempfile.TemporaryDirectory(prefix="modelspec-bench-") as name:
         root = chosen.registry or generated(Path(name), chosen.history)
-        for case in cases():
+        for case in cases(root):
             found = measure((MODELSPEC, "--root", str(root), *case.command), chosen.repeat, lambda: None)
             target = f"{case.seconds:g} s" if case.seconds else ""
             missed = " **missed**" if case.seconds is not None and found.wall > case.seconds else ""

@@ -21,7 +21,7 @@ def open_past(root: str | None, ref: str | None) -> Iterator[GitHistory]:
     from modelspec.world.history import GitHistory
 
     repository, prefix, _ = repository_of(root)
-    with GitHistory(repository, repository.resolve(ref or "HEAD"), prefix) as past:
+    with GitHistory(repository, repository.resolve("HEAD" if ref is None else ref), prefix) as past:
         yield past
         if past.timeline.slow:
             click.echo(
