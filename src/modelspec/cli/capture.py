@@ -77,6 +77,12 @@ def capture(given: dict[str, Any], root: Path, store: str, stores: list[Path], t
         taken.parts["signature"] = mapping(given["signature"], "--signature")
     if given["request"] is not None:
         taken.parts["request"] = listed(given["request"], "--request")
+    if given["reference"] is not None:
+        _reference(given["reference"], taken)
+    if given["golden"] is not None:
+        _golden(given["golden"], taken)
+    if given["capture"] is not None:
+        _fitted(given["capture"], taken)
     if given["need"]:
         taken.parts["needs"] = [_need(one) for one in given["need"]]
     for name, reason in lost.items():
@@ -260,3 +266,45 @@ def _config(given: dict[str, Any], none: set[str], taken: Taken) -> None:
         part["hyperparameters"] = told
     if given["threshold"]:
         part["thresholds"] = thresholds(given["threshold"])
+
+
+def _reference(path: Path, taken: Taken) -> None:
+    from modelspec.formats.bins import reference
+    from modelspec.formats.foreign import Unreadable
+    from modelspec.world.foreign import foreign
+
+    try:
+        with foreign(path) as stream:
+            data, notes = reference(stream)
+    except Unreadable as error:
+        raise Refusal(f"{visible(path.name)} is no sample: {error.message}", error.fix) from None
+    taken.parts["reference"] = taken.keep("reference.json", data)
+    taken.notes.extend(notes)
+
+
+def _golden(path: Path, taken: Taken) -> None:
+    from modelspec.runtimes.golden import NAME, golden
+    from modelspec.world.foreign import foreign
+    from modelspec.world.source import place
+
+    artifact = taken.parts.get("artifact")
+    files = taken.artifact.files if taken.artifact is not None else ()
+    if not isinstance(artifact, dict) or artifact.get("format") != "onnx" or len(files) != 1:
+        raise Refusal("--golden runs an artifact that is one ONNX file; this is none", "leave --golden out")
+    runtime = taken.parts.get("runtime")
+    threads = runtime.get("threads") if isinstance(runtime, dict) else None
+    if not isinstance(threads, int):
+        taken.lacks.append("runtime: how many threads the golden answers rest on (--threads 1)")
+        return
+    with foreign(place(files[0])) as model, foreign(path) as inputs:
+        taken.parts["golden"] = taken.keep(NAME, golden(model.read(), inputs.read(), threads))
+
+
+def _fitted(where: str, taken: Taken) -> None:
+    from modelspec.runtimes.fitted import captured
+
+    click.echo(
+        f"modelspec: --capture imports and RUNS {visible(where)} in this process: only for code of your own",
+        err=True,
+    )
+    taken.part("artifact")["captured"] = captured(where)

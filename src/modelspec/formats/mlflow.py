@@ -9,11 +9,11 @@ from modelspec.formats.strictjson import read_json
 from modelspec.tree.data import Data
 from modelspec.tree.text import visible
 
-_COLUMNS: Final = {
+COLUMNS: Final = {
     "boolean": "bool", "integer": "int32", "long": "int64", "float": "float32", "double": "float64",
     "string": "string", "binary": "bytes", "datetime": "timestamp",
 }  # fmt: skip
-_TENSORS: Final = frozenset(
+TENSORS: Final = frozenset(
     ["bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64",
     "float16", "float32", "float64"]
 )  # fmt: skip
@@ -67,8 +67,8 @@ def _typed(
     kind = typed.get("type")
     if depth > _MAX_DEPTH:
         raise Unreadable(f"{visible(name)} is nested deeper than {_MAX_DEPTH} levels")
-    if isinstance(kind, str) and kind in _COLUMNS:
-        draft.add(name, _COLUMNS[kind], nullable=nullable, shape=shape)
+    if isinstance(kind, str) and kind in COLUMNS:
+        draft.add(name, COLUMNS[kind], nullable=nullable, shape=shape)
     elif kind == "array" and isinstance(typed.get("items"), dict):
         _typed(draft, name, typed["items"], nullable, [*shape, -1], depth + 1)
     elif kind == "object" and isinstance(typed.get("properties"), dict) and not shape:
@@ -90,7 +90,7 @@ def _tensor(draft: Draft, name: str, column: dict[str, Any], nullable: bool | No
     if not all(type(size) is int for size in shape):
         raise Unreadable(f"the shape of {visible(name)} is no list of whole numbers")
     ours = {"str": "string", "object": "string", "bytes": "bytes"}.get(
-        dtype, dtype if dtype in _TENSORS else ""
+        dtype, dtype if dtype in TENSORS else ""
     )
     if not ours:
         draft.lost(name, f"no field is {visible(dtype, 40)}")

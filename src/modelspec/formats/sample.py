@@ -94,7 +94,7 @@ class _Column:
 
 def from_csv(stream: BinaryIO) -> Imported:
     """Return the columns of a CSV file with a header as fields; raises Unreadable."""
-    rows = _rows(stream)
+    rows = csv_rows(stream)
     header = next((row for row in rows if row), None)
     if header is None:
         raise Unreadable("it has no header")
@@ -124,7 +124,7 @@ def from_csv(stream: BinaryIO) -> Imported:
     return _finished(draft, count, more=count == most)
 
 
-def _rows(stream: BinaryIO) -> Iterator[list[str]]:
+def csv_rows(stream: BinaryIO) -> Iterator[list[str]]:
     """Yield the rows of a CSV text, in the dialect that its first line shows."""
     stream.seek(0)
     first = stream.readline(MAX_LINE)
@@ -216,7 +216,7 @@ def _look(pa: Any, stream: BinaryIO, what: str, seen: Sequence[_Seen], most: int
     count = 0
     import pyarrow.compute as pc
 
-    for batch in _batches(pa, stream, what, most):
+    for batch in table_batches(pa, stream, what, most):
         # A library that trusts the offsets of a broken file reads where nothing is.
         batch.validate(full=True)
         part = batch.slice(0, most - count)
@@ -228,7 +228,7 @@ def _look(pa: Any, stream: BinaryIO, what: str, seen: Sequence[_Seen], most: int
     return count
 
 
-def _batches(pa: Any, stream: BinaryIO, what: str, most: int) -> Iterable[Any]:
+def table_batches(pa: Any, stream: BinaryIO, what: str, most: int) -> Iterable[Any]:
     stream.seek(0)
     if what == "a Parquet file":
         yield from arrow.parquet(pa, stream).iter_batches(batch_size=min(most, 8192), use_threads=False)

@@ -1,0 +1,72 @@
+"""What an MLflow `MLmodel` says beside its inputs' fields: tensors in and out, flavour, Python, run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from modelspec.formats.foreign import Unreadable
+from modelspec.formats.looseyaml import read_yaml
+from modelspec.formats.mlflow import COLUMNS, TENSORS
+from modelspec.formats.strictjson import read_json
+from modelspec.tree.data import Data
+from modelspec.tree.text import visible
+
+
+@dataclass(frozen=True, slots=True)
+class MlModel:
+    """`signature` as a version has it, as far as the file says it; a column is a tensor of its own."""
+
+    flavour: str | None
+    python: str | None
+    signature: dict[str, Data]
+    notes: tuple[str, ...]
+
+
+def read_mlmodel(source: bytes) -> MlModel:
+    """Return what an MLmodel file says; raises Unreadable."""
+    data: Any = read_yaml(source)
+    flavours = data.get("flavors") if isinstance(data, dict) else None
+    if not isinstance(flavours, dict):
+        raise Unreadable("it is no MLmodel: it has no flavors")
+    own = sorted(name for name in flavours if name != "python_function")
+    function = flavours.get("python_function")
+    python = function.get("python_version") if isinstance(function, dict) else None
+    notes: list[str] = []
+    signature: dict[str, Data] = {}
+    said = data.get("signature")
+    for key in ("inputs", "outputs"):
+        written = said.get(key) if isinstance(said, dict) else None
+        tensors = [one for one in _tensors(written, key, notes)] if written else []
+        if tensors:
+            signature[key] = list[Data](tensors)
+    return MlModel(
+        own[0] if len(own) == 1 else None, str(python) if python else None, signature, tuple(notes)
+    )
+
+
+def _tensors(written: Any, key: str, notes: list[str]) -> list[dict[str, Data]]:
+    rows: Any = read_json(written.encode()) if isinstance(written, str) else written
+    found: list[dict[str, Data]] = []
+    for number, row in enumerate(rows if isinstance(rows, list) else ()):
+        if not isinstance(row, dict):
+            raise Unreadable(f"{key} of its signature is no list of maps")
+        name = str(row.get("name") or (f"{key[:-1]}_{number}" if len(rows) > 1 else key[:-1]))
+        spec = row.get("tensor-spec")
+        if isinstance(spec, dict) and isinstance(spec.get("shape"), list):
+            dtype, shape = str(spec.get("dtype")), [_size(one) for one in spec["shape"]]
+            dtype = {"str": "string", "object": "string"}.get(dtype, dtype if dtype in TENSORS else "")
+        else:
+            dtype, shape = COLUMNS.get(str(row.get("type")), ""), [-1]
+        if not dtype:
+            notes.append(f"{key}: {visible(name)} is of a type that no tensor has here, and left out")
+            continue
+        found.append({"name": name, "dtype": dtype, "shape": list[Data](shape)})
+    return found
+
+
+def _size(node: Any) -> int:
+    try:
+        return max(int(node), -1)
+    except (TypeError, ValueError):
+        return -1

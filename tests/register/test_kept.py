@@ -1,0 +1,130 @@
+"""What is kept beside a version: golden answers, bins of the sample, what fitted objects hold."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from conftest import Git
+from modelspec.formats.bins import LEAST, deciles, reference
+from modelspec.formats.foreign import Unreadable
+from modelspec.runtimes.golden import golden
+from modelspec.tree.finding import Refusal
+from modelspec.tree.yaml import read
+from register.conftest import MODEL, Register
+
+NEW = "registry/models/eta/versions/3.0.1.yaml"
+
+
+@given(st.lists(st.floats(allow_nan=False, allow_infinity=False, width=32), min_size=1, max_size=300))
+def test_every_value_is_in_one_bin_and_no_bin_is_small(values: list[float]) -> None:
+    edges, counts = deciles(values)
+    assert len(edges) == len(counts) + 1 and edges == sorted(edges)
+    assert (edges[0], edges[-1]) == (min(values), max(values))
+    assert sum(counts) == len(values)
+    assert len(counts) == 1 or min(counts) >= LEAST
+    assert len(counts) <= 10
+    for low, high, count in zip(edges[:-2], edges[1:-1], counts[:-1], strict=True):
+        assert count == sum(low <= value < high for value in values)
+
+
+def test_even_values_fall_into_ten_even_bins() -> None:
+    edges, counts = deciles([float(value) for value in range(1001)])
+    assert edges == [100.0 * tenth for tenth in range(11)]
+    assert counts == [100] * 9 + [101]
+
+
+def test_csv_and_parquet_of_one_sample_give_the_same_bins() -> None:
+    rows = 40
+    city = ["ams"] * 30 + ["ber"] * 7 + ["lis"] * 2 + [None]
+    distance = [value / 2 for value in range(rows - 1)] + [None]
+    text = "distance,city\n" + "".join(
+        f"{'' if one is None else one},{two or ''}\n" for one, two in zip(distance, city, strict=True)
+    )
+    stream = io.BytesIO()
+    pq.write_table(pa.table({"distance": distance, "city": city}), stream)
+    from_csv, notes = reference(io.BytesIO(text.encode()))
+    assert notes == () and reference(stream)[0] == from_csv
+    data = json.loads(from_csv)
+    assert data["rows"] == 40
+    assert data["features"]["city"] == {"missing": 1, "categories": {"ams": 30, "ber": 7}, "other": 2}
+    assert data["features"]["distance"]["missing"] == 1
+    assert sum(data["features"]["distance"]["counts"]) == 39
+
+
+@pytest.mark.parametrize("data", [b"", b"a,b\n", b"a,a\n1,2\n", b"a,b\n1\n", b"PAR1junk", b"a\n\n"])
+def test_what_is_no_sample_is_refused(data: bytes) -> None:
+    with pytest.raises(Unreadable):
+        reference(io.BytesIO(data))
+
+
+def npz(**arrays: object) -> bytes:
+    stream = io.BytesIO()
+    np.savez(stream, **arrays)  # type: ignore[arg-type]
+    return stream.getvalue()
+
+
+def test_golden_answers_are_the_models_and_the_same_bytes_each_time() -> None:
+    inputs = npz(features=np.array([[0.5, 1, 8, 0], [0.1, 2, 17, 3]], np.float32))
+    made = golden(MODEL.read_bytes(), inputs, 1)
+    assert made == golden(MODEL.read_bytes(), inputs, 1)
+    with np.load(io.BytesIO(made)) as found:
+        assert sorted(found.files) == ["inputs/features", "outputs/minutes"]
+        assert found["outputs/minutes"].shape == (2, 1)
+        assert all(math.isfinite(one) for one in found["outputs/minutes"].ravel())
+
+
+@pytest.mark.parametrize(
+    "inputs",
+    [b"junk", npz(other=np.zeros((1, 4), np.float32)), npz(features=np.zeros((1, 9), np.float32)), npz(features=np.array([{}], object))],
+    ids=["junk", "name", "width", "objects"],
+)  # fmt: skip
+def test_golden_inputs_that_do_not_fit_are_refused(inputs: bytes) -> None:
+    with pytest.raises(Refusal):
+        golden(MODEL.read_bytes(), inputs, 1)
+
+
+def test_they_are_stored_as_trees_and_recorded_by_digest(
+    register: Register, shop: Git, tmp_path: Path
+) -> None:
+    (tmp_path / "in.npz").write_bytes(npz(features=np.zeros((1, 4), np.float32)))
+    (tmp_path / "sample.csv").write_text("distance_norm,city\n" + "0.5,ams\n" * 20)
+    done = register("--next", golden=str(tmp_path / "in.npz"), reference=str(tmp_path / "sample.csv"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    data, _ = read((shop.root / NEW).read_bytes())
+    assert isinstance(data, dict)
+    for key, name in (("golden", "golden.npz"), ("reference", "reference.json")):
+        tree = shop.root / "store" / str(data[key]).replace(":", "-")
+        assert [file.name for file in tree.iterdir()] == [name]
+    bare = register("--next", golden=str(tmp_path / "in.npz"), threads=None)
+    assert bare.returncode == 1 and "--threads" in bare.stderr
+
+
+def test_capture_reads_the_authors_object_and_says_that_it_runs_it(register: Register, shop: Git) -> None:
+    (shop.root / "mymodel.py").write_text(
+        "import numpy as np\n"
+        "class Scaler:\n    mean_ = np.array([1.0, 2.0])\n    scale_ = np.array([0.5, 2.0])\n"
+        "class Encoder:\n    categories_ = [np.array(['ams', 'ber'])]\n"
+        "class Pipeline:\n    steps = [('scale', Scaler()), ('encode', Encoder())]\n"
+        "pipeline = Pipeline()\nplain = 3\n"
+    )
+    shop.commit("The pipeline")
+    done = register("--next", capture="mymodel:pipeline")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "imports and RUNS mymodel:pipeline" in done.stderr
+    data, _ = read((shop.root / NEW).read_bytes())
+    assert data["artifact"]["captured"]["steps"] == {  # type: ignore[call-overload, index]
+        "scale": {"kind": "Scaler", "mean": [1.0, 2.0], "scale": [0.5, 2.0]},
+        "encode": {"kind": "Encoder", "categories": [["ams", "ber"]]},
+    }
+    for wrong in ("mymodel:plain", "mymodel:nothing", "nomodule:x", "mymodel"):
+        assert register("--next", capture=wrong).returncode == 3
