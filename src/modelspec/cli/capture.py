@@ -135,10 +135,15 @@ def _artifact(given: dict[str, Any], store: str, taken: Taken) -> None:
             raise Refusal(f"{visible(file.path, 200)} is refused: {error.message}", error.fix) from None
     part = taken.part("artifact")
     part["store"] = store
+    _mlmodel(given, taken)
     formats = sorted({one.format for _, one in found if one.format})
     unsafe = [(path, one.why) for path, one in found if one.unsafe]
     chosen = given["artifact_format"] or part.get("format")
     models = [name for name in formats if name not in ("zip", "pickle")] or formats
+    flavour = part.pop("flavour", None)
+    if chosen is None and models == ["pickle"] and flavour is not None:
+        # The bytes say that it is a pickle, MLflow what of.
+        chosen = flavour
     if chosen is None and len(models) == 1:
         chosen = models[0]
     if chosen is None and len(models) > 1:
@@ -166,6 +171,40 @@ def _artifact(given: dict[str, Any], store: str, taken: Taken) -> None:
     elif given["unsafe"] is not None:
         # A format that is none of ours may still be one that runs code.
         part["unsafe"] = "pickle"
+
+
+def _mlmodel(given: dict[str, Any], taken: Taken) -> None:
+    """Take from an MLmodel at the top of the artifact what nobody said; a lock beside it as well."""
+    from modelspec.formats.foreign import Unreadable
+    from modelspec.formats.lock import read_lock
+    from modelspec.formats.mlmodel import read_mlmodel
+    from modelspec.world.foreign import foreign
+    from modelspec.world.source import place
+
+    files = {file.path: place(file) for file in taken.artifact.files} if taken.artifact is not None else {}
+    if "MLmodel" not in files:
+        return
+    try:
+        with foreign(files["MLmodel"]) as stream:
+            told = read_mlmodel(stream.read(16 * 1024 * 1024))
+    except Unreadable as error:
+        taken.notes.append(f"its MLmodel tells nothing: {visible(error.message, 200)}")
+        return
+    if told.signature:
+        taken.parts.setdefault("signature", told.signature)
+    if told.python is not None:
+        taken.part("runtime").setdefault("python", told.python)
+    if told.flavour is not None:
+        taken.part("artifact").setdefault("flavour", told.flavour)
+    taken.notes.extend(told.notes)
+    if given["lock"] is None and "requirements.txt" in files:
+        try:
+            with foreign(files["requirements.txt"]) as stream:
+                read_lock(stream.read(16 * 1024 * 1024))
+        except Unreadable:
+            return
+        given["lock"] = files["requirements.txt"]
+        taken.notes.append("its lock is the requirements.txt beside the MLmodel")
 
 
 def _code(given: dict[str, Any], besides: list[Path], taken: Taken) -> None:

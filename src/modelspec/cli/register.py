@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from modelspec.cli.bring import brought
 from modelspec.cli.capture import Taken, capture
 from modelspec.cli.landing import Where, carry_out, chosen, landing_options
 from modelspec.cli.options import complete, format_option, model_names, root_option
@@ -114,7 +115,7 @@ def register_command(
     with open_registry(root, None) as source:
         folder, registry = source.root, source.registry
         name, store, local = _store(folder, registry, given["store"])
-        taken = capture(given, folder, name, local, _imported(given))
+        taken = capture(given, folder, name, local, brought(given))
         captured = _complete(registry, _captured(model, version, given, taken), taken, asks)
         if captured is None:
             return 1
@@ -189,10 +190,6 @@ def _store(root: Path, registry: Registry, wanted: str | None) -> tuple[str, Sto
         unknown("store", name, stores)
     folders = [root / one.path for one in stores.values() if one.path is not None]
     return name, open_store(root, name, stores[name]), folders
-
-
-def _imported(given: dict[str, Any]) -> Taken:
-    return Taken()
 
 
 def _captured(model: str, version: str | None, given: dict[str, Any], taken: Taken) -> Captured:

@@ -37,7 +37,7 @@ def read_mlmodel(source: bytes) -> MlModel:
     said = data.get("signature")
     for key in ("inputs", "outputs"):
         written = said.get(key) if isinstance(said, dict) else None
-        tensors = [one for one in _tensors(written, key, notes)] if written else []
+        tensors = _tensors(written, key, notes) if written else []
         if tensors:
             signature[key] = list[Data](tensors)
     return MlModel(

@@ -57,11 +57,18 @@ def source_of(paths: Sequence[Path]) -> Source:
             files += pointed_tree(path)
         else:
             files.append(lfs_file(path.name, path) or LocalFile(path.name, path))
+    return source_from(files)
+
+
+def source_from(files: Sequence[SourceFile]) -> Source:
+    """Return files as a source, sorted; raises Refusal for two of one path, and for none at all."""
+    if not files:
+        raise Refusal("there are no files in it", "an artifact has at least one")
     trouble = paths_trouble(file.path for file in files)
     if trouble is not None:
         raise Refusal(f"these can't be one artifact: {trouble}", "name a folder that holds them apart")
-    files.sort(key=lambda file: file.path.encode("utf-8", "surrogateescape"))
-    return Source(tuple(files), tuple(_state(place(file)) for file in files))
+    ordered = sorted(files, key=lambda file: file.path.encode("utf-8", "surrogateescape"))
+    return Source(tuple(ordered), tuple(_state(place(file)) for file in ordered))
 
 
 def place(file: SourceFile) -> Path:

@@ -61,8 +61,8 @@ class Server:
         """Download a run's artifact."""
         count = 0
         for name in self._listed(run, path, 0):
-            inner = name.removeprefix(path).lstrip("/")
-            trouble = path_trouble(inner)
+            inner = name.removeprefix(f"{path}/") if path else name
+            trouble = path_trouble(name) or path_trouble(inner)
             count += 1
             if trouble is not None or count > _FILES:
                 raise Refusal(f"the server names a file {visible(name)} that {trouble or 'is one too many'}")

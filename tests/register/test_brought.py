@@ -1,0 +1,238 @@
+"""What is taken from MLflow, DVC and the hub; the MLflow fixture was written by mlflow 3.17 itself."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import sqlite3
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import ClassVar
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from conftest import Git
+from modelspec.formats.mlmodel import read_mlmodel
+from modelspec.tree.finding import Refusal
+from modelspec.tree.yaml import read
+from modelspec.world.tracking import read_run
+from register.conftest import MODEL, Register
+
+FIXTURES = Path(__file__).parent / "fixtures"
+RUN = "ad0e3610e05d434da8559744933e40f0"
+COMMIT = "9fceb02d0ae598e95dc970b74767f19372d61af8"
+
+
+@pytest.fixture
+def mlruns(tmp_path: Path) -> Path:
+    """The file store of mlflow, with the model in its place."""
+    root = tmp_path / "mlruns"
+    shutil.copytree(FIXTURES / "mlruns", root)
+    shutil.copy(MODEL, root / "1" / RUN / "artifacts/model/model.onnx")
+    return root
+
+
+def brought(register: Register, shop: Git, *arguments: str, **changed: str | None) -> dict[str, object]:
+    done = register("--next", *arguments, artifact=None, **changed)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "secret" not in done.stdout + done.stderr
+    [new] = shop("ls-files", "--others", "--exclude-standard", "registry").splitlines()
+    data, faults = read((shop.root / new).read_bytes())
+    assert not faults and isinstance(data, dict)
+    return data
+
+
+@pytest.mark.parametrize("uri", [f"runs:/{RUN}/model", "models:/eta/1"])
+def test_a_run_and_a_registered_version_of_mlflows_folders(
+    uri: str, register: Register, shop: Git, mlruns: Path
+) -> None:
+    data = brought(
+        register,
+        shop,
+        "--from-mlflow",
+        uri,
+        "--mlflow",
+        str(mlruns),
+        code=None,
+        lock=None,
+        python=None,
+        param=None,
+    )
+    assert data["code"] == {
+        "repository": "https://git.example.com/ml/eta",
+        "commit": COMMIT,
+        "path": "training/train.py",
+    }
+    assert data["metrics"] == {"mae_minutes": 1.5, "val_rmse": 2}
+    assert data["config"]["hyperparameters"] == {"learning_rate": 0.1, "max_depth": 3, "objective": "mae"}  # type: ignore[index]
+    assert data["runtime"]["python"] == "3.11.7"  # type: ignore[index]
+    assert data["runtime"]["packages"] == {"numpy": "2.4.6", "onnxruntime": "1.32.0"}  # type: ignore[index]
+    assert data["artifact"]["format"] == "onnx"  # type: ignore[index]
+
+
+def test_mlflows_sqlite_file(tmp_path: Path, mlruns: Path) -> None:
+    file = tmp_path / "mlflow.db"
+    artifacts = mlruns / "1" / RUN / "artifacts"
+    with sqlite3.connect(file) as opened:
+        opened.executescript(
+            "CREATE TABLE runs (run_uuid TEXT, artifact_uri TEXT);"
+            "CREATE TABLE params (key TEXT, value TEXT, run_uuid TEXT);"
+            "CREATE TABLE latest_metrics (key TEXT, value REAL, is_nan INT, run_uuid TEXT);"
+            "CREATE TABLE tags (key TEXT, value TEXT, run_uuid TEXT);"
+            "CREATE TABLE model_versions (name TEXT, version INT, source TEXT, run_id TEXT);"
+        )
+        opened.execute("INSERT INTO runs VALUES (?, ?)", (RUN, f"file://{artifacts}"))
+        opened.execute("INSERT INTO params VALUES ('depth', '3', ?)", (RUN,))
+        opened.execute("INSERT INTO latest_metrics VALUES ('mae', 1.5, 0, ?), ('bad', 0, 1, ?)", (RUN, RUN))
+        opened.execute("INSERT INTO model_versions VALUES ('eta', 1, ?, ?)", (f"runs:/{RUN}/model", RUN))
+    found = read_run(str(file), "models:/eta/1", tmp_path / "into")
+    assert (found.params, found.metrics) == ({"depth": "3"}, {"mae": 1.5})
+    assert found.model == artifacts / "model"
+    with pytest.raises(Refusal, match="no version 2"):
+        read_run(f"sqlite:///{file}", "models:/eta/2", tmp_path / "into")
+    (tmp_path / "other.db").write_bytes(b"SQLite format 3\0 but no")
+    with pytest.raises(Refusal, match="can't be read"):
+        read_run(str(tmp_path / "other.db"), "models:/eta/1", tmp_path / "into")
+
+
+class Answers(BaseHTTPRequestHandler):
+    """The part of the tracking server's REST API that is asked."""
+
+    files: ClassVar[dict[str, bytes]] = {}
+
+    def do_GET(self) -> None:
+        url = urlsplit(self.path)
+        query = {key: value[0] for key, value in parse_qs(url.query).items()}
+        call = url.path.removeprefix("/api/2.0/mlflow/")
+        data: object
+        if call == "model-versions/get":
+            data = {"model_version": {"source": f"runs:/{RUN}/model", "run_id": RUN}}
+        elif call == "runs/get":
+            data = {
+                "run": {
+                    "data": {
+                        "params": [{"key": "depth", "value": "3"}],
+                        "metrics": [{"key": "mae", "value": 1.5}],
+                        "tags": [],
+                    }
+                }
+            }
+        elif call == "artifacts/list":
+            data = {"files": [{"path": path, "is_dir": False} for path in self.files]}
+        elif call == "/get-artifact":
+            data = self.files[query["path"]]
+        else:
+            self.send_error(404)
+            return
+        body = data if isinstance(data, bytes) else json.dumps(data).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def server() -> Iterator[str]:
+    """A server on loopback that answers as MLflow's does."""
+    httpd = HTTPServer(("127.0.0.1", 0), Answers)
+    threading.Thread(target=httpd.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{httpd.server_port}"
+    httpd.shutdown()
+    httpd.server_close()
+
+
+def test_a_tracking_server(server: str, tmp_path: Path) -> None:
+    Answers.files = {"model/MLmodel": b"flavors: {}\n", "model/data/model.onnx": b"bytes"}
+    found = read_run(server, "models:/eta/1", tmp_path / "into")
+    assert (found.params, found.metrics) == ({"depth": "3"}, {"mae": 1.5})
+    assert (found.model / "data/model.onnx").read_bytes() == b"bytes"
+
+
+@pytest.mark.parametrize("path", ["model/../../escaped", "/etc/escaped", "model/a\\b", "model/.."])
+def test_a_server_that_names_paths_outside_is_refused(path: str, server: str, tmp_path: Path) -> None:
+    Answers.files = {path: b"evil"}
+    with pytest.raises(Refusal):
+        read_run(server, f"runs:/{RUN}/model", tmp_path / "into")
+    assert not [file for file in tmp_path.rglob("*") if file.is_file()]
+
+
+@pytest.mark.parametrize(
+    "uri", ["runs:/../../x", "models:/../1", "models:/eta/latest", "http://x/y", f"runs:/{RUN}/../../tags", "runs:/0000", "models:/eta/9"]
+)  # fmt: skip
+def test_what_names_no_run_is_refused(uri: str, mlruns: Path, tmp_path: Path) -> None:
+    with pytest.raises(Refusal):
+        read_run(str(mlruns), uri, tmp_path / "into")
+
+
+def test_an_mlmodel_tells_tensors_and_columns() -> None:
+    tensors = (
+        b"flavors:\n  onnx: {}\n  python_function: {python_version: 3.11.7}\nsignature:\n"
+        b'  inputs: \'[{"type": "tensor", "name": "x", "tensor-spec": {"dtype": "float32", "shape": [-1, 4]}}]\'\n'
+        b'  outputs: \'[{"type": "double", "name": "y"}, {"type": "object"}]\'\n'
+    )
+    found = read_mlmodel(tensors)
+    assert (found.flavour, found.python) == ("onnx", "3.11.7")
+    assert found.signature["inputs"] == [{"name": "x", "dtype": "float32", "shape": [-1, 4]}]
+    assert found.signature["outputs"] == [{"name": "y", "dtype": "float64", "shape": [-1]}]
+    assert len(found.notes) == 1
+
+
+def test_a_dvc_pointer_and_a_stage_of_dvc_lock(register: Register, shop: Git) -> None:
+    root = shop.root
+    bytes_ = MODEL.read_bytes()
+    md5 = hashlib.md5(bytes_).hexdigest()
+    cached = root / ".dvc/cache/files/md5" / md5[:2] / md5[2:]
+    cached.parent.mkdir(parents=True)
+    cached.write_bytes(bytes_)
+    (root / ".gitignore").write_text("/store/\n/model.onnx\n/.dvc/\n/trips.csv\n")
+    (root / "trips.csv").write_text("distance,city\n1,ams\n")
+    (root / "model.onnx.dvc").write_text(f"outs:\n- md5: {md5}\n  size: {len(bytes_)}\n  path: model.onnx\n")
+    (root / "dvc.lock").write_text(
+        "schema: '2.0'\nstages:\n  train:\n    cmd: python training/train.py\n    deps:\n"
+        "    - path: training/train.py\n      md5: 0123\n    - path: trips.csv\n      md5: 4567\n"
+        f"    params:\n      params.yaml:\n        depth: 3\n        rate: 0.1\n    outs:\n    - path: model.onnx\n      md5: {md5}\n"
+        "  evil:\n    outs:\n    - path: ../../secret\n"
+    )
+    shop.commit("DVC")
+    data = brought(register, shop, "--from-dvc", "dvc.lock:train", code=None, param=None, snapshot=None)
+    assert data["config"]["hyperparameters"] == {"depth": 3, "rate": 0.1}  # type: ignore[index]
+    assert data["code"]["path"] == "training/train.py"  # type: ignore[index]
+    assert data["dataset"]["digest"] == "sha256:" + hashlib.sha256(b"distance,city\n1,ams\n").hexdigest()  # type: ignore[index]
+    again = register("3.0.1", "--from-dvc", "model.onnx.dvc", artifact=None, param=None, params="params.json")
+    assert again.returncode == 3 and "params.json" in again.stderr
+    for wrong in ("dvc.lock:evil", "dvc.lock:none", "nothing.lock:x"):
+        assert register("--next", "--from-dvc", wrong, artifact=None).returncode == 3
+
+
+def test_a_snapshot_of_the_hub(register: Register, shop: Git, tmp_path: Path) -> None:
+    commit = "0123456789abcdef0123456789abcdef01234567"
+    cache = tmp_path / "hub/models--acme--eta"
+    snapshot = cache / "snapshots" / commit
+    snapshot.mkdir(parents=True)
+    (cache / "blobs").mkdir()
+    (cache / "blobs/one").write_bytes(MODEL.read_bytes())
+    (cache / "blobs/two").write_text('{"architectures": ["EtaForRegression"], "torch_dtype": "float32"}')
+    (snapshot / "model.onnx").symlink_to("../../blobs/one")
+    (snapshot / "config.json").symlink_to("../../blobs/two")
+    data = brought(register, shop, "--from-hf", str(snapshot), "--input",
+                   "features=trip_features.distance_norm,trip_features.city,trip_features.departure_hour,request.rain",
+                   "--request", str(_request(tmp_path)))  # fmt: skip
+    artifact = data["artifact"]
+    assert artifact["captured"] == {"huggingface": {"repository": "acme/eta", "revision": commit}}  # type: ignore[index]
+    assert (artifact["architecture"], artifact["precision"]) == ("EtaForRegression", "float32")  # type: ignore[index]
+    (snapshot / "evil").symlink_to(tmp_path / "request.yaml")
+    refused = register("--next", "--from-hf", str(snapshot), artifact=None)
+    assert refused.returncode == 3 and "leads out of its repository" in refused.stderr
+
+
+def _request(folder: Path) -> Path:
+    file = folder / "request.yaml"
+    file.write_text("- {name: rain, dtype: float32, unit: mm, range: [0, 80], nullable: false}\n")
+    return file
