@@ -248,3 +248,40 @@ def test_a_model_that_is_cut_off_is_refused(register: Register, shop: Git) -> No
 )  # fmt: skip
 def test_wrong_usage_is_said(arguments: list[str], register: Register) -> None:
     assert register(*arguments).returncode == 2
+
+
+def test_verify_holds_what_was_recorded_against_the_bytes(register: Register, shop: Git, invoke: Run) -> None:
+    assert register("--next").returncode == 0
+    assert invoke("verify", "eta@3.0.1", cwd=shop.root).returncode == 0
+    text = (shop.root / NEW).read_text()
+    (shop.root / NEW).write_text(text.replace("ir: 8", "ir: 9"))
+    lied = invoke("verify", "eta@3.0.1", cwd=shop.root)
+    assert lied.returncode == 1 and "observed.ir" in lied.stdout
+
+
+def test_verify_finds_a_pickle_that_the_version_does_not_own_up_to(
+    register: Register, shop: Git, invoke: Run, tmp_path: Path
+) -> None:
+    canary = tmp_path / "canary"
+    (shop.root / "model.onnx").write_bytes(pickle.dumps(Canary(canary)))
+    signature = tmp_path / "signature.yaml"
+    signature.write_text(
+        "inputs: [{name: x, dtype: float32, shape: [-1]}]\noutputs: [{name: minutes, dtype: float32, shape: [-1]}]\n"
+    )
+    done = register(
+        "4.0.0",
+        signature=str(signature),
+        artifact_format="other",
+        unsafe="pickle",
+        feature=None,
+        none="features",
+        threshold=None,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    path = shop.root / "registry/models/eta/versions/4.0.0.yaml"
+    path.write_text(path.read_text().replace("  unsafe: pickle\n", ""))
+    # Nothing that git holds tells; the bytes do.
+    assert "MS701" not in invoke("check", cwd=shop.root).stdout
+    found = invoke("verify", "eta@4.0.0", cwd=shop.root)
+    assert found.returncode == 1 and "model.onnx is a pickle" in found.stdout
+    assert not canary.exists()

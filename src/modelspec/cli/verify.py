@@ -69,6 +69,7 @@ def verify_command(
       modelspec verify --all --subset 3/7 --resume verified.jsonl
     """
     from modelspec.api import verify
+    from modelspec.cli.observed import contradicted
     from modelspec.report.paint import Paint
     from modelspec.report.verify import verify_json, verify_text
 
@@ -81,7 +82,7 @@ def verify_command(
         names = verify.subset(serving, *share) if share else sorted(serving)
         claims, unread = _claims(source, names)
         outcomes = _followed(source, claims, repository, network, resume)
-        rows = verify.rows(source.registry, claims, outcomes, serving)
+        rows = contradicted(source, verify.rows(source.registry, claims, outcomes, serving))
         click.echo(
             verify_text(rows, Paint(colours()))
             if form == "text"

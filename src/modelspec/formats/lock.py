@@ -80,8 +80,8 @@ def _here(source: dict[str, Any]) -> bool:
 
 def _hashed(rows: list[Any]) -> bool:
     def has(row: Any) -> bool:
-        text = str(row)
-        return "sha256" in text or "hash" in text
+        source = row.get("source") if isinstance(row, dict) else None
+        return "sha256" in str(row) or "hash" in str(row) or (isinstance(source, dict) and _here(source))
 
     return all(has(row) for row in rows)
 

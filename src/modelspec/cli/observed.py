@@ -1,0 +1,81 @@
+"""Compares what a version records of its bytes with the bytes: `observed`, and whether they run code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from modelspec.tree.data import Data
+from modelspec.tree.text import visible
+
+if TYPE_CHECKING:
+    from modelspec.api.verify import Row
+    from modelspec.cli.source import Source
+    from modelspec.formats.artifact import Told
+
+
+def contradicted(source: Source, rows: Iterable[Row]) -> tuple[Row, ...]:
+    """Return the rows, with what the bytes of a store in a folder say otherwise; others are not fetched."""
+    from modelspec.api.claims import Outcome
+    from modelspec.api.verify import Held
+
+    found: list[Row] = []
+    for row in rows:
+        troubles = list(_troubles(source, row)) if row.levels.get("artifact") == "verified" else []
+        held = tuple(Held("artifact", "observed", Outcome("recorded", one, wrong=True)) for one in troubles)
+        levels = {**row.levels, "artifact": "recorded"} if troubles else row.levels
+        found.append(replace(row, held=(*row.held, *held), levels=levels))
+    return tuple(found)
+
+
+def _troubles(source: Source, row: Row) -> Iterator[str]:
+    from modelspec.formats.artifact import told
+    from modelspec.formats.foreign import Unreadable
+    from modelspec.spec.kinds import VERSION
+    from modelspec.world.foreign import foreign
+    from modelspec.world.stores.folder import FolderStore
+    from modelspec.world.stores.opening import open_store
+
+    entry = source.registry.value(VERSION, row.model, row.version)
+    settings = source.registry.settings
+    artifact = entry.value.artifact if entry is not None else None
+    if (
+        artifact is None
+        or artifact.digest is None
+        or settings is None
+        or artifact.store not in settings.stores
+    ):
+        return
+    store = open_store(source.root, artifact.store or "", settings.stores[artifact.store or ""])
+    if not isinstance(store, FolderStore):
+        return
+    seen: list[Told] = []
+    for file in artifact.files:
+        try:
+            with foreign(store.root / artifact.digest.replace(":", "-") / file.path) as stream:
+                one = told(stream)
+        except Unreadable as error:
+            yield f"{visible(file.path)} is refused: {visible(error.message, 200)}"
+            continue
+        if one.unsafe and artifact.unsafe is None:
+            yield f"{visible(file.path)} is {one.why}, and the version does not say `unsafe: pickle`"
+        seen.append(one)
+    told_of = [one for one in seen if one.observed and one.format == artifact.format]
+    if artifact.observed is None or len(told_of) != 1:
+        return
+    recorded = entry.document.value(("artifact", "observed")) if entry is not None else None
+    for key, node in recorded.items() if isinstance(recorded, dict) else ():
+        if not _agrees(node, told_of[0].observed.get(key)):
+            yield f"the bytes say otherwise of `observed.{visible(key)}` than the version does"
+
+
+def _agrees(recorded: Data, bytes_: Data) -> bool:
+    """Whether they say the same; -1 stands for any open dimension, whatever it is called in the bytes."""
+    if isinstance(recorded, dict) and isinstance(bytes_, dict):
+        return recorded.keys() == bytes_.keys() and all(
+            _agrees(node, bytes_[key]) for key, node in recorded.items()
+        )
+    if isinstance(recorded, list) and isinstance(bytes_, list):
+        return len(recorded) == len(bytes_) and all(map(_agrees, recorded, bytes_))
+    return recorded == bytes_ or (recorded == -1 and isinstance(bytes_, str))
