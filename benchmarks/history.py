@@ -46,7 +46,7 @@ def cases(root: Path) -> Iterator[Case]:
         yield Case(f"`plan` of the change of one pin, {place}{more}", ("plan", *change), 0.5)
     pinned = git(root, "show", f"HEAD:registry/environments/staging/models/{MODEL}.yaml")
     names = git(root, "ls-tree", "--name-only", f"HEAD:registry/models/{MODEL}/versions").split()
-    version = next(name for one in names if (name := one.removesuffix(".yaml")) + "@" not in pinned)
+    version = next(name for one in reversed(names) if (name := one.removesuffix(".yaml")) + "@" not in pinned)
     yield Case(
         "`promote MODEL VERSION --to staging --branch`",
         ("promote", MODEL, version, "--to", "staging", "--branch"),

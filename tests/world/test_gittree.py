@@ -331,3 +331,19 @@ def test_a_clean_work_tree_does_not_differ_from_its_commit(tmp_path: Path, algor
     with snapshot(git) as committed_tree, WorkTree(root) as work:
         wanted = ["compiled/x", "registry/a", "registry/new"]
         assert list(work.changes(committed_tree)) == list(committed_tree.changes(work)) == wanted
+
+
+def test_many_files_are_read_at_once_as_one_by_one(repository: Git) -> None:
+    for number in range(300):
+        put(repository.root, f"registry/{number % 7}/deep/{number}", f"x{number}\n")
+    put(repository.root, "registry/large", "x" * (LIMIT + 1))
+    (repository.root / "registry/link").symlink_to("large")
+    repository.commit("many")
+    with snapshot(repository) as found:
+        paths = [path for path, _ in found.walk("registry")]
+        paths += ["registry/nothing/at/all", "top", "/registry/0", "registry/0", "registry/large"]
+        blobs = [found.get(path) for path in paths]
+        wanted = [None if blob is None else blob.read() for blob in blobs]
+    with snapshot(repository) as found:
+        assert found.read_many(paths) == [data if isinstance(data, bytes) else None for data in wanted]
+    assert sum(isinstance(data, bytes) for data in wanted) == 300

@@ -1,0 +1,69 @@
+"""Pins that are read when they are asked for, and words that are looked for without reading."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from modelspec.compat.pinned import Lazily, holding, needing
+from modelspec.compat.world import World
+from modelspec.spec.kinds import PIN, VERSION
+from modelspec.spec.registry import Registry
+from modelspec.tree.snapshot import DictSnapshot
+from rules.cases import edited
+
+
+@given(
+    st.dictionaries(st.sampled_from("abcde"), st.none() | st.integers()),
+    st.lists(st.tuples(st.sampled_from("abcdef"), st.integers())),
+)
+def test_it_is_the_mapping_that_it_stands_for(
+    made: Mapping[str, int | None], placed: list[tuple[str, int]]
+) -> None:
+    asked: list[str] = []
+
+    def make(name: str) -> int | None:
+        asked.append(name)
+        return made.get(name)
+
+    lazily = Lazily(lambda: sorted(made), make)
+    assert not asked
+    plain = {name: value for name, value in made.items() if value is not None}
+    for name, value in placed:
+        lazily, plain = lazily.with_one(name, value), {**plain, name: value}
+    assert dict(lazily) == plain and len(lazily) == len(plain)
+    assert all(lazily.get(name) == plain.get(name) for name in "abcdefg")
+    assert lazily.placed == {name for name, _ in placed}
+    assert len(asked) <= len(set(asked)) * (1 + len(placed))
+
+
+def test_who_needs_others_is_told_from_the_bytes() -> None:
+    registry = Registry(edited([]).snapshot())
+    for environment in ("staging", "production"):
+        true = {
+            pin.value.model
+            for pin in registry.entries(PIN, environment)
+            for _, _, ref in pin.value.slots()
+            if (version := registry.value(VERSION, pin.value.model, ref.partition("@")[0])) is not None
+            and version.value.needs
+        }
+        assert true <= needing(Registry(registry.snapshot), environment)
+        world = World.of(registry, environment)
+        assert {who for users in world.dependents.values() for who, _, _ in users} == true
+
+
+def test_a_word_that_is_spelled_with_escapes_is_not_overlooked() -> None:
+    files = {"a.yaml": b"needs: []\n", "b.yaml": b'"n\\u0065eds": []\n', "c.yaml": b"wants: []\n"}
+    registry = Registry(DictSnapshot(files))
+    found = holding(registry, {"a.yaml": "a", "b.yaml": "b", "c.yaml": "c", "gone.yaml": "d"}, "needs")
+    assert found == {"a", "b"}
+
+
+def test_an_answer_of_what_would_be_counts_and_not_the_file() -> None:
+    registry = Registry(edited([]).snapshot())
+    pin = registry.value(PIN, "production", "eta")
+    assert pin is not None
+    elsewhere = Registry(DictSnapshot({pin.path: b"x"})).replaced(pin)
+    assert elsewhere.sources((pin.path,)) == {pin.path: pin.document.source}
