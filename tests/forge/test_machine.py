@@ -24,6 +24,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from conftest import GIT_ENV, Git
 from forge.forge import Forge
 from forge.model import Name, Pin, State, allowed, before, undone
+from forge.said import pin_of, rows_of
 from promote import lab
 
 ENVIRONMENTS, MODELS, FIRST = ("staging", "production"), ("m0", "m1"), ("1.0.0", "1.1.0", "1.2.0")
@@ -320,6 +321,11 @@ class Main(RuleBasedStateMachine):
     @invariant()
     def what_is_derived_is_what_was_meant(self) -> None:
         assert self.listed("main") == self.states(self.now)
+        for model in MODELS:
+            shown = self.json("show", model, "--ref", "main")
+            assert rows_of(model, shown["versions"]) == {
+                one for one in self.states(self.now) if one[0] == model
+            }
         earlier = len(self.log) // 2
         assert self.listed(self.main[earlier].commit) == self.states(self.log[earlier])
         times: list[int] = []
@@ -330,16 +336,13 @@ class Main(RuleBasedStateMachine):
         for when, at in ((instant, last), ("2999-01-01T00:00:00Z", -1)):
             found = self.json("at", when, "--ref", "main")
             assert found["commit"]["id"] == self.main[at].commit
-            assert {(one["environment"], one["model"]): _pin(one) for one in found["pins"]} == self.log[
+            assert {(one["environment"], one["model"]): pin_of(one) for one in found["pins"]} == self.log[
                 at
             ].pins
 
     def listed(self, revision: str) -> set[tuple[str, ...]]:
-        return {
-            (row["model"], row["version"], state["state"], state["environment"] or "", str(state["weight"]))
-            for row in self.json("list", "--ref", revision)["versions"]
-            for state in row["states"] or [{"state": "", "environment": "", "weight": None}]
-        }
+        rows = self.json("list", "--ref", revision)["versions"]
+        return {one for row in rows for one in rows_of(row["model"], [row])}
 
     def states(self, state: State) -> set[tuple[str, ...]]:
         """What `list` has to say."""
@@ -374,12 +377,6 @@ class Main(RuleBasedStateMachine):
         return subprocess.run(
             ["git", *arguments], cwd=git.root, env=env, capture_output=True, check=False
         ).returncode
-
-
-def _pin(one: dict[str, Any]) -> Pin:
-    slots = {slot["slot"]: slot for slot in one["slots"]}
-    canary = (slots["canary"]["version"], slots["canary"]["weight"]) if "canary" in slots else None
-    return Pin(slots["stable"]["version"], canary, (one["hold"] or {}).get("text"))
 
 
 Quick = Main.TestCase
