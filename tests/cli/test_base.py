@@ -138,3 +138,13 @@ def test_a_base_that_is_no_revision_is_refused(modelspec: Run, git: Git) -> None
         done = modelspec("check", f"--base={base}", cwd=git.root)
         assert done.returncode == 3 and "Traceback" not in done.stderr
     assert not (git.root / "stolen").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments", [("check", "--base", ""), ("check", "--tip", ""), ("plan", "--base", "")]
+)
+def test_an_empty_base_is_refused_and_never_taken_for_none(
+    arguments: tuple[str, ...], invoke: Run, git: Git
+) -> None:
+    done = invoke(*arguments, cwd=git.root)
+    assert done.returncode == 3 and "“” is not a revision" in done.stderr

@@ -80,6 +80,9 @@ def open_change(
     Raises Refusal when base and change both changed one file, and for a shallow clone.
     """
     tag = None
+    if "" in (base, tip):
+        # An unset variable in a CI job must not judge less than what was asked for.
+        raise Refusal("“” is not a revision", "name a branch, a tag or a commit")
     if base is None and tip is None and ref is None:
         job = ci_job()
         base, tip, tag = job.base, job.tip, job.tag
