@@ -267,6 +267,8 @@ def test_completion_completes_verbs_flags_and_values(shell: str, modelspec: Run,
     assert "--model" in completed("compile", "--mo")
     assert "production" in completed("compile", "prod")
     assert "eta@2.3.1" in completed("show", "eta@2.3")
+    versions = completed("verdict", "eta", "production", "2")
+    assert "2.3.1" in versions and "3.0.0" not in versions
 
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from modelspec.cli.landing import Where, carry_out, chosen, landing_options
-from modelspec.cli.options import complete, environment_names, format_option, model_names, root_option
+from modelspec.cli.options import (
+    complete,
+    complete_versions,
+    environment_names,
+    format_option,
+    model_names,
+    root_option,
+)
 from modelspec.cli.promote import checked, known, split
 
 if TYPE_CHECKING:
@@ -73,7 +80,7 @@ def hold_command(
 
 @click.command("retire")
 @click.argument("model", shell_complete=complete(model_names))
-@click.argument("version")
+@click.argument("version", shell_complete=complete_versions)
 @click.option(
     "--state",
     type=click.Choice(["archived", "withdrawn"]),

@@ -121,6 +121,15 @@ def complete(
     return items
 
 
+def complete_versions(context: click.Context, parameter: click.Parameter, text: str) -> list[CompletionItem]:
+    """Complete a version of the MODEL that stands before it on the line."""
+    from modelspec.spec.kinds import VERSION
+
+    model = context.params.get("model")
+    listing = complete(lambda registry: (name[1] for name in registry.names(VERSION, model) if model))
+    return listing(context, parameter, text)
+
+
 def model_names(registry: Any) -> Iterable[str]:
     """Return the names of the models, for completion."""
     from modelspec.spec.kinds import MODEL

@@ -10,6 +10,7 @@ import click
 from modelspec.cli.landing import carry_out, chosen, landing_options
 from modelspec.cli.options import (
     complete,
+    complete_versions,
     environment_names,
     format_option,
     model_names,
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 @click.command("promote")
 @click.argument("model", shell_complete=complete(model_names))
-@click.argument("version")
+@click.argument("version", shell_complete=complete_versions)
 @click.option(
     "--to",
     "environments",

@@ -11,6 +11,7 @@ from modelspec.cli.options import (
     InstantType,
     colours,
     complete,
+    complete_versions,
     emit,
     environment_names,
     format_option,
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 @click.command("verdict")
 @click.argument("model", shell_complete=complete(model_names))
 @click.argument("environment", metavar="ENV", shell_complete=complete(environment_names))
-@click.argument("version", required=False)
+@click.argument("version", required=False, shell_complete=complete_versions)
 @click.option("--ref", metavar="REV", help="Judge this git revision; the work tree is not touched.")
 @click.option(
     "--now",
