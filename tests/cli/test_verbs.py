@@ -83,6 +83,33 @@ def test_what_is_for_machines_has_a_versioned_shape(
     assert done.stderr == ""
 
 
+@pytest.mark.parametrize(
+    ("path", "lost"),
+    [(PIN, "Production"), ("registry/models/eta/model.yaml", "Withdrawn"),
+     ("registry/environments/production/environment.yaml", "Production")],
+)  # fmt: skip
+@pytest.mark.parametrize("verb", [["list"], ["show", "eta"], ["show", "eta@2.3.0"]], ids=" ".join)
+def test_a_state_that_a_broken_file_hides_is_said_to_be_missing(
+    verb: list[str], path: str, lost: str, invoke: Run, example: Path
+) -> None:
+    with (example / path).open("a") as file:
+        file.write("unknown: 1\n")
+    done = invoke(*verb, "--format", "json", cwd=example)
+    assert (done.returncode, json.loads(done.stdout)["unread"]) == (1, [path])
+    done = invoke(*verb, cwd=example)
+    assert not re.search(rf"^(eta|2\.3\.0).*{lost} \(production\)", done.stdout, re.MULTILINE)
+    assert (done.returncode, done.stderr) == (
+        1,
+        f"modelspec: {path} can't be read, so states may be missing: `modelspec check` says why\n",
+    )
+
+
+def test_a_broken_file_of_another_model_hides_nothing_of_this_one(invoke: Run, example: Path) -> None:
+    with (example / PIN).open("a") as file:
+        file.write("unknown: 1\n")
+    assert invoke("list", "fraud", cwd=example).returncode == 0
+
+
 def test_other_revisions_are_listed_and_shown(invoke: Run, git: Git) -> None:
     before = git("rev-parse", "HEAD")
     edit(git.root, "registry/models/eta/model.yaml", "owner: ", "owner: another-")

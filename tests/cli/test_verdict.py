@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from conftest import Git, Run, edit
 
 FEATURES = "registry/environments/production/features/trip_features.yaml"
@@ -107,3 +109,44 @@ def test_a_revision_is_judged_by_its_own_history(modelspec: Run, git: Git) -> No
     git.commit("Read kilometres")
     done = modelspec("verdict", "eta", "production", "--ref", first, cwd=git.root)
     assert (done.returncode, done.stdout) == (0, "eta 2.3.0 in production: SAFE  (stable)\n")
+
+
+@pytest.mark.parametrize(
+    ("path", "asked"),
+    [
+        ("registry/models/eta/model.yaml", "2.3.0"),
+        ("registry/environments/production/environment.yaml", "2.3.0"),
+        (PIN, "2.3.0"),
+        (FEATURES, "2.3.0"),
+        ("registry/features/trip_features/view.yaml", "2.3.0"),
+        ("registry/models/eta/versions/3.0.0.yaml", "3.0.0"),
+        # Whom the move would break is not known while these can't be read.
+        ("registry/environments/production/models/fraud.yaml", "3.0.0"),
+        ("registry/models/fraud/versions/1.1.0.yaml", "3.0.0"),
+    ],
+)
+def test_what_hangs_on_a_file_that_cannot_be_read_is_never_good(
+    path: str, asked: str, invoke: Run, example: Path
+) -> None:
+    with (example / path).open("a") as file:
+        file.write("unknown: 1\n")
+    done = invoke("verdict", "eta", "production", asked, cwd=example)
+    assert done.returncode == 1
+    assert f"no proof: {path} can't be read, `modelspec check` says why" in done.stdout
+    assert "is not published" not in done.stdout
+    done = invoke("verdict", "eta", "production", asked, "--format", "json", cwd=example)
+    found = json.loads(done.stdout)
+    assert (found["good"], found["unread"]) == (False, [path])
+
+
+def test_a_safe_version_does_not_hang_on_the_pin_of_another_model(invoke: Run, example: Path) -> None:
+    with (example / "registry/environments/production/models/fraud.yaml").open("a") as file:
+        file.write("unknown: 1\n")
+    assert invoke("verdict", "eta", "production", "2.3.1", cwd=example).returncode == 0
+
+
+def test_a_pin_that_cannot_be_read_is_not_called_never_served(invoke: Run, example: Path) -> None:
+    with (example / PIN).open("a") as file:
+        file.write("unknown: 1\n")
+    done = invoke("verdict", "eta", "production", cwd=example)
+    assert done.returncode == 1 and "never served" not in done.stdout

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from modelspec.spec.base import ref_name
 from modelspec.spec.kinds import ENVIRONMENT, MODEL, PIN, VERSION
+from modelspec.spec.reader import Broken
 from modelspec.spec.registry import Registry
 from modelspec.spec.semver import precedence
 
@@ -59,6 +60,23 @@ def _weight(pin: object, slot: str) -> int | None:
         return weight
     variant = getattr(pin, "variants", {}).get(slot)
     return None if variant is None else variant.weight
+
+
+def unread(registry: Registry, model: str | None = None) -> tuple[str, ...]:
+    """Return the paths of the files that states are derived from and that can't be read.
+
+    A version that only they name as pinned or withdrawn looks as if it were neither.
+    """
+    files = [
+        *registry.all(ENVIRONMENT),
+        *registry.all(MODEL, *([model] if model else [])),
+        *(
+            registry.get(PIN, environment, pinned)
+            for environment, pinned in registry.names(PIN)
+            if model in (None, pinned)
+        ),
+    ]
+    return tuple(sorted(file.path for file in files if isinstance(file, Broken)))
 
 
 def versions(registry: Registry, model: str) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from modelspec.compat.reading import Judgements
 from modelspec.compat.verdict import Says, Standing, standing
@@ -12,7 +13,8 @@ from modelspec.compat.world import Trouble, World
 from modelspec.delta.window import opened, served_ever, ways_back
 from modelspec.spec.base import ref_name
 from modelspec.spec.history import History
-from modelspec.spec.kinds import ENVIRONMENT, FEATURE_PIN, MODEL, PIN, VERSION
+from modelspec.spec.kinds import ENVIRONMENT, FEATURE_PIN, MODEL, PIN, SCHEMA, VERSION, VIEW, Kind
+from modelspec.spec.reader import Broken
 from modelspec.spec.registry import Registry
 from modelspec.tree.place import Place
 
@@ -44,17 +46,26 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class Verdicts:
-    """The verdicts on one model in one environment. `recorded`: whether a history told what served."""
+    """The verdicts on one model in one environment. `recorded`: whether a history told what served.
+
+    `unread`: the paths of the files that these verdicts hang on and that can't be read.
+    """
 
     model: str
     environment: str
     asked: str | None
     rows: tuple[Judged, ...]
     recorded: bool
+    unread: tuple[str, ...] = ()
 
     @property
     def good(self) -> bool:
-        """The version that was asked for is SAFE; of all of them, those in the window are not UNSAFE."""
+        """The version that was asked for is SAFE; of all of them, those in the window are not UNSAFE.
+
+        Never when a file that this hangs on can't be read: it may hold the withdrawal, or the reader.
+        """
+        if self.unread:
+            return False
         if self.asked is not None:
             return all(row.standing.says is Says.SAFE for row in self.rows)
         return all(row.standing.open for row in self.rows if row.in_window)
@@ -64,7 +75,7 @@ def verdict(registry: Registry, model: str, environment: str, version: str) -> V
     """Judge one published version, if it filled `stable` today."""
     world = World.of(registry, environment, Judgements(registry))
     row = _judged(world, model, _reference(registry, model, version))
-    return Verdicts(model, environment, version, (row,), recorded=False)
+    return Verdicts(model, environment, version, (row,), False, _unread(world, model, (row,)))
 
 
 def verdicts(
@@ -90,7 +101,9 @@ def verdicts(
     for ref in refs:
         since, until = ever.get(ref, (None, None))
         rows.append(_judged(world, model, ref, window, since, until if ref != stable else None))
-    return Verdicts(model, environment, None, tuple(rows), history is not None)
+    return Verdicts(
+        model, environment, None, tuple(rows), history is not None, _unread(world, model, tuple(rows))
+    )
 
 
 def _judged(
@@ -129,6 +142,28 @@ def _why(world: World, trouble: Trouble) -> Why:
         known = ref in served.value.serves
         place = served.place("serves", served.value.serves.index(ref)) if known and ref else None
     return Why(trouble, version.place("features", views.index(trouble.name), "schema"), place)
+
+
+def _unread(world: World, model: str, rows: tuple[Judged, ...]) -> tuple[str, ...]:
+    """Return the paths of the files that verdicts hang on and that can't be read.
+
+    Where moves were looked for, that is every pin of the environment and every version in a slot.
+    """
+    registry = world.judgements.registry
+    here = world.environment
+    files: list[tuple[Kind[Any], tuple[str, ...]]] = [
+        (ENVIRONMENT, (here,)), (MODEL, (model,)), (PIN, (here, model)),
+    ]  # fmt: skip
+    files += [(VERSION, (model, ref_name(row.standing.version))) for row in rows]
+    for reading in {reading for row in rows for reading in row.standing.readings}:
+        files += [(VIEW, (reading.view,)), (FEATURE_PIN, (here, reading.view))]
+        files += [(SCHEMA, (reading.view, ref_name(ref))) for ref in (reading.trained, reading.served) if ref]
+    if any(row.standing.moves or row.standing.nearest is not None for row in rows):
+        files += [(PIN, name) for name in registry.names(PIN, here)]
+        files += [(FEATURE_PIN, name) for name in registry.names(FEATURE_PIN, here)]
+        files += [(VERSION, (name, ref_name(ref))) for name, slots in world.slots.items() for _, ref in slots]
+    found = (registry.get(kind, *name) for kind, name in files)
+    return tuple(sorted({one.path for one in found if isinstance(one, Broken)}))
 
 
 def _withdrawn(registry: Registry, model: str) -> frozenset[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 import click
 
@@ -17,6 +18,7 @@ from modelspec.cli.options import (
     version_names,
 )
 from modelspec.cli.source import open_registry
+from modelspec.tree.text import visible
 
 
 @click.command("list")
@@ -29,15 +31,17 @@ from modelspec.cli.source import open_registry
 @root_option
 def list_command(
     model: str | None, environment: str | None, ref: str | None, form: str, root: str | None
-) -> None:
+) -> int:
     """List models and versions, the highest first, each with its state in every environment.
+
+    Exit code: 1 when a file that says so can't be read.
 
     \b
     Examples:
       modelspec list
       modelspec list eta --env production
     """
-    from modelspec.api.states import listed
+    from modelspec.api.states import listed, unread
     from modelspec.report.read import list_json, list_text
 
     with open_registry(root, ref) as source:
@@ -47,9 +51,12 @@ def list_command(
         if environment is not None and environment not in (known := set(environment_names(registry))):
             unknown("environment", environment, known)
         rows = listed(registry, model, environment)
+        lost = unread(registry, model)
         click.echo(
-            list_text(rows) if form == "text" else json.dumps(list_json(rows), indent=2) + "\n", nl=False
+            list_text(rows) if form == "text" else json.dumps(list_json(rows, lost), indent=2) + "\n",
+            nl=False,
         )
+        return _whole(lost)
 
 
 @click.command("show")
@@ -60,12 +67,15 @@ def list_command(
 def show_command(name: str, ref: str | None, form: str, root: str | None) -> int:
     """Show a model with its versions, or one version: digest, states, six components with their level.
 
+    Exit code: 1 when a file that says so can't be read.
+
     \b
     Examples:
       modelspec show eta
       modelspec show eta@2.3.1 --format json
     """
     from modelspec.api.show import show_model, show_version
+    from modelspec.api.states import unread
     from modelspec.report.paint import Paint
     from modelspec.report.read import model_json, model_text, version_json, version_text
     from modelspec.spec.kinds import VERSION
@@ -76,15 +86,16 @@ def show_command(name: str, ref: str | None, form: str, root: str | None) -> int
         if model not in (known := set(model_names(registry))):
             unknown("model", model, known)
         paint = Paint(colours())
+        lost = unread(registry, model)
         if not at:
             shown = show_model(registry, model)
             click.echo(
                 model_text(shown, paint)
                 if form == "text"
-                else json.dumps(model_json(shown), indent=2) + "\n",
+                else json.dumps(model_json(shown, lost), indent=2) + "\n",
                 nl=False,
             )
-            return 0
+            return _whole(lost)
         versions = [one[1] for one in registry.names(VERSION, model)]
         if version not in versions:
             unknown(f"version of {model}", version, versions)
@@ -95,7 +106,17 @@ def show_command(name: str, ref: str | None, form: str, root: str | None) -> int
         click.echo(
             version_text(found, paint)
             if form == "text"
-            else json.dumps(version_json(found), indent=2) + "\n",
+            else json.dumps(version_json(found, lost), indent=2) + "\n",
             nl=False,
         )
-        return 0
+        return _whole(lost)
+
+
+def _whole(lost: Sequence[str]) -> int:
+    """Say on stderr which files could not be read; return the exit code."""
+    for path in lost:
+        click.echo(
+            f"modelspec: {visible(path)} can't be read, so states may be missing: `modelspec check` says why",
+            err=True,
+        )
+    return 1 if lost else 0

@@ -11,7 +11,8 @@ from modelspec.compat.reading import Reading, worst
 from modelspec.compat.table import Verdict
 from modelspec.compat.world import Trouble, World
 from modelspec.spec.base import ref_name
-from modelspec.spec.kinds import ENVIRONMENT, MODEL
+from modelspec.spec.kinds import ENVIRONMENT, MODEL, VERSION
+from modelspec.spec.reader import Broken
 from modelspec.tree.text import visible
 
 
@@ -122,7 +123,9 @@ def _barred(world: World, model: str, ref: str) -> str | None:
     """Why a version may not serve here whatever moves with it, or None."""
     registry = world.judgements.registry
     if world.version(model, ref) is None:
-        return f"{model} {ref_name(ref)} is not published"
+        broken = isinstance(registry.get(VERSION, model, ref_name(ref)), Broken)
+        lost = "can't be read" if broken else "is not published"
+        return f"{model} {ref_name(ref)} {lost}"
     owner = registry.value(MODEL, model)
     for gone in owner.value.retired if owner is not None else ():
         if gone.state == "withdrawn" and ref_name(gone.version) == ref_name(ref):

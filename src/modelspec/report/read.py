@@ -32,12 +32,12 @@ def _states_data(states: Sequence[State]) -> list[Data]:
     ]
 
 
-def list_json(rows: Sequence[Listed]) -> Data:
-    """Return the shape `modelspec/list/1`."""
+def list_json(rows: Sequence[Listed], unread: Sequence[str] = ()) -> Data:
+    """Return the shape `modelspec/list/1`; `unread`: the files whose states are missing."""
     versions: list[Data] = [
         {"model": row.model, "version": row.version, "states": _states_data(row.states)} for row in rows
     ]
-    return {"format": "modelspec/list/1", "versions": versions}
+    return {"format": "modelspec/list/1", "versions": versions, "unread": list(unread)}
 
 
 def model_text(shown: ShownModel, paint: Paint) -> str:
@@ -49,7 +49,7 @@ def model_text(shown: ShownModel, paint: Paint) -> str:
     return head + (table(rows) if shown.versions else "no versions\n")
 
 
-def model_json(shown: ShownModel) -> Data:
+def model_json(shown: ShownModel, unread: Sequence[str] = ()) -> Data:
     """Return the shape `modelspec/model/1`."""
     return {
         "format": "modelspec/model/1",
@@ -57,6 +57,7 @@ def model_json(shown: ShownModel) -> Data:
         "owner": shown.owner,
         "description": shown.description,
         "versions": [{"version": row.version, "states": _states_data(row.states)} for row in shown.versions],
+        "unread": list(unread),
     }
 
 
@@ -82,7 +83,7 @@ def version_text(shown: ShownVersion, paint: Paint) -> str:
     return "\n".join(lines) + "\n"
 
 
-def version_json(shown: ShownVersion) -> Data:
+def version_json(shown: ShownVersion, unread: Sequence[str] = ()) -> Data:
     """Return the shape `modelspec/version/1`; `spec` is the document itself."""
     return {
         "format": "modelspec/version/1",
@@ -93,4 +94,5 @@ def version_json(shown: ShownVersion) -> Data:
         "states": _states_data(shown.states),
         "components": {component.name: component.level for component in shown.components},
         "spec": shown.data,
+        "unread": list(unread),
     }

@@ -28,7 +28,8 @@ def verdicts_text(registry: Registry, found: Verdicts, paint: Paint) -> str:
         told = _told(row, found)
         lines.append(f"{head}{paint.bold(stands.says.value)}{f'  ({told})' if told else ''}")
         lines += [f"  {line}" for line in _why(registry, row)]
-    if not found.rows:
+    lines += [f"no proof: {visible(path)} can't be read, `modelspec check` says why" for path in found.unread]
+    if not found.rows and not found.unread:
         lines.append(f"{found.environment} never served {found.model}")
     if found.asked is None and not found.recorded:
         lines.append(
@@ -123,6 +124,7 @@ def verdicts_json(registry: Registry, found: Verdicts) -> str:
         "asked": found.asked,
         "good": found.good,
         "history": found.recorded,
+        "unread": list(found.unread),
         "verdicts": [_row(registry, row) for row in found.rows],
     }
     return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
