@@ -12,7 +12,8 @@ import click
 
 from modelspec.cli.options import colours, emit, format_option, output_option, root_option, unknown
 from modelspec.cli.past import open_past
-from modelspec.cli.source import renderer, root_of, trusted
+from modelspec.cli.source import renderer, trusted
+from modelspec.cli.where import root_of
 
 if TYPE_CHECKING:
     from modelspec.change.blame import BlamedLine

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import click
 
 from modelspec.cli.options import format_option, root_option
-from modelspec.cli.source import open_registry, renderer, root_of
+from modelspec.cli.source import open_registry, renderer
+from modelspec.cli.where import root_of
 from modelspec.formats.foreign import FORMS, Form, Unreadable
 from modelspec.tree.finding import Refusal
 from modelspec.tree.text import visible, visible_lines

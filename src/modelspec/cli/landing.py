@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from modelspec.cli.source import renderer, root_of, trusted
+from modelspec.cli.source import renderer, trusted
+from modelspec.cli.where import root_of
 from modelspec.tree.finding import Refusal
 
 if TYPE_CHECKING:

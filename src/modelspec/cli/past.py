@@ -17,7 +17,7 @@ GRAPH = "git commit-graph write --reachable --changed-paths"
 @contextmanager
 def open_past(root: str | None, ref: str | None) -> Iterator[GitHistory]:
     """Open the first-parent history that ends at a revision (default: HEAD)."""
-    from modelspec.cli.source import repository_of
+    from modelspec.cli.where import repository_of
     from modelspec.world.history import GitHistory
 
     repository, prefix, _ = repository_of(root)

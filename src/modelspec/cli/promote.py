@@ -173,7 +173,7 @@ def rollback_command(
 
 def _undo(root: str | None, change: str, keep_params: bool, why: Why) -> Propose:
     from modelspec.api.undo import undo
-    from modelspec.cli.source import root_of
+    from modelspec.cli.where import root_of
     from modelspec.world.git import open_repository
 
     folder = root_of(root)

@@ -10,21 +10,18 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-
 from modelspec.cli.base import ci_job
+from modelspec.cli.where import repository_of, root_of
 from modelspec.spec.registry import Registry
 from modelspec.tree.digest import sha256
 from modelspec.tree.finding import Refusal
 from modelspec.tree.text import visible
 from modelspec.world.child import ChildRenderer
 from modelspec.world.clock import now
-from modelspec.world.root import find_root
 from modelspec.world.worktree import WorkTree
 
 if TYPE_CHECKING:
     from modelspec.delta.pairs import Against
-    from modelspec.world.git import Repository
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,25 +143,6 @@ def within_repository(root: Path) -> str:
             found = here.relative_to(folder).as_posix()
             return "" if found == "." else f"{found}/"
     return ""
-
-
-def root_of(root: str | None) -> Path:
-    """Return the root that a verb works in: its own `--root`, the command's, or the one found from here."""
-    return find_root(_given(root))
-
-
-def _given(root: str | None) -> str | None:
-    context = click.get_current_context(silent=True)
-    return root or (context.find_root().obj if context is not None else None)
-
-
-def repository_of(root: str | None) -> tuple[Repository, str, Path]:
-    """Open the repository of the root; a bare one has no work tree in which a root could be found."""
-    from modelspec.world.git import is_bare, open_repository
-
-    given = _given(root)
-    bare = given is not None and is_bare(Path(given))
-    return open_repository(given if bare else str(find_root(given)))
 
 
 @contextmanager
