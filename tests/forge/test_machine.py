@@ -191,8 +191,8 @@ class Main(RuleBasedStateMachine):
         code, said = lab.run(git.root, *arguments)
         assert "Traceback" not in said, said
         if git("rev-parse", "HEAD") == self.main[-1].commit:
-            # Nothing was before, or it has just gone back and is held.
-            assert (code == 1) == (target is None) and (target is None or pin.hold is not None), said
+            # It has just gone back and is held, or nothing was before.
+            assert pin.hold is not None if code == 0 else (code, target) == (1, None), said
             return
         assert code == 0 and target is not None, said
         state = self.now.with_pin(name, replace(target, hold=f"back {self.count}"))
