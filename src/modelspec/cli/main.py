@@ -117,7 +117,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
     # What is read stays until the end, and nearly nothing of it is a cycle: a collector that keeps
     # looking costs a quarter of a large check.
-    gc.set_threshold(200_000, 50, 1000)
+    gc.set_threshold(1_000_000, 50, 1000)
     try:
         code: Any = cli.main(args=arguments, prog_name="modelspec", standalone_mode=False)
         sys.stdout.flush()
