@@ -121,7 +121,8 @@ def test_other_revisions_are_listed_and_shown(invoke: Run, git: Git) -> None:
     assert done.returncode == 3 and "names no commit" in done.stderr
 
 
-@pytest.mark.parametrize("now", ["yesterday", "2026-11-24", "2026-11-24T00:00:00", "1 week ago", ""])
+@pytest.mark.parametrize("now", ["yesterday", "2026-11-24", "2026-11-24T00:00:00", "1 week ago", "",
+                                 "9999-12-31T23:59:59-23:59", "0001-01-01T00:00:00+23:59"])  # fmt: skip
 def test_a_time_that_is_none_is_wrong_usage(now: str, invoke: Run, example: Path) -> None:
     done = invoke("check", "--now", now, cwd=example)
     assert done.returncode == 2 and "is not an instant such as" in done.stderr

@@ -53,3 +53,8 @@ def test_durations() -> None:
     assert [duration(text) for text in ("0s", "15m", "24h", "7d")] == [
         timedelta(0), timedelta(minutes=15), timedelta(days=1), timedelta(days=7),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", ["9999-12-31T23:59:59-00:01", "0001-01-01T00:00:00+00:01"])
+def test_an_instant_that_utc_has_no_date_for_is_none(text: str) -> None:
+    assert instant(text) is None

@@ -83,3 +83,12 @@ def test_a_named_root_that_is_none_is_refused(tmp_path: Path, given: str, why: s
         find_root(given if "\0" in given else str(tmp_path / given))
     assert "\x1b" not in f"{caught.value.message}{caught.value.hint}"
     assert len(caught.value.message) < 300
+
+
+def test_in_a_bare_repository_a_revision_is_to_be_named(tmp_path: Path) -> None:
+    put(tmp_path, "store.git/HEAD")
+    for name in ("objects", "refs"):
+        (tmp_path / "store.git" / name).mkdir()
+    with pytest.raises(Refusal, match="is a bare repository") as caught:
+        find_root(here=tmp_path / "store.git")
+    assert caught.value.hint == "read a revision of it: --root . and --ref REV"

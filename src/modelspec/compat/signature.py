@@ -106,10 +106,10 @@ def _input(old: Input, new: Input, column: Column) -> Iterator[Change]:
         else:
             gone, come = sorted({*old.sources} - {*new.sources}), sorted({*new.sources} - {*old.sources})
             told = " and ".join(
-                (*([f"no longer {describe.names(gone)}"] if gone else ()),
-                 *([f"now {describe.names(come)}"] if come else ()))
+                (*([f"no longer by {describe.names(gone)}"] if gone else ()),
+                 *([f"now by {describe.names(come)}"] if come else ()))
             )  # fmt: skip
-            yield _change("input", column, f"the input {name} is filled by {told or 'other fields'}")
+            yield _change("input", column, f"the input {name} is filled {told or 'by other fields'}")
 
 
 def _outputs(old: Mapping[str, Output], new: Mapping[str, Output], column: Column) -> Iterator[Change]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 _INSTANT: Final = re.compile(
@@ -19,9 +19,12 @@ def instant(text: str) -> datetime | None:
     # Python keeps microseconds: finer digits are cut.
     trimmed = re.sub(r"(\.[0-9]{6})[0-9]+", r"\1", text)
     try:
-        return datetime.fromisoformat(trimmed)
-    except ValueError:
+        found = datetime.fromisoformat(trimmed)
+        # Within a day of the first or the last year it may be an instant that UTC has no date for.
+        found.astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
+    return found
 
 
 def duration(text: str) -> timedelta:

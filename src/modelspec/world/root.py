@@ -35,6 +35,13 @@ def find_root(given: str | None = None, here: Path | None = None) -> Path:
             return folder
         if os.path.lexists(folder / ".git"):
             break
+    from modelspec.world.git import is_bare
+
+    if is_bare(start):
+        raise Refusal(
+            f"{visible(str(start), 200)} is a bare repository: it has no files to read",
+            "read a revision of it: --root . and --ref REV",
+        )
     raise Refusal(
         f"there is no registry here: no registry/modelspec.yaml in {visible(str(start), 200)} or above it",
         "start one with `modelspec init`, or name its root with --root",
