@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelspec.spec.instant import duration, instant
+from modelspec.spec.instant import days, duration, earlier, instant, later
 
 
 @pytest.mark.parametrize(
@@ -58,3 +58,17 @@ def test_durations() -> None:
 @pytest.mark.parametrize("text", ["9999-12-31T23:59:59-00:01", "0001-01-01T00:00:00+00:01"])
 def test_an_instant_that_utc_has_no_date_for_is_none(text: str) -> None:
     assert instant(text) is None
+
+
+@given(st.datetimes(timezones=st.just(UTC)), st.timedeltas(min_value=timedelta(0), max_value=timedelta.max))
+def test_what_lies_before_or_after_stays_inside_what_can_be_counted(
+    moment: datetime, length: timedelta
+) -> None:
+    assert datetime.min.replace(tzinfo=UTC) <= earlier(moment, length) <= moment
+    assert moment <= later(moment, length) <= datetime.max.replace(tzinfo=UTC)
+    assert moment - earlier(moment, length) <= length
+
+
+@pytest.mark.parametrize("count", [10**9, 2**53 - 1])
+def test_more_days_than_can_be_counted_are_as_many_as_can(count: int) -> None:
+    assert days(count) == days(count + 1) > days(10**6)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from modelspec.change import model as models
 from modelspec.change.proposal import Declined, Proposal, Step
 from modelspec.delta.tenure import Tenure, standings, tenures
 from modelspec.spec.base import ref_name
 from modelspec.spec.history import History
+from modelspec.spec.instant import days, earlier
 from modelspec.spec.kinds import ENVIRONMENT, FEATURE_PIN, MODEL, PIN, VERSION, WAIVER, classify
 from modelspec.spec.reader import Entry
 from modelspec.spec.registry import Registry
@@ -40,8 +41,8 @@ def prune(
     settings = registry.settings
     if settings is None:
         return Declined("registry/modelspec.yaml can't be read", "modelspec check says why")
-    days = max([settings.retention.days, *_windows(registry)])
-    since = now - timedelta(days=days)
+    kept_for = max([settings.retention.days, *_windows(registry)])
+    since = earlier(now, days(kept_for))
     kept = _Kept({})
     names = registry.names(VERSION, *([model] if model is not None else []))
     _keep_served(registry, history, kept, since, frozenset(name[0] for name in names))
@@ -58,7 +59,7 @@ def prune(
     for name in gone:
         patch[VERSION.locate(*name)] = None
         steps.append(Step("prune", name[0], "", "", name[1]))
-    said = () if steps else (f"nothing to prune: all is pinned, needed, or younger than {days} days",)
+    said = () if steps else (f"nothing to prune: all is pinned, needed, or younger than {kept_for} days",)
     title = f"Prune {len(steps)} version file{'' if len(steps) == 1 else 's'}"
     return Proposal("prune", title, "prune", patch, tuple(steps), already=said)
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from modelspec.api.claims import Claim, Claims, Outcome
 from modelspec.delta.tenure import Tenure, standings, tenures
 from modelspec.spec.base import ref_name
 from modelspec.spec.environment import LEVELS, Level
 from modelspec.spec.history import History
+from modelspec.spec.instant import days, earlier
 from modelspec.spec.kinds import ENVIRONMENT, PIN, VERSION
 from modelspec.spec.model import COMPONENTS
 from modelspec.spec.registry import Registry
@@ -73,7 +74,7 @@ def windowed(
         window = place.value.window
         log = standings(history, registry.reader, where, model)
         stable = [tenure for tenure in tenures(log) if tenure.slot == "stable"]
-        oldest = now - timedelta(days=window.days)
+        oldest = earlier(now, days(window.days))
         latest = sorted(stable, key=lambda tenure: _end(tenure, now), reverse=True)
         refs = dict.fromkeys(tenure.ref for tenure in latest if _end(tenure, now) >= oldest)
         for ref in list(refs)[: window.versions]:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     "--store", "name", metavar="NAME", help="Only this store; default: every store that is a folder."
 )
 @click.option("--delete", is_flag=True, help="Remove what is printed; without it nothing is changed.")
-@click.option("--grace", metavar="HOURS", type=click.IntRange(min=1), default=72, show_default=True,
+@click.option("--grace", metavar="HOURS", type=click.IntRange(1, 876_000), default=72, show_default=True,
               help="Keep what was stored, or stored again, in the last HOURS.")  # fmt: skip
 @format_option("text", "json")
 @root_option

@@ -20,7 +20,7 @@ from modelspec.delta.pins import PinChange, pin_changes
 from modelspec.delta.tenure import Standing, standings, tenures
 from modelspec.spec.base import ref_name
 from modelspec.spec.environment import Environment, MetricGate, Pin
-from modelspec.spec.instant import duration, instant
+from modelspec.spec.instant import duration, earlier, instant, later
 from modelspec.spec.kinds import ENVIRONMENT, VERSION
 from modelspec.spec.registry import Registry
 from modelspec.tree.place import Route
@@ -158,14 +158,14 @@ def _soak(facts: Facts, change: PinChange, after: str, asked: str | None) -> Ite
     need = duration(asked) if asked is not None else timedelta(0)
     if not stays or asked is None or not need:
         return
-    since = facts.now - RECENT * need
+    since = earlier(facts.now, RECENT * need)
     lengths = [
         (min(stay.until.time if stay.until else facts.now, facts.now) - max(stay.since.time, since), stay)
         for stay in stays
     ]
     longest, best = max(lengths, key=lambda one: one[0])
     lasting = next((stay for stay in stays if stay.until is None), None)
-    when = max(lasting.since.time + need, facts.now) if lasting is not None else None
+    when = max(later(lasting.since.time, need), facts.now) if lasting is not None else None
     told = f"{facts.model} {number} was stable in {after} for {_length(longest)} of {asked}"
     if longest < need and best.until is not None:
         told += f", within the last {_length(RECENT * need)}"
@@ -177,7 +177,7 @@ def _soak(facts: Facts, change: PinChange, after: str, asked: str | None) -> Ite
 
 def _canary(facts: Facts, change: PinChange, asked: str) -> Gate:
     ref, number, need = change.now or "", ref_name(change.now or ""), duration(asked)
-    since = facts.now - RECENT * need
+    since = earlier(facts.now, RECENT * need)
     names = {"canary", *(facts.was.variants if facts.was is not None else ())}
     stays = [one for one in tenures(facts.log) if one.slot in names and one.ref == ref]
     lengths = [
@@ -194,7 +194,7 @@ def _canary(facts: Facts, change: PinChange, asked: str) -> Gate:
         )
         return _gate(facts, change, "canary", True, told, waived=True)
     lasting = next((stay for stay in stays if stay.until is None), None)
-    when = lasting.since.time + need if lasting is not None else None
+    when = later(lasting.since.time, need) if lasting is not None else None
     told = f"{facts.model} {number} was canary here for {_length(longest)} of {asked}"
     fix = f"wait until {_stamp(when)}" if when is not None else "make it canary first (any weight)"
     return _gate(facts, change, "canary", False, told, fix, when)

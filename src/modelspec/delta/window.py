@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from modelspec.spec.base import ref_name
 from modelspec.spec.environment import Pin, Window
 from modelspec.spec.history import Revision
+from modelspec.spec.instant import days, earlier
 from modelspec.spec.kinds import PIN
 from modelspec.spec.reader import Entry, Reader
 
@@ -45,7 +46,7 @@ def ways_back(
     """
     found = [stable]
     ceased = now
-    earliest = now - timedelta(days=min(limit.days, _DAYS))
+    earliest = earlier(now, days(limit.days))
     for revision in reversed(revisions):
         if len(found) >= limit.versions or ceased < earliest:
             break
@@ -56,10 +57,6 @@ def ways_back(
                 found.append(ref)
         ceased = revision.commit.time
     return tuple(found)
-
-
-_DAYS = 36525
-"""A hundred years: more than any history has, and no instant before the first year comes of it."""
 
 
 def stricter(base: Window | None, head: Window | None) -> Window | None:

@@ -27,6 +27,27 @@ def instant(text: str) -> datetime | None:
     return found
 
 
+def earlier(moment: datetime, length: timedelta) -> datetime:
+    """Return the instant so long before another, or the first that there is."""
+    try:
+        return moment - length
+    except OverflowError:
+        return datetime.min.replace(tzinfo=UTC)
+
+
+def later(moment: datetime, length: timedelta) -> datetime:
+    """Return the instant so long after another, or the last that there is."""
+    try:
+        return moment + length
+    except OverflowError:
+        return datetime.max.replace(tzinfo=UTC)
+
+
+def days(count: int) -> timedelta:
+    """Return so many days, or as many as can be counted: files may ask for any number."""
+    return timedelta(days=min(count, timedelta.max.days))
+
+
 def duration(text: str) -> timedelta:
     """Return the length of `15m`, `24h`, `7d`; the text has the form that the models demand."""
     return timedelta(**{_UNITS[text[-1]]: int(text[:-1])})

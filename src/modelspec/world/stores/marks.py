@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from modelspec.spec.instant import days, earlier
 from modelspec.spec.kinds import ENVIRONMENT, MODEL, PIN, VERSION, Kind, classify
 from modelspec.spec.reader import Entry
 from modelspec.spec.registry import Registry
@@ -40,19 +41,19 @@ def marks(root: Path, registry: Registry, now: datetime) -> frozenset[str]:
             "git fetch --unshallow (in CI: fetch-depth: 0)",
         )
     found, objects = _Marks(), Objects(repository)
-    days = [registry.settings.retention.days if registry.settings is not None else 90]
+    kept_for = [registry.settings.retention.days if registry.settings is not None else 90]
     with ExitStack() as stack:
         stack.callback(objects.close)
         for folder in _work_trees(repository, prefix, root):
             # Open to the end: what was found in it is read only then.
             tree = stack.enter_context(WorkTree(folder))
-            _tip(found, Registry(tree, registry.reader), days)
+            _tip(found, Registry(tree, registry.reader), kept_for)
         for commit in _tips(repository):
             snapshot = GitSnapshot(repository, commit, prefix, objects)
-            _tip(found, Registry(snapshot, registry.reader), days)
-        _log(found, repository, objects, prefix, now - timedelta(days=max(days)))
+            _tip(found, Registry(snapshot, registry.reader), kept_for)
+        _log(found, repository, objects, prefix, earlier(now, days(max(kept_for))))
         # What is staged is about to be committed.
-        _tip(found, Registry(_Staged(_staged(repository, objects, prefix)), registry.reader), days)
+        _tip(found, Registry(_Staged(_staged(repository, objects, prefix)), registry.reader), kept_for)
         return found.needed(registry)
 
 
@@ -109,7 +110,7 @@ class _Marks:
         return frozenset(found)
 
 
-def _tip(found: _Marks, registry: Registry, days: list[int]) -> None:
+def _tip(found: _Marks, registry: Registry, kept_for: list[int]) -> None:
     """Take in a tree that somebody has: its pins, its versions, its windows."""
     retired = {
         (owner.value.model, str(gone.version).partition("@")[0])
@@ -121,7 +122,7 @@ def _tip(found: _Marks, registry: Registry, days: list[int]) -> None:
     for name, blob in _blobs(registry, PIN):
         found.pin(name[1], blob)
     windows = (place.value.window for place in registry.entries(ENVIRONMENT))
-    days.extend(window.days for window in windows if window is not None)
+    kept_for.extend(window.days for window in windows if window is not None)
 
 
 def _blobs(registry: Registry, kind: Kind[Any]) -> Iterator[tuple[tuple[str, ...], Blob]]:
