@@ -36,6 +36,7 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "blame": ("modelspec.cli.blame", "Show where each line of a serving config comes from."),
     "bisect": ("modelspec.cli.bisect", "Find the change of a pin that made a command fail."),
     "fetch": ("modelspec.cli.fetch", "Write a version's artifact to a folder, verified."),
+    "reproduce": ("modelspec.cli.reproduce", "Write the whole context of a version to a folder, and try it."),
     "verify": ("modelspec.cli.verify", "Check how far each component of a version holds."),
     "gc": ("modelspec.cli.gc", "Find, and remove, the artifacts that nothing needs."),
     "explain": ("modelspec.cli.explain", "Explain a rule: what it demands, why, and the fix."),

@@ -46,7 +46,7 @@ def fetch_tree(store: Store, tree: str, target: Path, progress: Progress = lambd
     A target that holds the tree already is verified and left; one that holds anything else is refused.
     """
     shown = visible(str(target), 200)
-    if os.path.lexists(target) and not _is_empty(target):
+    if os.path.lexists(target) and not is_empty(target):
         return Fetched(_present(target, tree, shown, progress), already=True)
     rows = rows_of(store, tree)
     if rows is None:
@@ -73,7 +73,8 @@ def fetch_tree(store: Store, tree: str, target: Path, progress: Progress = lambd
     return Fetched(files, already=False)
 
 
-def _is_empty(target: Path) -> bool:
+def is_empty(target: Path) -> bool:
+    """Whether this is a folder, no link to one, with nothing in it."""
     try:
         return not target.is_symlink() and target.is_dir() and not any(target.iterdir())
     except OSError:

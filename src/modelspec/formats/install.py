@@ -1,0 +1,83 @@
+"""What pip installs of a lock file: the lock itself, or its packages with their hashes as requirements."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from modelspec.formats.foreign import Unreadable
+from modelspec.formats.lock import read_lock
+from modelspec.formats.strictjson import text_of
+from modelspec.tree.text import visible
+
+_NAME: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
+_VERSION: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+!-]*")
+_HASH: Final = re.compile(r"sha256:[0-9a-f]{64}")
+_MARKER: Final = re.compile(r"[A-Za-z0-9_ .'\"<>=!()~,*-]+")
+_LOCAL: Final = {"virtual", "editable", "directory"}
+
+
+@dataclass(frozen=True, slots=True)
+class Installable:
+    """Requirements for pip, and whether each has hashes; `note` says what they were made of."""
+
+    requirements: bytes
+    hashed: bool
+    note: str
+
+
+def installable(source: bytes) -> Installable:
+    """Return what pip installs of a lock; raises Unreadable for what is none, or none of pip's."""
+    locked = read_lock(source)
+    without = "" if locked.hashed else "; without hashes: it names versions, and not their bytes"
+    if locked.shape == "requirements.txt":
+        return Installable(source, locked.hashed, f"the lock itself{without}")
+    if locked.shape == "conda-lock.yml":
+        raise Unreadable("pip can't install a conda-lock.yml", "conda-lock install --name reproduce lock/…")
+    data = tomllib.loads(text_of(source))
+    rows = data.get("packages") if locked.shape == "pylock.toml" else data.get("package")
+    lines = [line for row in rows or [] if isinstance(row, dict) and not _local(row) for line in _lines(row)]
+    hashed = all("--hash=" in line for line in lines)
+    if not hashed:
+        without = "; without hashes: it names versions, and not their bytes"
+        lines = [line.split(" --hash=")[0] for line in lines]
+    text = "\n".join(sorted(lines)) + "\n"
+    return Installable(text.encode(), hashed, f"made of {locked.shape}, package by package{without}")
+
+
+def _lines(row: dict[str, Any]) -> Iterator[str]:
+    name, version = row.get("name"), row.get("version")
+    if not isinstance(name, str) or not isinstance(version, str):
+        return
+    if _NAME.fullmatch(name) is None or _VERSION.fullmatch(version) is None:
+        raise Unreadable(f"{visible(name)} {visible(version)} is no package and version", None)
+    marker = row.get("marker", row.get("markers"))
+    condition = f" ; {marker}" if isinstance(marker, str) and _MARKER.fullmatch(marker) else ""
+    yield f"{name}=={version}{condition}" + "".join(f" --hash={one}" for one in sorted(set(_hashes(row))))
+
+
+def _hashes(row: dict[str, Any]) -> Iterator[str]:
+    """Yield the hashes of a package's files: `hash` (uv, poetry) or `hashes.sha256` (pylock)."""
+    files = [one for key in ("wheels", "files") for one in _list(row.get(key))]
+    files += [one for key in ("sdist", "archive") if isinstance(one := row.get(key), dict)]
+    for file in files:
+        given = file.get("hash")
+        several = file.get("hashes")
+        if given is None and isinstance(several, dict):
+            given = f"sha256:{several.get('sha256')}"
+        if isinstance(given, str) and _HASH.fullmatch(given):
+            yield given
+
+
+def _list(value: Any) -> list[dict[str, Any]]:
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+
+
+def _local(row: dict[str, Any]) -> bool:
+    source = row.get("source")
+    if "directory" in row:
+        return True
+    return isinstance(source, dict) and (bool(_LOCAL & source.keys()) or source.get("type") == "directory")

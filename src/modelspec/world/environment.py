@@ -1,0 +1,72 @@
+"""A virtual environment built from a lock, and a script run in it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from modelspec.tree.finding import Refusal
+from modelspec.world.command import run_command
+
+
+def interpreter(version: str | None) -> str:
+    """Return the Python of that version (3.11, 3.11.7) on PATH, else the one that runs this."""
+    own = f"{sys.version_info.major}.{sys.version_info.minor}"
+    wanted = ".".join((version or own).split(".")[:2])
+    return sys.executable if wanted == own else shutil.which(f"python{wanted}") or sys.executable
+
+
+@contextmanager
+def environment(python: str, requirements: Path, *, hashed: bool) -> Iterator[str]:
+    """Build an environment and yield its Python; it is gone afterwards.
+
+    pip takes packages from where the user's configuration says: that is the network that a run needs. What
+    is installed is what the lock names and nothing else, and with hashes only those bytes. Raises Refusal
+    when a package can't be had.
+    """
+    with tempfile.TemporaryDirectory(prefix="modelspec-run-") as name:
+        made = Path(name) / "venv"
+        if run_command([python, "-I", "-m", "venv", str(made)], {}) != 0:
+            raise Refusal("no virtual environment can be built", "install the venv module of this Python")
+        inside = str(made / "bin" / "python")
+        options = ["--require-hashes"] if hashed else []
+        command = [
+            inside, "-I", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps",
+            *options, "-r", str(requirements),
+        ]  # fmt: skip
+        if run_command(command, {}) != 0:
+            raise Refusal(
+                "the lock can't be installed: pip says why above", "give pip its index, or its network"
+            )
+        yield inside
+
+
+def answer_of(python: str, script: Path, arguments: Sequence[str]) -> dict[str, Any]:
+    """Run a script that prints one JSON object, in its own folder; raises Refusal when it prints none."""
+    try:
+        done = subprocess.run(
+            [python, "-I", script.name, *arguments],
+            cwd=script.parent,
+            env=dict(os.environ),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=sys.stderr.fileno(),
+            check=False,
+        )
+    except OSError as error:
+        raise Refusal(f"the Python of the run can't be started: {error.strerror}") from None
+    try:
+        found = json.loads(done.stdout)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise Refusal("the model could not be asked again: what is above says why")
+    return found
