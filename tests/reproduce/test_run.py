@@ -1,0 +1,108 @@
+"""`reproduce --run`: an environment from the lock, and the golden answers in it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+import pytest
+
+from conftest import Git, Run
+from register.conftest import Register
+from reproduce.conftest import golden_inputs
+
+
+def wheel(folder: Path, name: str, files: dict[str, str]) -> str:
+    """Build a wheel of one version, 1.0; return its sha256."""
+    info = f"{name}-1.0.dist-info"
+    rows = files | {
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n",
+        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    record = ""
+    for path, text in rows.items():
+        digest = base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()
+        record += f"{path},sha256={digest},{len(text.encode())}\n"
+    folder.mkdir(exist_ok=True)
+    place = folder / f"{name}-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(place, "w") as archive:
+        for path, text in (rows | {f"{info}/RECORD": record + f"{info}/RECORD,,\n"}).items():
+            archive.writestr(path, text)
+    return hashlib.sha256(place.read_bytes()).hexdigest()
+
+
+def site(module: object) -> str:
+    """Return the folder that a package of this environment lies in."""
+    return str(Path(str(module.__file__)).parents[1])  # type: ignore[attr-defined]
+
+
+@pytest.fixture
+def pip_here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """pip as somebody without a network has it: an index in a folder, by its own configuration."""
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "index"))
+    # pip is asked with -I, which ignores PYTHON* variables and not pip's own configuration.
+    return tmp_path / "index"
+
+
+def locked(shop: Git, register: Register, tmp_path: Path, lock: str) -> None:
+    (tmp_path / "golden.npz").write_bytes(golden_inputs())
+    (shop.root / "training/requirements.txt").write_text(lock)
+    shop.commit("The lock")
+    done = register("3.0.1", golden=str(tmp_path / "golden.npz"))
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_lock_with_hashes_is_installed_and_the_model_asked_in_it(
+    shop: Git, register: Register, invoke: Run, pip_here: Path, tmp_path: Path
+) -> None:
+    # The runtime itself is large: this package brings that of the tests into the new environment.
+    paths = "\n".join(sorted({site(np), site(ort)})) + "\n"
+    digest = wheel(pip_here, "bridge", {"bridge.pth": paths, "bridge.py": ""})
+    locked(shop, register, tmp_path, f"bridge==1.0 --hash=sha256:{digest}\n")
+    done = invoke("reproduce", "eta@3.0.1", str(tmp_path / "out"), "--run", "--format", "json", cwd=shop.root)
+    assert done.returncode == 0, done.stdout + done.stderr
+    data = json.loads(done.stdout)
+    assert data["run"]["verdict"] == "bit for bit"
+    assert data["run"]["packages"] == {"onnxruntime": ort.__version__, "numpy": np.__version__}
+    [lock] = [one for one in data["parts"] if one["what"] == "lock"]
+    assert lock["state"] == "exact"
+    container = (tmp_path / "out/Containerfile").read_text()
+    assert '"--no-deps", "--require-hashes", "-r", "requirements.txt"]' in container
+
+
+def test_other_bytes_than_the_lock_names_are_not_installed(
+    shop: Git, register: Register, invoke: Run, pip_here: Path, tmp_path: Path
+) -> None:
+    wheel(pip_here, "bridge", {"bridge.py": ""})
+    locked(shop, register, tmp_path, f"bridge==1.0 --hash=sha256:{'0' * 64}\n")
+    done = invoke("reproduce", "eta@3.0.1", str(tmp_path / "out"), "--run", cwd=shop.root)
+    assert done.returncode == 1
+    assert "golden answers: not asked: the lock can't be installed" in done.stdout
+    assert (tmp_path / "out/reproduce.json").is_file()
+
+
+def test_an_environment_without_the_runtime_is_no_answer(
+    shop: Git, register: Register, invoke: Run, pip_here: Path, tmp_path: Path
+) -> None:
+    wheel(pip_here, "bridge", {"bridge.py": ""})
+    locked(shop, register, tmp_path, "bridge==1.0\n")
+    done = invoke("reproduce", "eta@3.0.1", str(tmp_path / "out"), "--run", cwd=shop.root)
+    assert done.returncode == 1
+    assert "golden answers: not asked: the model could not be asked again" in done.stdout
+    assert "without hashes: it names versions, and not their bytes" in done.stdout
+
+
+def test_without_golden_answers_there_is_nothing_to_ask(
+    shop: Git, invoke: Run, tmp_path: Path, register: Register
+) -> None:
+    assert register("3.0.1").returncode == 0
+    shop.commit("eta 3.0.1")
+    done = invoke("reproduce", "eta@3.0.1", str(tmp_path / "out"), "--run", cwd=shop.root)
+    assert done.returncode == 1
+    assert "golden answers: not asked: no golden answers were recorded" in done.stdout
