@@ -75,8 +75,8 @@ def reproduce_command(
 
     \b
     Examples:
-      modelspec reproduce eta@2.3.1 /tmp/eta
-      modelspec reproduce eta --env production --at 2026-10-01T00:00:00Z /tmp/eta --run
+      modelspec reproduce eta@2.3.1 ./eta
+      modelspec reproduce eta --env production --at 2026-10-01T00:00:00Z ./eta --run
     """
     import json
 
