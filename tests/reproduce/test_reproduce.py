@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from conftest import GIT_ENV, Git, Run
 from modelspec.tree.yaml import read
@@ -292,6 +294,54 @@ def test_no_path_of_a_hostile_tree_leaves_the_folder(made: Git, tmp_path: Path) 
     assert {path for path, _ in tree.left_out} == {
         "good.py", "module", "link", "c:evil", "back\\slash", "con", ".GIT/config", "line\nfeed", "../config",
     }  # fmt: skip
+
+
+PARTS = st.sampled_from(
+    ["a", "A", "b", "ä", "a\u0308", ".git", ".Git", "..", ".", "", "con", "x:y", "e.", "\udcff"]
+)
+ENTRIES = st.lists(
+    st.tuples(st.lists(PARTS, min_size=1, max_size=3).map("/".join), st.sampled_from([0o100644, 0o120000]), st.just("1")),
+    max_size=12,
+)  # fmt: skip
+
+
+@given(ENTRIES)
+def test_what_is_kept_of_any_tree_can_be_files_of_one_folder(entries: list[tuple[str, int, str]]) -> None:
+    from modelspec.tree.listing import paths_trouble
+    from modelspec.world.codetree import clean
+
+    kept, left_out = clean(entries)
+    paths = [path for path, _, _ in kept]
+    assert paths_trouble(paths) is None
+    assert len(kept) + len(left_out) == len(entries)
+    assert not any(part.lower() == ".git" for path in paths for part in path.split("/"))
+    assert all(mode == 0o100644 for _, mode, _ in kept)
+    # Nothing is left out but for a reason: alone, each of these is a file.
+    assert all(why for _, why in left_out)
+
+
+def test_what_was_not_committed_comes_with_the_code(
+    register: Register, shop: Git, invoke: Run, tmp_path: Path
+) -> None:
+    (shop.root / "training/train.py").write_text("print('changed')\n")
+    assert register("3.0.1", "--allow-dirty").returncode == 0
+    out = tmp_path / "out"
+    # The lock is lost; what stays remote is not asked.
+    lock = tree_of(shop.root, version_data(shop.root)["runtime"]["lock"]["digest"])
+    shutil.rmtree(lock)
+    done = invoke("reproduce", "eta@3.0.1", str(out), cwd=shop.root)
+    assert done.returncode == 1
+    found = states(report(out))
+    assert (found["code/commit"], found["code/patch"], found["runtime/lock"]) == ("exact", "exact", "missing")
+    assert not (out / "requirements.txt").exists() and not (out / "lock").exists()
+    assert "pip" not in (out / "Containerfile").read_text()
+    Git(out)("apply", "--directory=code", "patch/code.patch")
+    assert (out / "code/training/train.py").read_text() == "print('changed')\n"
+    shutil.rmtree(shop.root / "store")
+    done = invoke("reproduce", "eta@3.0.1", str(tmp_path / "two"), cwd=shop.root)
+    assert done.returncode == 1
+    note = part(report(tmp_path / "two"), "artifact")["note"]
+    assert note == "in s3://example-models/store, which was not asked (--network)"
 
 
 def test_an_error_in_the_middle_leaves_no_folder(made: Git, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Final, Literal
 from modelspec.api.build import Built, build
 from modelspec.api.claims import Claim
 from modelspec.spec.base import ref_digest, ref_name
-from modelspec.spec.kinds import PIN, SCHEMA, VERSION
+from modelspec.spec.kinds import PIN, SCHEMA
 from modelspec.spec.model import Dataset, ModelVersion
 from modelspec.spec.reader import Entry
 from modelspec.spec.registry import Registry
@@ -91,6 +91,12 @@ class Reproduced:
     def lacks(self) -> bool:
         """Whether something that was recorded can't be had."""
         return any(piece.state == "missing" for piece in self.pieces)
+
+
+def is_here(pieces: Iterable[Piece], component: str, what: str) -> bool:
+    """Whether a part is among those that have a path in the folder."""
+    named = ((piece.component, piece.what) for piece in pieces if piece.path is not None)
+    return (component, what) in named
 
 
 def pinned_version(registry: Registry, environment: str, model: str) -> str | None:
@@ -290,11 +296,6 @@ def ordered(pieces: Sequence[Piece]) -> tuple[Piece, ...]:
     """Return the pieces in the order of the version's file, compiled configs last."""
     order = ("artifact", "code", "features", "dataset", "runtime", "config", "compiled")
     return tuple(sorted(pieces, key=lambda piece: order.index(piece.component)))
-
-
-def version_entry(registry: Registry, model: str, version: str) -> Entry[ModelVersion] | None:
-    """Return a version that can be read, or None."""
-    return registry.value(VERSION, model, version)
 
 
 def code_state(left_out: bool) -> State:

@@ -128,7 +128,7 @@ def _declared(
 
 
 def _entry(registry: Any, name: str, environment: str | None) -> Any:
-    from modelspec.api.reproduce import pinned_version, version_entry
+    from modelspec.api.reproduce import pinned_version
     from modelspec.spec.base import ref_digest, ref_name
     from modelspec.spec.kinds import VERSION
     from modelspec.tree.digest import short
@@ -154,7 +154,7 @@ def _entry(registry: Any, name: str, environment: str | None) -> Any:
     versions = [one[1] for one in registry.names(VERSION, model)]
     if version not in versions:
         unknown(f"version of {model}", version, versions)
-    entry = version_entry(registry, model, version)
+    entry = registry.value(VERSION, model, version)
     if entry is None:
         raise Refusal(f"{visible(model)} {visible(version)} can't be read", "`modelspec check` says why")
     if wanted not in (None, entry.digest):

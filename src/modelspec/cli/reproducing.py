@@ -94,8 +94,8 @@ class _Collection:
         script = None if isinstance(golden, str) else golden
         if script is not None:
             assembly.file(CHECK, _script())
-        coded = any(piece.what == "commit" and piece.path is not None for piece in pieces)
-        if any(piece.what == "artifact" and piece.path is not None for piece in pieces):
+        coded = reproduce.is_here(pieces, "code", "commit")
+        if reproduce.is_here(pieces, "artifact", "artifact"):
             container = reproduce.containerfile(version, hashed=hashed, code=coded, golden=script)
             if container is not None:
                 assembly.file("Containerfile", container)
