@@ -6,7 +6,7 @@ from itertools import chain, combinations, product
 from typing import Any
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import Phase, assume, given, settings
 from hypothesis import strategies as st
 
 from modelspec.compat.copins import Move, least
@@ -307,6 +307,7 @@ def test_small_worlds_have_every_answer() -> None:
     found: set[Says] = set()
     co_models: set[bool] = set()
 
+    @settings(max_examples=400, derandomize=True, phases=[Phase.generate])
     @given(worlds())
     def collect(small: Small) -> None:
         for (model, _), ref in small.refs.items():
