@@ -41,6 +41,10 @@ def test_requirements_stay_as_they_are() -> None:
     made = installable(source)
     assert (made.requirements, made.hashed) == (source, True)
     assert not installable(b"numpy==2.4.6\n").hashed
+    assert "options" not in made.note
+    # A continued line with its hash is no option; another index is, and whoever reads the report sees it.
+    assert "options" not in installable(f"numpy==2.4.6 \\\n    --hash={A}\n".encode()).note
+    assert "options of its own" in installable(b"--index-url https://index.example.com\nnumpy==2.4.6\n").note
 
 
 @pytest.mark.parametrize("source", [UV, POETRY, PYLOCK], ids=["uv", "poetry", "pylock"])

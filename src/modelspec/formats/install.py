@@ -17,6 +17,7 @@ _NAME: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 _VERSION: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+!-]*")
 _HASH: Final = re.compile(r"sha256:[0-9a-f]{64}")
 _MARKER: Final = re.compile(r"[A-Za-z0-9_ .'\"<>=!()~,*-]+")
+_OPTION: Final = re.compile(r"(?m)^\s*-(?!-hash=)")
 _LOCAL: Final = {"virtual", "editable", "directory"}
 
 
@@ -34,7 +35,8 @@ def installable(source: bytes) -> Installable:
     locked = read_lock(source)
     without = "" if locked.hashed else "; without hashes: it names versions, and not their bytes"
     if locked.shape == "requirements.txt":
-        return Installable(source, locked.hashed, f"the lock itself{without}")
+        options = "; with options of its own, which pip obeys" if _OPTION.search(text_of(source)) else ""
+        return Installable(source, locked.hashed, f"the lock itself{without}{options}")
     if locked.shape == "conda-lock.yml":
         raise Unreadable("pip can't install a conda-lock.yml", "conda-lock install --name reproduce lock/…")
     data = tomllib.loads(text_of(source))
