@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conftest import GIT_ENV, Git, Run
+from conftest import GIT_ENV, Git, Run, edit
 from modelspec.tree.yaml import read
 from register.conftest import IMAGE, Register
 from reproduce.conftest import pin
@@ -237,6 +237,16 @@ def test_code_comes_from_a_clone_that_is_named_or_over_the_network(
     named = invoke("reproduce", "eta@3.0.1", "--code", str(clone), str(tmp_path / "b"), cwd=made.root)
     assert named.returncode == 0, named.stdout + named.stderr
     assert (tmp_path / "b/code/training/train.py").is_file() and not (tmp_path / "b/code/.git").exists()
+    edit(
+        made.root,
+        "registry/models/eta/versions/3.0.1.yaml",
+        "repository: https://git.example.com/ml/eta",
+        f"repository: file://{bare}",
+    )
+    asked = invoke("reproduce", "eta@3.0.1", "--network", str(tmp_path / "c"), cwd=made.root)
+    assert asked.returncode == 0, asked.stdout + asked.stderr
+    assert "fetched from its repository" in part(report(tmp_path / "c"), "commit")["note"]
+    assert (tmp_path / "c/code/training/train.py").is_file()
     from modelspec.tree.finding import Refusal
     from modelspec.world.codetree import code_at, fetched
 
