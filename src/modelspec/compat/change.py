@@ -57,7 +57,7 @@ class Pair:
         return Change(
             row,
             TABLE[row].verdict(self.column, unless),
-            f"{self.trained.name}{what} {differs(self.column, trained, served)}",
+            f"{self.trained.name}{what} {differs(self.column, trained, served, many=what in _MANY)}",
             part,
         )
 
@@ -82,8 +82,12 @@ class Pair:
         )
 
 
-def differs(column: Column, trained: str, served: str) -> str:
+_MANY = ("'s categories", "'s codes")
+
+
+def differs(column: Column, trained: str, served: str, *, many: bool = False) -> str:
     """Say how what is served differs from what was trained on, whichever of them is the older."""
+    verb, past = ("are", "were") if many else ("is", "was")
     if column == "back":
-        return f"is now {served} (was {trained})"
-    return f"is still {served} (trained on {trained})"
+        return f"{verb} now {served} ({past} {trained})"
+    return f"{verb} still {served} (trained on {trained})"
