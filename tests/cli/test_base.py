@@ -148,3 +148,17 @@ def test_an_empty_base_is_refused_and_never_taken_for_none(
 ) -> None:
     done = invoke(*arguments, cwd=git.root)
     assert done.returncode == 3 and "“” is not a revision" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "lost", ["registry/environments/production/environment.yaml", "registry/models/eta/model.yaml"]
+)
+def test_what_a_changed_pin_is_judged_by_must_be_readable(lost: str, invoke: Run, git: Git) -> None:
+    with (git.root / lost).open("a") as file:
+        file.write("unknown: 1\n")
+    git.commit("Break it")
+    edit(git.root, OTHER, "owner: ", "owner: another-")
+    assert invoke("check", "--base", "HEAD", cwd=git.root).returncode == 0
+    edit(git.root, PIN, "max: 10", "max: 11")
+    done = invoke("check", "--base", "HEAD", cwd=git.root)
+    assert done.returncode == 1 and f"{lost}:" in done.stdout and "(existing)" not in done.stdout

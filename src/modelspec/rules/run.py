@@ -9,7 +9,7 @@ from typing import Any
 from modelspec.delta.pairs import Against
 from modelspec.rules.rule import FILE, REGISTRY, Rule, Scene
 from modelspec.rules.waivers import lift
-from modelspec.spec.kinds import ENVIRONMENT, TARGET, WAIVER, Kind
+from modelspec.spec.kinds import ENVIRONMENT, FEATURE_PIN, MODEL, PIN, TARGET, WAIVER, Kind
 from modelspec.spec.reader import Broken, Entry
 from modelspec.spec.registry import Registry, Scope
 from modelspec.tree.data import spelled
@@ -57,7 +57,7 @@ def _with_existing(
     found: list[Finding], rules: Sequence[Rule], scene: Scene, against: Against, scope: Scope | None
 ) -> list[Finding]:
     """Mark what the base has too, at the same instant, in files that the change does not touch."""
-    touched = frozenset(against.paths)
+    touched = frozenset((*against.paths, *_unjudged(scene.registry, against)))
     if all(one.place.path in touched for one in found):
         return found
     states = [one for one in rules if not one.change]
@@ -72,6 +72,16 @@ def _with_existing(
         replace(one, existing=True) if one.identity in known and one.place.path not in touched else one
         for one in found
     ]
+
+
+def _unjudged(registry: Registry, against: Against) -> Iterator[str]:
+    """Yield the files that can't be read and that changed pins are judged by: gates, window, withdrawals."""
+    for change in against.changes:
+        if change.kind in (PIN, FEATURE_PIN):
+            files: list[Any] = [registry.get(ENVIRONMENT, change.name[0])]
+            if change.kind is PIN:
+                files.append(registry.get(MODEL, change.name[1]))
+            yield from (file.path for file in files if isinstance(file, Broken))
 
 
 def _judge(
