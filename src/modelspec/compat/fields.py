@@ -130,7 +130,7 @@ def _field(
     served = theirs.get(trained.name)
     before: list[Change] = []
     if served is None and trained.alias is not None and trained.alias in theirs:
-        # The lock maps the trained name to the one that is served.
+        # The contract is judged as well: serving both names may be all that is missing.
         served = theirs[trained.alias]
         told = differs(column, trained.name, served.name)
         before.append(Change("renamed-alias", TABLE["renamed-alias"].out, f"{trained.name} {told}"))

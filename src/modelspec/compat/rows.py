@@ -51,9 +51,9 @@ def _structure() -> tuple[Row, ...]:
              "The old model lives on the default alone.", "!Av"),
         _row(g, "renamed", "field renamed", "B B M",
              "Without an alias it is one field removed and another added.", "Av"),
-        _row(g, "renamed-alias", "field renamed, the new one keeps the old name as `alias`", "S B m",
-             "The lock that the feature pipeline reads maps the new name to the old; nothing maps it back.",
-             "Av"),
+        _row(g, "renamed-alias", "field renamed, the new one keeps the old name as `alias`", "B B M",
+             "A model asks by the name it knows, and the lock of the old schema knows none that came later: "
+             "nothing maps one to the other where they meet.", "!Av"),
         _row(g, "name-returns", "a name returns with another contract", "B B M",
              "Readers of the first field would read the second one; judged on parts, across gaps.", "Bf CF"),
         _row(g, "width", "int32 → int64, float32 → float64 (narrowed: mirror)", "S R m",
