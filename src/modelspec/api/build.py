@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from modelspec.api.catalogue import CATALOGUE
 from modelspec.compile.outputs import outputs_for
@@ -40,11 +41,13 @@ def build(
     trusted: frozenset[str],
     environment: str | None = None,
     model: str | None = None,
+    memo: dict[object, Any] | None = None,
 ) -> Built:
     """Compile the pins of one environment, of one model, of both, or all of them.
 
     Only the closure of the chosen pins is judged, and neither clock nor history is asked, so nothing
-    that time did can stop a rollback.
+    that time did can stop a rollback. With the `memo` that a check of the same registry was given, what that
+    worked out (every rendered pin) is not worked out again.
     """
     pins, broken = _chosen(registry, environment, model)
     feature_pins: list[Entry[FeaturePin]] = []
@@ -54,7 +57,8 @@ def build(
                 feature_pins.append(served)
             else:
                 broken.append(served)
-    scene = Scene(registry, renderer, catalogue=CATALOGUE, trusted=trusted)
+    known_already = {} if memo is None else memo
+    scene = Scene(registry, renderer, catalogue=CATALOGUE, trusted=trusted, memo=known_already)
     scope = registry.closure(pins, feature_pins)
     known = {one.path for one in scope.broken}
     scope = Scope(scope.entries, (*scope.broken, *(one for one in broken if one.path not in known)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from modelspec.api.catalogue import CATALOGUE
 from modelspec.delta.pairs import Against
@@ -37,12 +38,14 @@ def check(
     renderer: Renderer,
     trusted: frozenset[str],
     against: Against | None = None,
+    memo: dict[object, Any] | None = None,
 ) -> Checked:
     """Judge the whole registry at an instant, and what it changes when there is a base.
 
     `trusted` holds the sha256 of the templates that may be rendered in this process; all others go
-    through `renderer`.
+    through `renderer`. `memo` keeps what is worked out, for a `build` of the same registry.
     """
-    scene = Scene(registry, renderer, catalogue=CATALOGUE, now=now, against=against, trusted=trusted)
+    known = {} if memo is None else memo
+    scene = Scene(registry, renderer, CATALOGUE, now, against, trusted, memo=known)
     unrun = () if against is not None else tuple(one.code for one in CATALOGUE if one.change)
     return Checked(run(CATALOGUE, scene), sum(1 for _ in registry.files()), unrun)
