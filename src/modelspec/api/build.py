@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from modelspec.api.catalogue import CATALOGUE
 from modelspec.compile.outputs import outputs_for
 from modelspec.rules.rule import Scene
-from modelspec.rules.run import run
+from modelspec.rules.run import run, sorted_findings, together
 from modelspec.spec.environment import FeaturePin, Pin
 from modelspec.spec.kinds import ENVIRONMENT, FEATURE_PIN, PIN
+from modelspec.spec.part import Part, Share, alone
 from modelspec.spec.reader import Broken, Entry
 from modelspec.spec.registry import Registry, Scope
 from modelspec.tree.finding import Finding
@@ -42,30 +44,54 @@ def build(
     environment: str | None = None,
     model: str | None = None,
     memo: dict[object, Any] | None = None,
+    share: Share = alone,
 ) -> Built:
     """Compile the pins of one environment, of one model, of both, or all of them.
 
     Only the closure of the chosen pins is judged, and neither clock nor history is asked, so nothing
-    that time did can stop a rollback. With the `memo` that a check of the same registry was given, what that
-    worked out (every rendered pin) is not worked out again.
+    that time did can stop a rollback. With the `memo` that a check of the same registry was given, what
+    that worked out (every rendered pin) is not worked out again. `share` compiles several parts of a
+    large registry at a time.
     """
-    pins, broken = _chosen(registry, environment, model)
+    known = {} if memo is None else memo
+    scene = Scene(registry, renderer, catalogue=CATALOGUE, trusted=trusted, memo=known)
+    parts = share(partial(_build, scene, environment, model))
+    findings = sorted_findings(together([part.findings for part in parts]))
+    blocked = any(finding.blocks for finding in findings)
+    outputs: dict[str, bytes] = {}
+    for part in parts if not blocked else ():
+        outputs |= part.outputs
+    pins = sum(part.pins for part in parts)
+    return Built(dict(sorted(outputs.items())), findings, pins, _scope(registry, environment, model))
+
+
+@dataclass(frozen=True, slots=True)
+class _Built:
+    """What the pins of one part compile to."""
+
+    findings: tuple[Finding, ...]
+    outputs: dict[str, bytes]
+    pins: int
+
+
+def _build(scene: Scene, environment: str | None, model: str | None, part: Part) -> _Built:
+    registry = scene.registry
+    pins, broken = _chosen(registry, environment, model, part)
     feature_pins: list[Entry[FeaturePin]] = []
     if model is None:
-        for served in registry.all(FEATURE_PIN, *([environment] if environment else [])):
+        for name in registry.names(FEATURE_PIN, *([environment] if environment else [])):
+            served = registry.get(FEATURE_PIN, *name) if part.has(FEATURE_PIN.locate(*name)) else None
             if isinstance(served, Entry):
                 feature_pins.append(served)
-            else:
+            elif served is not None:
                 broken.append(served)
-    known_already = {} if memo is None else memo
-    scene = Scene(registry, renderer, catalogue=CATALOGUE, trusted=trusted, memo=known_already)
     scope = registry.closure(pins, feature_pins)
     known = {one.path for one in scope.broken}
     scope = Scope(scope.entries, (*scope.broken, *(one for one in broken if one.path not in known)))
     findings = run(CATALOGUE, scene, scope)
     blocked = any(finding.blocks for finding in findings)
     outputs = {} if blocked else outputs_for(scene, pins, feature_pins)
-    return Built(outputs, findings, len(pins) + len(feature_pins), _scope(registry, environment, model))
+    return _Built(findings, outputs, len(pins) + len(feature_pins))
 
 
 def _scope(registry: Registry, environment: str | None, model: str | None) -> tuple[str, ...]:
@@ -76,7 +102,7 @@ def _scope(registry: Registry, environment: str | None, model: str | None) -> tu
 
 
 def _chosen(
-    registry: Registry, environment: str | None, model: str | None
+    registry: Registry, environment: str | None, model: str | None, part: Part
 ) -> tuple[list[Entry[Pin]], list[Broken[Pin] | Broken[FeaturePin]]]:
     pins: list[Entry[Pin]] = []
     broken: list[Broken[Pin] | Broken[FeaturePin]] = []
@@ -84,7 +110,9 @@ def _chosen(
         found = [one for one in (registry.get(PIN, environment, model),) if one is not None]
     else:
         names = registry.names(PIN, *([environment] if environment else []))
-        chosen = [name for name in names if model is None or name[1] == model]
+        chosen = [
+            name for name in names if (model is None or name[1] == model) and part.has(PIN.locate(*name))
+        ]
         found = [one for name in chosen if (one := registry.get(PIN, *name)) is not None]
     for one in found:
         if isinstance(one, Entry):

@@ -15,7 +15,7 @@ from modelspec.cli.options import (
     report_option,
     root_option,
 )
-from modelspec.cli.source import open_change, renderer, trusted, within_repository
+from modelspec.cli.source import open_change, renderer, shared, trusted, within_repository
 
 FORMS = ("text", "json", "github", "sarif", "junit", "gitlab")
 
@@ -76,6 +76,7 @@ def check_command(
             renderer=child,
             trusted=trusted(),
             against=source.against,
+            share=shared(sum(1 for _ in source.registry.files())),
         )
         prefix = within_repository(source.root)
 

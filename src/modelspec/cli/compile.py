@@ -15,7 +15,11 @@ from modelspec.cli.options import (
     root_option,
     unknown,
 )
-from modelspec.cli.source import Source, open_registry, renderer, trusted
+from modelspec.cli.source import Source, open_registry, renderer, shared, trusted
+from modelspec.spec.kinds import PIN
+
+_FILES = 3
+"""About how many files a pin needs: itself, its version, something of a schema."""
 
 if TYPE_CHECKING:
     from modelspec.api.build import Built
@@ -64,8 +68,15 @@ def compile_command(
     report = built_text if form == "text" else built_json
     with open_registry(root, None) as source, renderer() as child:
         _known(source, environment, model)
+        within = [environment] if environment is not None else []
+        pins = 1 if model is not None else len(source.registry.names(PIN, *within))
         built = build(
-            source.registry, renderer=child, trusted=trusted(), environment=environment, model=model
+            source.registry,
+            renderer=child,
+            trusted=trusted(),
+            environment=environment,
+            model=model,
+            share=shared(pins * _FILES),
         )
         if stdout and not built.blocked:
             click.echo(streamed(built), nl=False)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from modelspec.cli.base import ci_job
 from modelspec.cli.where import repository_of, root_of
+from modelspec.spec.part import Part, Share, alone
 from modelspec.spec.registry import Registry
 from modelspec.tree.digest import sha256
 from modelspec.tree.finding import Refusal
@@ -22,6 +23,13 @@ from modelspec.world.worktree import WorkTree
 
 if TYPE_CHECKING:
     from modelspec.delta.pairs import Against
+
+
+LARGE: Final = 1500
+"""From so many files on a second process earns more than it costs."""
+MOST: Final = 8
+"""Each part reads once more what all of them share: more parts than this gain little."""
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +151,20 @@ def within_repository(root: Path) -> str:
             found = here.relative_to(folder).as_posix()
             return "" if found == "." else f"{found}/"
     return ""
+
+
+def shared(files: int) -> Share:
+    """Return how to judge so many files: a large registry in as many parts as there are cores."""
+    if files < LARGE:
+        return alone
+    from modelspec.world.parallel import cores, forked
+
+    of = min(cores(), MOST)
+
+    def share(work: Callable[[Part], T]) -> list[T]:
+        return forked(lambda index: work(Part(index, of)), of)
+
+    return share
 
 
 @contextmanager

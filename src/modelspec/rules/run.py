@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from functools import partial
+from typing import Any, Final
 
 from modelspec.delta.pairs import Against
 from modelspec.rules.rule import FILE, REGISTRY, Rule, Scene
 from modelspec.rules.waivers import lift
 from modelspec.spec.kinds import ENVIRONMENT, FEATURE_PIN, MODEL, PIN, TARGET, WAIVER, Kind
+from modelspec.spec.part import Part, Share, alone
 from modelspec.spec.reader import Broken, Entry
 from modelspec.spec.registry import Registry, Scope
 from modelspec.tree.data import spelled
 from modelspec.tree.finding import Finding, Problem, Severity
+
+_WHOLE: Final = Part()
 
 
 def run(
@@ -23,6 +27,7 @@ def run(
     before: Scope | None = None,
     *,
     wide: bool = False,
+    share: Share = alone,
 ) -> tuple[Finding, ...]:
     """Judge the whole registry, or the scope that some pins reach; return the findings, sorted by place.
 
@@ -33,13 +38,19 @@ def run(
     Rules on changes run where the scene has a base; what the base has too is then marked as existing. With
     a scope, `before` is what the same pins reach in the base.
     A rule that raises is a bug of ours and is not caught here: it must never count as a pass.
+    `share` judges the states of the whole registry in parts; a scope is judged as one.
     """
     chosen = [one for one in rules if not one.change or scene.against is not None]
-    found: list[Finding] = []
-    subjects: dict[object, Sequence[Any]] = {}
+    states = [one for one in chosen if not one.last and not one.change]
+    if scope is None:
+        found = together(share(partial(_states, states, scene)))
+    else:
+        reached = [one for one in states if not one.whole or (wide and one.subject is not ENVIRONMENT)]
+        found = _states(reached, scene, scope=scope)
     for one in chosen:
-        if not one.last and (scope is None or not one.whole or (wide and one.subject is not ENVIRONMENT)):
-            found += _judge(one, scene, scope, subjects)
+        if one.change:
+            for kind in _kinds(one):
+                found += _judge(one, scene, _changed(kind, scene.against))
     if found:
         timeless = scope is not None and scene.against is None
         found = lift(found, scene.registry.entries(WAIVER), None if timeless else scene.now)
@@ -47,9 +58,14 @@ def run(
         after = replace(scene, found=tuple(found))
         for one in chosen:
             if one.last:
-                found += _judge(one, after, scope, subjects)
+                found += _states([one], after)
     if scene.against is not None:
         found = _with_existing(found, chosen, scene, scene.against, before)
+    return sorted_findings(found)
+
+
+def sorted_findings(found: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Return findings in the order in which they are told: by place."""
     return tuple(sorted(found, key=_order))
 
 
@@ -84,20 +100,50 @@ def _unjudged(registry: Registry, against: Against) -> Iterator[str]:
             yield from (file.path for file in files if isinstance(file, Broken))
 
 
-def _judge(
-    one: Rule, scene: Scene, scope: Scope | None, known: dict[object, Sequence[Any]]
-) -> Iterator[Finding]:
-    kinds = one.subject if isinstance(one.subject, tuple) else (one.subject,)
-    for kind in kinds:
-        if one.change:
-            subjects = _changed(kind, scene.against)
-        else:
-            if kind not in known:
-                known[kind] = list(_subjects(kind, scene.registry, scope))
-            subjects = known[kind]
-        for subject in subjects:
-            for problem in one.judge(subject, scene):
-                yield _finding(one, problem, scene)
+def together(parts: Sequence[Sequence[Finding]]) -> list[Finding]:
+    """Return what was found in several parts, each finding once.
+
+    What a template has against it is said at the first pin that shows it: of several parts' first pins,
+    the first of all.
+    """
+    if len(parts) == 1:
+        return list(parts[0])
+    found: dict[Finding, None] = {}
+    said: dict[tuple[object, ...], tuple[list[str], int]] = {}
+    for index, part in enumerate(parts):
+        for one in part:
+            if _of_template(one):
+                first = (one.related[0].place.path.split("/"), index)
+                said[one.code, one.place] = min(first, said.get((one.code, one.place), first))
+    for index, part in enumerate(parts):
+        for one in part:
+            if not _of_template(one) or said[one.code, one.place][1] == index:
+                found[one] = None
+    return list(found)
+
+
+def _of_template(finding: Finding) -> bool:
+    return finding.place.path.startswith("templates/") and bool(finding.related)
+
+
+def _states(
+    rules: Sequence[Rule], scene: Scene, part: Part = _WHOLE, scope: Scope | None = None
+) -> list[Finding]:
+    """Return what rules on states find in one part of the registry, or in a scope."""
+    subjects: dict[object, Sequence[Any]] = {}
+    found: list[Finding] = []
+    for one in rules:
+        for kind in _kinds(one):
+            if kind not in subjects:
+                subjects[kind] = list(_subjects(kind, scene.registry, scope, part))
+            found += _judge(one, scene, subjects[kind])
+    return found
+
+
+def _judge(one: Rule, scene: Scene, subjects: Sequence[Any]) -> Iterator[Finding]:
+    for subject in subjects:
+        for problem in one.judge(subject, scene):
+            yield _finding(one, problem, scene)
 
 
 def _changed(kind: Kind[Any] | str, against: Against | None) -> Sequence[Any]:
@@ -106,22 +152,32 @@ def _changed(kind: Kind[Any] | str, against: Against | None) -> Sequence[Any]:
     return (against,) if kind == REGISTRY else [one for one in against.changes if one.kind is kind]
 
 
-def _subjects(kind: Kind[Any] | str, registry: Registry, scope: Scope | None) -> Iterator[Any]:
+def _kinds(one: Rule) -> tuple[Any, ...]:
+    return one.subject if isinstance(one.subject, tuple) else (one.subject,)
+
+
+def _subjects(kind: Kind[Any] | str, registry: Registry, scope: Scope | None, part: Part) -> Iterator[Any]:
     if isinstance(kind, Kind):
-        yield from registry.entries(kind) if scope is None else scope.of(kind)
+        if scope is not None:
+            yield from scope.of(kind)
+            return
+        for name in registry.names(kind):
+            if part.has(kind.locate(*name)):
+                entry = registry.get(kind, *name)
+                if isinstance(entry, Entry):
+                    yield entry
     elif kind == FILE:
-        yield from _broken(registry) if scope is None else scope.broken
-    elif kind == REGISTRY and scope is None:
+        yield from _broken(registry, part) if scope is None else scope.broken
+    elif kind == REGISTRY and scope is None and part.index == 0:
         # What concerns the registry as a whole is not reached by single pins.
         yield registry
 
 
-def _broken(registry: Registry) -> Iterator[Broken[Any]]:
-    for path, _ in registry.files():
-        entry = registry.at(path)
-        if isinstance(entry, Broken):
-            yield entry
-    for entry in registry.all(TARGET):
+def _broken(registry: Registry, part: Part) -> Iterator[Broken[Any]]:
+    paths = [path for path, _ in registry.files()]
+    paths += [TARGET.locate(*name) for name in registry.names(TARGET)]
+    for path in paths:
+        entry = registry.at(path) if part.has(path) else None
         if isinstance(entry, Broken):
             yield entry
 
@@ -161,4 +217,5 @@ def value_at(registry: Registry, problem: Problem) -> str:
 def _order(finding: Finding) -> tuple[Any, ...]:
     place = finding.place
     mark = (place.mark.line, place.mark.column) if place.mark else (0, 0)
-    return (place.path, mark, [str(part) for part in place.route], finding.code, finding.message)
+    related = [one.place.path for one in finding.related]
+    return (place.path, mark, [str(part) for part in place.route], finding.code, finding.message, related)

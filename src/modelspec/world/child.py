@@ -63,6 +63,7 @@ class ChildRenderer:
         self._wall, self._cpu, self._memory, self._output = wall, cpu, memory, output
         self._child: subprocess.Popen[bytes] | None = None
         self._finalizer: weakref.finalize[[subprocess.Popen[bytes]], ChildRenderer] | None = None
+        self._owner = os.getpid()
         self._used = 0.0
         self._exceeded = 0
 
@@ -108,6 +109,12 @@ class ChildRenderer:
         return RenderFault(RULE, f"the template {what}", fix=_FIX)
 
     def _running(self) -> subprocess.Popen[bytes]:
+        if self._owner != os.getpid():
+            # A fork: the child belongs to whoever started it.
+            if self._finalizer is not None:
+                self._finalizer.detach()
+            self._child = self._finalizer = None
+            self._owner = os.getpid()
         if self._child is not None:
             return self._child
         cpu, memory = self._cpu, self._memory

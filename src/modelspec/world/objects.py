@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import binascii
 import hashlib
+import os
 import subprocess
 import weakref
 from collections.abc import Sequence
@@ -38,7 +39,7 @@ class TooLarge:
 
 
 class Objects:
-    """Reads objects of one repository. Used by one thread of one process."""
+    """Reads objects of one repository. Used by one thread; a fork starts a process of its own."""
 
     def __init__(self, repository: Repository) -> None:
         self._repository = repository
@@ -47,6 +48,7 @@ class Objects:
         self._trees: dict[str, Tree] = {}
         self._warm: dict[str, bytes] = {}
         self._process: subprocess.Popen[bytes] | None = None
+        self._owner = os.getpid()
         self._finalizer: weakref.finalize[[subprocess.Popen[bytes]], Objects] | None = None
 
     def read(self, identity: str, kind: str, limit: int) -> bytes | TooLarge:
@@ -137,6 +139,11 @@ class Objects:
 
     def _pipes(self) -> tuple[IO[bytes], IO[bytes]]:
         process = self._process
+        if self._owner != os.getpid():
+            # A fork: the process belongs to whoever started it.
+            if self._finalizer is not None:
+                self._finalizer.detach()
+            process, self._owner = None, os.getpid()
         if process is None:
             process = self._process = self._repository.start("cat-file", "--batch")
             self._finalizer = weakref.finalize(self, _end, process)

@@ -1,11 +1,14 @@
-"""Threads for what waits: hashing lets go of the interpreter, so do disks and networks."""
+"""Threads for what waits: hashing lets go of the interpreter, so do disks and networks. Processes for what
+computes."""
 
 from __future__ import annotations
 
 import os
+import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from typing import TypeVar
+from typing import Any, TypeVar
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -69,6 +72,48 @@ def finished(function: Callable[[A], B], items: Iterable[A], *, workers: int) ->
         finally:
             for future in under_way:
                 future.cancel()
+
+
+def forked(work: Callable[[int], B], count: int) -> list[B]:
+    """Return work(0), work(1) ... work(count - 1): the first here, the others in forks of this process.
+
+    A fork sees what is loaded here as it is now, and gives back a copy of its answer. What is done there
+    alone is not done here. One that dies (killed, out of memory) costs time and no answer: its share is
+    done here. Where forking is not safe, all of it is.
+    """
+    if count <= 1 or sys.platform != "linux" or threading.active_count() > 1:
+        return [work(index) for index in range(count)]
+    from concurrent.futures import ProcessPoolExecutor
+    from concurrent.futures.process import BrokenProcessPool
+    from multiprocessing import get_context
+
+    pool = ProcessPoolExecutor(
+        count - 1, mp_context=get_context("fork"), initializer=_inherit, initargs=(work,)
+    )
+    try:
+        others = [pool.submit(_inherited, index) for index in range(1, count)]
+        found = [work(0)]
+        for index, other in enumerate(others, 1):
+            try:
+                answer: Any = other.result()
+                found.append(answer)
+            except BrokenProcessPool:
+                found.append(work(index))
+        return found
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+_WORK: list[Callable[[int], object]] = []
+"""In a fork: what it was made for. It is inherited, since a function made in a function can't be sent."""
+
+
+def _inherit(work: Callable[[int], object]) -> None:
+    _WORK[:] = [work]
+
+
+def _inherited(index: int) -> object:
+    return _WORK[0](index)
 
 
 def _ended(under_way: dict[Future[B], A]) -> Iterator[tuple[A, B]]:

@@ -129,8 +129,13 @@ class WorkTree:
         names: dict[str, bool] = {}
         if descriptor is not None:
             try:
-                with os.scandir(descriptor) as entries:
-                    names = {entry.name: entry.is_dir(follow_symlinks=False) for entry in entries}
+                # Opened anew: where a fork reads the same folder, the two would share one position in it.
+                again = os.open(".", _OPEN | os.O_DIRECTORY, dir_fd=descriptor)
+                try:
+                    with os.scandir(again) as entries:
+                        names = {entry.name: entry.is_dir(follow_symlinks=False) for entry in entries}
+                finally:
+                    os.close(again)
             except OSError as error:
                 raise _closed_folder(folder, error) from None
             if not folder:
