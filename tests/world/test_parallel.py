@@ -116,6 +116,23 @@ def test_a_refusal_in_a_fork_is_one_here() -> None:
     assert found == "the disk is gone mount it"
 
 
+@needs_fork
+def test_no_fork_outlives_its_parent() -> None:
+    code = (
+        "import os, time\nfrom modelspec.world.parallel import forked\n"
+        "def work(index):\n"
+        "    os.write(1, b'at work\\n')\n"
+        "    return time.sleep(60)\n"
+        "forked(work, 3)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        assert [parent.stdout.readline() for _ in range(3)] == ["at work\n"] * 3
+        parent.kill()
+        # The pipe ends when the last of them that holds it has ended.
+        assert parent.stdout.read() == ""
+
+
 def test_beside_other_threads_nothing_is_forked() -> None:
     with ThreadPoolExecutor(1) as pool:
         pool.submit(int).result()

@@ -4,12 +4,15 @@ computes."""
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
+_PR_SET_PDEATHSIG: Final = 1
+"""prctl(2) of Linux: the signal that a process gets when its parent ends."""
 A = TypeVar("A")
 B = TypeVar("B")
 
@@ -88,7 +91,7 @@ def forked(work: Callable[[int], B], count: int) -> list[B]:
     from multiprocessing import get_context
 
     pool = ProcessPoolExecutor(
-        count - 1, mp_context=get_context("fork"), initializer=_inherit, initargs=(work,)
+        count - 1, mp_context=get_context("fork"), initializer=_inherit, initargs=(work, os.getpid())
     )
     try:
         others = [pool.submit(_inherited, index) for index in range(1, count)]
@@ -108,7 +111,13 @@ _WORK: list[Callable[[int], object]] = []
 """In a fork: what it was made for. It is inherited, since a function made in a function can't be sent."""
 
 
-def _inherit(work: Callable[[int], object]) -> None:
+def _inherit(work: Callable[[int], object], parent: int) -> None:
+    import ctypes
+
+    # Else a fork whose parent is killed waits for more work for ever.
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
     _WORK[:] = [work]
 
 
