@@ -1,0 +1,1 @@
+"""What really served: receipts and request records beside what git declared."""
