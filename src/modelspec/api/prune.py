@@ -41,7 +41,7 @@ def prune(
     settings = registry.settings
     if settings is None:
         return Declined("registry/modelspec.yaml can't be read", "modelspec check says why")
-    kept_for = max([settings.retention.days, *_windows(registry)])
+    kept_for = max([settings.retention.kept_for("versions"), *_windows(registry)])
     since = earlier(now, days(kept_for))
     kept = _Kept({})
     names = registry.names(VERSION, *([model] if model is not None else []))

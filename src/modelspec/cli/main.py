@@ -32,6 +32,8 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "show": ("modelspec.cli.read", "Show a model, or one version with its six components."),
     "log": ("modelspec.cli.history", "Show what happened to pins: who, when, why."),
     "at": ("modelspec.cli.history", "Show what was declared at an instant."),
+    "observe": ("modelspec.cli.observe", "Look at what is really deployed, and write receipts of it."),
+    "receipts": ("modelspec.cli.receipts", "List, import and compact receipts."),
     "diff": ("modelspec.cli.diff", "Show what differs in meaning between two revisions or two versions."),
     "blame": ("modelspec.cli.blame", "Show where each line of a serving config comes from."),
     "bisect": ("modelspec.cli.bisect", "Find the change of a pin that made a command fail."),

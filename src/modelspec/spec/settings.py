@@ -18,11 +18,33 @@ class StoreSettings(Value):
     """The root under which servers see the same trees."""
 
 
-class Retention(Value):
-    """How long what served must stay traceable, in days."""
+Days = Annotated[int, Field(ge=1)]
+Kept = Literal["records", "receipts", "versions", "artifacts"]
+"""What is kept for a while so that a request can be traced and replayed."""
 
-    days: Annotated[int, Field(ge=1)] = 90
-    """How many days after its last tenure a version stays traceable."""
+
+class Retention(Value):
+    """How long what served must stay traceable, in days: for all kinds, and where one differs, for it."""
+
+    days: Days = 90
+    """How many days each kind is kept that has no number of its own."""
+    records: Days | None = None
+    """How far back request logs reach; whoever writes them deletes them."""
+    receipts: Days | None = None
+    """How far back `receipts prune` leaves what served."""
+    versions: Days | None = None
+    """How many days after its last tenure `prune` leaves a version's file."""
+    artifacts: Days | None = None
+    """How many days after its last tenure `gc` leaves a version's artifact."""
+
+    def says(self, kind: Kept) -> int:
+        """Return the days that a kind is given."""
+        own: int | None = getattr(self, kind)
+        return self.days if own is None else own
+
+    def kept_for(self, kind: Kept) -> int:
+        """Return the days that a kind is kept: never less than the records, which could not be replayed."""
+        return max(self.says(kind), self.says("records"))
 
 
 class Settings(Envelope):

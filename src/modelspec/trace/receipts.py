@@ -9,17 +9,21 @@ from __future__ import annotations
 from bisect import bisect_right, insort
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import Final
 
-from modelspec.spec.receipt import Receipt, ReceiptSlot, at
+from modelspec.spec.instant import later
+from modelspec.spec.receipt import Receipt, ReceiptSlot, at, parse_receipt
+from modelspec.tree.text import visible
 
 Key = tuple[str, str, str]
 """Environment, model, and the cluster ("" for the only one)."""
 SHARE: Final = 0.01
 """Percent by which two shares may differ and be the same: 66.67 and two thirds."""
 ANY_SLOT: Final = "unknown"
+AHEAD: Final = timedelta(minutes=5)
+"""How far another clock may be ahead of ours; what is further ahead is no time of a deployment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +114,26 @@ def news(known: Iterable[Receipt], seen: Iterable[Receipt]) -> list[Receipt]:
             found.append(one.receipt)
             insort(line, one, key=attrgetter("order"))
     return found
+
+
+def judged(
+    saved: Iterable[tuple[str, bytes]], now: datetime, environments: Iterable[str]
+) -> tuple[list[Receipt], list[tuple[str, str]]]:
+    """Return the receipts that others saved, by (place, JSON), and what is none: (place, why)."""
+    known = frozenset(environments)
+    receipts: list[Receipt] = []
+    bad: list[tuple[str, str]] = []
+    for place, data in saved:
+        found = parse_receipt(data)
+        if isinstance(found, str):
+            bad.append((place, found))
+        elif found.environment not in known:
+            bad.append((place, f"this registry has no environment {visible(found.environment)}"))
+        elif at(found.observed) > later(now, AHEAD):
+            bad.append((place, f"it says that it was seen at {found.observed}, which is yet to come"))
+        else:
+            receipts.append(found)
+    return receipts, bad
 
 
 def kept(receipts: Iterable[Receipt], horizon: datetime) -> list[Receipt]:

@@ -155,3 +155,19 @@ class Store(Protocol):
     def delete(self, digest: str) -> None:
         """Remove a tree, its listing first; nothing when it is not there."""
         ...
+
+
+class Observer(Protocol):
+    """Looks at one serving system, or at what somebody saved of it. What it gives is not to be trusted."""
+
+    @property
+    def shown(self) -> str:
+        """What messages call it; without credentials."""
+        ...
+
+    def look(self) -> Iterator[tuple[str, bytes]]:
+        """Yield what was asked, in words, and the JSON that was the answer; both within limits.
+
+        Raises Refusal when it can't be asked.
+        """
+        ...

@@ -109,6 +109,12 @@ class Repository:
         )
         return Done(done.returncode, done.stdout, done.stderr.decode("utf-8", "replace"))
 
+    def apart(self, git_dir: Path, *arguments: str, given: bytes, extra: Mapping[str, str]) -> Done:
+        """Run git in another git folder, with bytes on its stdin: its configuration counts, not ours."""
+        return _run(
+            self.folder, (f"--git-dir={git_dir}",), arguments, given, {**dict(self.quarantine), **extra}
+        )
+
     def start(self, *arguments: str) -> subprocess.Popen[bytes]:
         """Start a git that answers on its stdout what it is asked on its stdin."""
         return subprocess.Popen(

@@ -17,6 +17,7 @@ from modelspec.spec.instant import days, earlier
 from modelspec.spec.kinds import ENVIRONMENT, MODEL, PIN, VERSION, Kind, classify
 from modelspec.spec.reader import Entry
 from modelspec.spec.registry import Registry
+from modelspec.spec.settings import Retention
 from modelspec.tree.digest import DIGEST, is_digest
 from modelspec.tree.finding import Fault, Refusal
 from modelspec.tree.paths import SEMVER
@@ -41,7 +42,8 @@ def marks(root: Path, registry: Registry, now: datetime) -> frozenset[str]:
             "git fetch --unshallow (in CI: fetch-depth: 0)",
         )
     found, objects = _Marks(), Objects(repository)
-    kept_for = [registry.settings.retention.days if registry.settings is not None else 90]
+    settings = registry.settings
+    kept_for = [(settings.retention if settings is not None else Retention()).kept_for("artifacts")]
     with ExitStack() as stack:
         stack.callback(objects.close)
         for folder in _work_trees(repository, prefix, root):
