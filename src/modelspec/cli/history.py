@@ -94,6 +94,8 @@ def log_command(
 @click.option("--env", "named", metavar="ENV", help="Only this environment: for all models of it.")
 @click.option("--ref", metavar="REV", help="The history that ends at this revision; default: HEAD.")
 @click.option("--compiled", is_flag=True, help="Print the serving configs, with the templates of then.")
+@click.option("--served", is_flag=True, help="What really served, by receipts, and how certain that is.")
+@click.option("--as-known-at", "known", metavar="REV|TIME", help="By what git and the receipts held then.")
 @format_option("text", "json")
 @output_option
 @root_option
@@ -104,25 +106,46 @@ def at_command(
     named: str | None,
     ref: str | None,
     compiled: bool,
+    served: bool,
+    known: str | None,
     form: str,
     output: str | None,
     root: str | None,
 ) -> int:
     """Show what was declared at TIME: the pins, or with --compiled the serving configs of then.
 
+    With --served: what receipts prove to have served then, with a word on every doubt. With --as-known-at,
+    all of it as it was known at a revision or an instant: what did we believe then about TIME?
+
     TIME is RFC 3339 with its offset, 2026-10-01T00:00:00Z. It names the last commit of the first-parent
     history that is not later; a commit counts as made no earlier than those before it, whatever its own
-    clock said. Exit code: 1 when the pin that was asked for was not there.
+    clock said. Exit code: 1 when the pin that was asked for was not there, or no receipt tells of it.
 
     \b
     Examples:
       modelspec at 2026-10-01T00:00:00Z
       modelspec at 2026-10-01T09:00:00+02:00 eta production
       modelspec at 2026-10-01T00:00:00Z eta production --compiled
+      modelspec at 2026-10-20T12:00:00Z eta production --served --as-known-at 2026-11-01T00:00:00Z
     """
     if named is not None and environment not in (None, named):
         raise click.UsageError("--env and ENV name two environments: leave one out.")
+    if served and compiled:
+        raise click.UsageError("--compiled is what was declared, --served what receipts prove: choose one.")
     place = environment or named
+    moment = None
+    if known is not None:
+        from modelspec.cli.known import known_at
+
+        then = known_at(root, ref, known)
+        if then.commit is None:
+            click.echo(f"modelspec: nothing was known at {known}: it is before the first commit", err=True)
+            return 1
+        ref, moment = then.commit, then.instant
+    if served:
+        from modelspec.cli.served import at_served
+
+        return at_served(instant, model, place, ref, moment, form, output, root)
     with open_past(root, ref) as past:
         commit = past.at(instant)
         if commit is None:
