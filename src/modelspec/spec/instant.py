@@ -17,7 +17,7 @@ def instant(text: str) -> datetime | None:
     if _INSTANT.fullmatch(text) is None:
         return None
     # Python keeps microseconds: finer digits are cut.
-    trimmed = re.sub(r"(\.[0-9]{6})[0-9]+", r"\1", text)
+    trimmed = re.sub(r"(\.[0-9]{6})[0-9]+", r"\1", text) if "." in text else text
     try:
         found = datetime.fromisoformat(trimmed)
         # Within a day of the first or the last year it may be an instant that UTC has no date for.

@@ -7,6 +7,7 @@ sha256 of its canonical JSON (RFC 8785), so that the same fact told twice is one
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, ValidationError
@@ -71,7 +72,7 @@ def canonical_bytes(receipt: Receipt) -> bytes:
 
 def located(receipt: Receipt, data: bytes) -> str:
     """Return the path of a receipt on its branch; `data` are its canonical bytes."""
-    month = at(receipt.since).strftime("%Y-%m")
+    month = at(receipt.since).date().isoformat()[:7]
     return f"{folder(receipt.environment, receipt.model)}/{month}/{sha256(data)[len('sha256:') :]}.json"
 
 
@@ -105,6 +106,7 @@ def parse_receipt(data: bytes) -> Receipt | str:
     return found
 
 
+@lru_cache(1 << 14)
 def at(text: str) -> datetime:
     """Return the instant that a field of a receipt names, in UTC."""
     found = instant(text)
