@@ -109,7 +109,7 @@ def import_text(read: int, bad: Bad, new: Sequence[Receipt], commit: str | None,
     if bad:
         lines = [f"{place}: {visible(why, 300)}" for place, why in bad]
         return (
-            "\n".join([*lines, f"nothing was imported: {plural(len(bad), 'file or line')} no receipt"]) + "\n"
+            "\n".join([*lines, f"nothing was imported: {plural(len(bad), 'place')} without a receipt"]) + "\n"
         )
     if commit is None:
         return f"nothing new: {plural(read, 'receipt')} known already\n"
