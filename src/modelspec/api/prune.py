@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -30,8 +30,16 @@ class _Kept:
         return new
 
 
+Served = Callable[[datetime], frozenset[str]]
+"""From an instant to the digests of all that served since, by receipts: drift served what no pin said."""
+
+
 def prune(
-    registry: Registry, history: History, now: datetime, model: str | None = None
+    registry: Registry,
+    history: History,
+    now: datetime,
+    model: str | None = None,
+    served: Served = lambda since: frozenset(),
 ) -> Proposal | Declined:
     """Return the deletion of every version file that was never pinned, or left all windows and the retention.
 
@@ -47,6 +55,7 @@ def prune(
     names = registry.names(VERSION, *([model] if model is not None else []))
     _keep_served(registry, history, kept, since, frozenset(name[0] for name in names))
     _keep_young(history, kept, since, names)
+    _keep_observed(registry, kept, served(since), names)
     _keep_referred(registry, kept)
     gone = [name for name in names if (name[0], name[1]) not in kept.reasons]
     patch: dict[str, bytes | None] = {}
@@ -97,6 +106,16 @@ def _keep_young(history: History, kept: _Kept, since: datetime, names: Sequence[
         # A file that no commit holds yet is the youngest of all.
         if not revisions or revisions[0].commit.time >= since:
             kept.keep(name[0], name[1], "published lately")
+
+
+def _keep_observed(
+    registry: Registry, kept: _Kept, served: frozenset[str], names: Sequence[tuple[str, ...]]
+) -> None:
+    for name in names if served else ():
+        if (name[0], name[1]) not in kept.reasons:
+            entry = registry.value(VERSION, *name)
+            if entry is not None and entry.digest in served:
+                kept.keep(name[0], name[1], "a receipt says that it served")
 
 
 def _keep_referred(registry: Registry, kept: _Kept) -> None:

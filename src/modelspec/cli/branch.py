@@ -81,3 +81,16 @@ def say_bad(bad: Sequence[BadReceipt]) -> None:
         click.echo(f"modelspec: {visible(one.path, 200)} is not used: {one.why}", err=True)
     if len(bad) > _SHOWN:
         click.echo(f"modelspec: and {plural(len(bad) - _SHOWN, 'other file')} that no receipt is", err=True)
+
+
+def served_since(root: str | None, since: datetime) -> frozenset[str]:
+    """Return the digests of all that served since an instant, by the receipts that are here."""
+    from modelspec.cli.where import repository_of
+    from modelspec.tree.finding import Refusal
+    from modelspec.world.receipts import served
+
+    try:
+        repository, prefix, _ = repository_of(root)
+    except Refusal:
+        return frozenset()
+    return served(repository, prefix, since)

@@ -30,8 +30,9 @@ def gc_command(name: str | None, delete: bool, grace: int, form: str, root: str 
     """Find the artifacts that nothing needs, and remove them with --delete.
 
     Needed is what any branch, tag, stash or work tree pins or has as a version file that is not retired;
-    what was pinned or published within the retention, or the longest window; and what those versions name:
-    artifact, lock, golden, reference. While something is being stored or registered, gc refuses to run.
+    what was pinned, published, or by receipts served within the retention of artifacts and records, or the
+    longest window; and what those versions name: artifact, lock, golden, reference. While something is being
+    stored or registered, gc refuses to run.
 
     \b
     Examples:

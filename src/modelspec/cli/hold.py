@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from modelspec.cli.branch import served_since
 from modelspec.cli.landing import Where, carry_out, chosen, landing_options
 from modelspec.cli.options import (
     complete,
@@ -136,7 +137,8 @@ def prune_command(
     """Delete version files that were never pinned, or left every window and the retention.
 
     Prints what would go; --write, --commit or --branch does it. Each keeps its line in `retired`, so that its
-    number is never used again. What is pinned, needed, named by a waiver or younger than the retention stays.
+    number is never used again. What is pinned, needed, named by a waiver, younger than the retention, or by a
+    receipt served within it stays.
 
     \b
     Examples:
@@ -153,6 +155,6 @@ def prune_command(
     def propose(registry: Registry, history: History) -> Proposal | Declined:
         if model is not None:
             known(registry, model, ())
-        return prune(registry, history, now(), model)
+        return prune(registry, history, now(), model, lambda since: served_since(root, since))
 
     return carry_out(root, "prune", propose, where, form)

@@ -181,3 +181,23 @@ def none_yet() -> Refusal:
         f"there are no receipts here: no branch {BRANCH}, and none that was fetched from {NAME}",
         f"modelspec observe --env ENV SOURCE, or git fetch {NAME} {BRANCH}",
     )
+
+
+def served(repository: Repository, prefix: str, since: datetime) -> frozenset[str]:
+    """Return the digests of all that served since an instant: what began later, and the last before it."""
+    commits = tips(repository)
+    if not commits:
+        return frozenset()
+    found: set[str] = set()
+    last: dict[tuple[str, str, str | None], Receipt] = {}
+    with Branch(repository, commits, prefix) as branch:
+        for one in branch.all():
+            if isinstance(one, BadReceipt):
+                continue
+            if at(one.since) >= since:
+                found.update(slot.digest for slot in one.slots)
+                continue
+            place = (one.environment, one.model, one.cluster)
+            if place not in last or at(last[place].since) <= at(one.since):
+                last[place] = one
+    return frozenset(found | {slot.digest for one in last.values() for slot in one.slots})

@@ -25,6 +25,7 @@ from modelspec.tree.snapshot import Blob, DictSnapshot
 from modelspec.world.git import Repository, open_repository
 from modelspec.world.gittree import GitSnapshot, blob_of
 from modelspec.world.objects import Objects
+from modelspec.world.receipts import served
 from modelspec.world.worktree import WorkTree
 
 _REF: Final = re.compile(rf"({SEMVER})@({DIGEST})".encode())
@@ -56,7 +57,7 @@ def marks(root: Path, registry: Registry, now: datetime) -> frozenset[str]:
         _log(found, repository, objects, prefix, earlier(now, days(max(kept_for))))
         # What is staged is about to be committed.
         _tip(found, Registry(_Staged(_staged(repository, objects, prefix)), registry.reader), kept_for)
-        return found.needed(registry)
+        return found.needed(registry, served(repository, prefix, earlier(now, days(max(kept_for)))))
 
 
 class _Staged(DictSnapshot):
@@ -75,12 +76,14 @@ class _Marks:
 
     def __init__(self) -> None:
         self.wanted: set[Name] = set()
+        self.named: set[str] = set()
         self.files: dict[Name, dict[str, Blob]] = {}
 
     def pin(self, model: str, blob: Blob) -> None:
         """Want every version that a pin names, whether the pin can be read or not."""
         for match in _REF.finditer(_data(blob)):
             self.wanted.add((model, match[1].decode()))
+            self.named.add(match[2].decode())
 
     def file(self, name: Name, blob: Blob) -> None:
         """Know one of the contents that a version's file ever had."""
@@ -100,8 +103,12 @@ class _Marks:
             if wanted:
                 self.wanted.add(name)
 
-    def needed(self, registry: Registry) -> frozenset[str]:
-        """Return every digest in the files of the wanted versions: as text, and as the reader has it."""
+    def needed(self, registry: Registry, served: frozenset[str]) -> frozenset[str]:
+        """Return every digest in the files of the wanted versions: as text, and as the reader has it.
+
+        `served` are digests of versions that served by receipts: what no pin named any more is wanted too.
+        """
+        self._want(registry, served - self.named)
         found: set[str] = set()
         for name in self.wanted:
             for blob in self.files.get(name, {}).values():
@@ -110,6 +117,13 @@ class _Marks:
                 if isinstance(entry, Entry):
                     found.update(_strings(entry.document.data))
         return frozenset(found)
+
+    def _want(self, registry: Registry, served: frozenset[str]) -> None:
+        for name, blobs in self.files.items() if served else ():
+            for blob in blobs.values() if name not in self.wanted else ():
+                entry = registry.reader.read(VERSION, name, VERSION.locate(*name), blob)
+                if isinstance(entry, Entry) and entry.digest in served:
+                    self.wanted.add(name)
 
 
 def _tip(found: _Marks, registry: Registry, kept_for: list[int]) -> None:
