@@ -25,9 +25,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
+from observing import looked, told
+
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
-MODEL, ENVIRONMENT, NEXT = "eta", "production", "2.3.1"
+MODEL, ENVIRONMENT, PREVIOUS, NEXT = "eta", "production", "2.3.0", "2.3.1"
 PIN = f"registry/environments/{ENVIRONMENT}/models/{MODEL}.yaml"
 VERSION = f"registry/models/{MODEL}/versions/{NEXT}.yaml"
 COMPILED = f"compiled/{ENVIRONMENT}/models/{MODEL}/mlserver"
@@ -106,6 +108,11 @@ class Engine:
         self._port = port
         self._process = process
         self._log = log
+
+    @property
+    def address(self) -> str:
+        """Where the model says who it is."""
+        return f"http://127.0.0.1:{self._port}/v2/models/{MODEL}"
 
     def wait(self) -> None:
         """Wait until the model answers."""
@@ -231,6 +238,7 @@ def demo(folder: Path) -> None:
     step(2, f"MLServer serves what is compiled for {MODEL} in {ENVIRONMENT}, and says which version answers.")
     with serving(clone, folder) as engine:
         first = engine.ask()
+        verdict("a receipt says so", looked(clone, ENVIRONMENT, engine.address, PREVIOUS))
 
         step(3, f"{NEXT} is promoted: one line in one file, reviewed and merged like any other change.")
         promote(clone)
@@ -242,6 +250,7 @@ def demo(folder: Path) -> None:
         second = engine.ask()
         if json.loads(second)["model_version"] != NEXT:
             raise Failed(f"the engine does not serve {NEXT}")
+        verdict("a receipt says so", looked(clone, ENVIRONMENT, engine.address, NEXT))
 
         step(4, "The promotion is reverted. That is the whole rollback.")
         clone.say("git", "revert", "--no-edit", "HEAD")
@@ -249,12 +258,16 @@ def demo(folder: Path) -> None:
         clone.say("modelspec", "compile")
         engine.reload()
         third = engine.ask()
+        verdict("a receipt says so", looked(clone, ENVIRONMENT, engine.address, PREVIOUS))
 
     step(5, "What came back is what was there before.")
     verdict("every byte of the engine's answer", third == first)
     verdict("every byte of what is compiled", clone.compiled() == compiled)
     verdict("nothing is left uncommitted", not clone.run("git", "status", "--porcelain"))
     verdict("and the promoted version did answer differently", outputs(second) != outputs(first))
+
+    step(6, "What git declared, and what really served.")
+    verdict("what serves is what is declared", told(clone, MODEL, ENVIRONMENT))
 
 
 def outputs(raw: bytes) -> Any:
