@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from modelspec.trace.declared import Declaration
 from modelspec.trace.receipts import Stretch
@@ -38,7 +38,11 @@ def timeline(declared: Sequence[Declaration], lines: Iterable[Sequence[Stretch]]
             rows.append(Row(time, now, served, merged=True))
         else:
             served = event
-            rows.append(Row(time, now, served, merged=False, lag=_lag(now, event)))
+            # Git tells whole seconds: of the commits of one, any may be the one that was deployed.
+            same = [one for one in declared if now is not None and one.since == now.since]
+            second = same if now is not None and time - now.since < timedelta(seconds=1) else [now]
+            lags = [lag for one in second if (lag := _lag(one, event)) is not None]
+            rows.append(Row(time, now, served, merged=False, lag=min(lags, default=None)))
     return tuple(rows)
 
 
