@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from modelspec.compile.deployment import DeployedSlot, Deployment
+from modelspec.compile.fields import fields_of
 from modelspec.compile.naming import integer, object_name
 from modelspec.spec.base import ref_digest, ref_name
 from modelspec.spec.model import Input, Output
@@ -140,6 +141,7 @@ def _slot(slot: DeployedSlot, deployed: Deployment, target: Target) -> dict[str,
         "inputs": _tensors(signature.inputs if signature is not None else ()),
         "outputs": _tensors(signature.outputs if signature is not None else ()),
         "features": features,
+        "fields": fields_of(slot),
         "texts": texts,
     }
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
 from modelspec.spec.base import ref_digest, ref_name
 from modelspec.spec.environment import Pin
-from modelspec.spec.kinds import ENVIRONMENT, VERSION
+from modelspec.spec.feature import FeatureSchema
+from modelspec.spec.kinds import ENVIRONMENT, SCHEMA, VERSION
 from modelspec.spec.model import Artifact, ModelVersion
 from modelspec.spec.reader import Entry
 from modelspec.spec.registry import Registry
@@ -34,6 +36,8 @@ class DeployedSlot:
     digest: str
     store: StoreSettings | None
     """Where its artifact is; None when its version names no store that the registry has."""
+    schemas: Mapping[str, FeatureSchema]
+    """The schemas that its version was trained on, by view; without those that can't be read."""
 
     @property
     def answers(self) -> bool:
@@ -92,9 +96,17 @@ def deployment(pin: Entry[Pin], registry: Registry) -> Deployment | None:
                 version=version,
                 digest=ref_digest(ref),
                 store=stores.get(store) if store is not None else None,
+                schemas=_schemas(version.value, registry),
             )
         )
     return Deployment(pin, value.environment, environment.value.stage, value.model, tuple(slots))
+
+
+def _schemas(version: ModelVersion, registry: Registry) -> dict[str, FeatureSchema]:
+    found = {
+        ref.view: registry.value(SCHEMA, ref.view, ref_name(ref.schema_)) for ref in version.feature_refs
+    }
+    return {view: entry.value for view, entry in found.items() if entry is not None}
 
 
 _KINDS: Final[dict[str, Kind]] = {

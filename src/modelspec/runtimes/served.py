@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from modelspec.runtimes.artifact import DeclaredArtifact, DeclaredFile
 from modelspec.tree.digest import DIGEST, stamp
+from modelspec.tree.requestlog import MAX_BUCKETS
 
 Digest = Annotated[str, Field(pattern=f"^{DIGEST}$")]
 DType = Literal[
@@ -66,6 +67,27 @@ class Artifact(_Strict):
         )
 
 
+class FieldOf(_Strict):
+    """One field that fills a part of an input, in the signature's order; a width of None is not known."""
+
+    input: str
+    field: str
+    width: Annotated[int, Field(ge=1)] | None
+    sensitive: bool
+
+
+class Log(_Strict):
+    """Which requests are kept, and where."""
+
+    sample: Annotated[float, Field(ge=0, le=100)]
+    """How many percent of them."""
+    folder: str | None = None
+    """The root of the log; without it what the environment says."""
+    buckets: Annotated[int, Field(ge=1, le=MAX_BUCKETS)] = 1
+    flush_seconds: Annotated[int, Field(ge=1, le=3600)] = 60
+    """How long a record may wait in memory."""
+
+
 class Served(_Strict):
     """One slot of a pin, as it was compiled for a serving engine."""
 
@@ -79,6 +101,8 @@ class Served(_Strict):
     threads: Annotated[int, Field(ge=1)]
     inputs: tuple[Tensor, ...] = Field(strict=False, min_length=1)
     outputs: tuple[Tensor, ...] = Field(strict=False, min_length=1)
+    fields: tuple[FieldOf, ...] = Field(default=(), strict=False)
+    log: Log | None = None
 
     def identity(self) -> dict[str, str]:
         """Return what every response says about who answered."""
