@@ -34,6 +34,11 @@ def describe(model: str, version: str, slot: str = "stable") -> dict[str, Any]:
         "threads": data["runtime"]["threads"],
         "inputs": _tensors(data["signature"]["inputs"]),
         "outputs": _tensors(data["signature"]["outputs"]),
+        "fields": [
+            {"input": tensor["name"], "field": name, "width": 1, "sensitive": False}
+            for tensor in data["signature"]["inputs"]
+            for name in tensor["from"]
+        ],
     }
 
 

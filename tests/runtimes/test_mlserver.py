@@ -2,112 +2,21 @@
 
 from __future__ import annotations
 
-import json
-import os
 import shutil
-import socket
-import subprocess
-import sys
 import threading
-import time
-import urllib.error
-import urllib.request
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from runtimes.engine import FEATURES, START_SECONDS, Describe, Engine
+
 pytest.importorskip("mlserver", reason="the extra `mlserver` is not installed")
 pytest.importorskip("onnxruntime", reason="the extra `mlserver` is not installed")
 
 pytestmark = pytest.mark.engine
-
-Describe = Callable[..., dict[str, Any]]
-FEATURES = {"name": "features", "datatype": "FP32", "shape": [1, 4], "data": [0.25, 1, 8, 2.5]}
-REQUEST = {"inputs": [FEATURES]}
-START_SECONDS = 60
-
-
-class Engine:
-    """One MLServer over a folder with a slot in each subfolder."""
-
-    def __init__(self, folder: Path, describe: Describe, store: Path) -> None:
-        self.folder = folder
-        self._describe = describe
-        self._store = store
-        self._http, self.grpc = _free_ports(2)
-
-    def write(self, slot: str, version: str, name: str = "eta", **change: Any) -> None:
-        """Write one slot's model-settings.json as the compiler does: built aside, then renamed."""
-        described = {**self._describe("eta", version, slot=slot), **change}
-        tree = self._store / described["artifact"]["digest"].replace(":", "-")
-        settings = {
-            "name": name,
-            "implementation": "modelspec.runtimes.mlserver.OnnxRuntime",
-            "parameters": {
-                "version": version,
-                "uri": os.path.relpath(tree, self.folder / slot),
-                "format": "onnx",
-                "extra": {"modelspec": described},
-            },
-        }
-        (self.folder / slot).mkdir(parents=True, exist_ok=True)
-        aside = self.folder / slot / "aside"
-        aside.write_text(json.dumps(settings))
-        aside.rename(self.folder / slot / "model-settings.json")
-
-    def start(self, work: Path) -> subprocess.Popen[str]:
-        """Start it in an empty work directory, whose modules would come before the installed ones."""
-        settings = {"debug": False, "parallel_workers": 0, "host": "127.0.0.1", "metrics_endpoint": None}
-        (self.folder / "settings.json").write_text(json.dumps(settings))
-        work.mkdir()
-        return subprocess.Popen(
-            [Path(sys.executable).with_name("mlserver"), "start", str(self.folder)],
-            cwd=work,
-            env={
-                **os.environ,
-                "MLSERVER_HTTP_PORT": str(self._http),
-                "MLSERVER_GRPC_PORT": str(self.grpc),
-            },
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-
-    def call(self, path: str, body: Any = None, method: str = "POST") -> tuple[int, Any]:
-        """Return the status and the JSON of the answer; 0 when nobody answers."""
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(
-            f"http://127.0.0.1:{self._http}/v2/{path}",
-            data=data,
-            method=method,
-            headers={"Content-Type": "application/json"},
-        )
-        try:
-            with urllib.request.urlopen(request, timeout=10) as answer:
-                return answer.status, json.loads(answer.read() or b"null")
-        except urllib.error.HTTPError as error:
-            return error.code, json.loads(error.read() or b"null")
-        except OSError:
-            return 0, None
-
-    def infer(self, model: str = "eta", **change: Any) -> tuple[int, Any]:
-        """Ask for one prediction."""
-        return self.call(f"models/{model}/infer", {**REQUEST, **change})
-
-    def reload(self, model: str = "eta") -> tuple[int, Any]:
-        """Tell it to read its configuration again."""
-        return self.call(f"repository/models/{model}/load")
-
-
-def _free_ports(count: int) -> list[int]:
-    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [one.getsockname()[1] for one in held]
-    for one in held:
-        one.close()
-    return ports
 
 
 @pytest.fixture(scope="module")
@@ -118,11 +27,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory, describe: Describe, store: 
     engine.write("standby", "2.3.1", name="eta-standby")
     process = engine.start(folder / "work")
     try:
-        deadline = time.monotonic() + START_SECONDS
-        while engine.call("models/eta/ready", method="GET")[0] != 200:
-            assert process.poll() is None, process.communicate()[0]
-            assert time.monotonic() < deadline, "MLServer did not start"
-            time.sleep(0.1)
+        engine.wait(process)
         yield engine
     finally:
         process.terminate()

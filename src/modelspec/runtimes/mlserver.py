@@ -24,7 +24,9 @@ from mlserver.utils import to_absolute_path
 
 from modelspec.runtimes.artifact import ArtifactError
 from modelspec.runtimes.ids import request_id
+from modelspec.runtimes.meters import ModelMeter
 from modelspec.runtimes.onnx import OnnxModel, load
+from modelspec.runtimes.requestlog import request_log
 from modelspec.runtimes.served import ConfigError, Served, Tensor, read_served
 from modelspec.runtimes.tensors import DATATYPES, Array, Given, RequestError, arrays
 
@@ -47,10 +49,17 @@ class OnnxRuntime(MLModel):
             raise MLServerError(f"model {self.name} {self.version}: {error}", _UNPROCESSABLE) from error
         self.inputs = [_metadata(tensor) for tensor in self._served.inputs]
         self.outputs = [_metadata(tensor) for tensor in self._served.outputs]
+        self._log = request_log(self._served, ModelMeter(self.name, self.version or ""))
         self.ready = True
 
     async def load(self) -> bool:
         """Say that it is ready: all was done before MLServer knew of it."""
+        return True
+
+    async def unload(self) -> bool:
+        """Write what the request log still holds."""
+        if self._log is not None:
+            await asyncio.to_thread(self._log.close)
         return True
 
     async def metadata(self) -> MetadataModelResponse:
@@ -73,7 +82,10 @@ class OnnxRuntime(MLModel):
             outputs = _chosen([output.name for output in payload.outputs or []], self._served.outputs)
         except RequestError as error:
             raise InferenceError(f"model {self.name} {self.version}: {error}") from error
-        results = await asyncio.to_thread(self._model.run, inputs, [tensor.name for tensor in outputs])
+        names = [tensor.name for tensor in outputs]
+        results = await asyncio.to_thread(self._model.run, inputs, names)
+        if self._log is not None:
+            self._log.append(payload.id, inputs, dict(zip(names, results, strict=True)))
         return InferenceResponse(
             model_name=self.name,
             model_version=self.version,

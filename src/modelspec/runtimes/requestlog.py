@@ -76,16 +76,21 @@ class RequestLog:
 
     def append(self, request: str, inputs: Mapping[str, Array], outputs: Mapping[str, Array]) -> None:
         """Take over one answered request if it is in the sample; returns at once, whatever happens."""
-        if zlib.crc32(request.encode("utf-8", "replace")) % _PARTS >= self._share:
-            return
-        entry = Entry(request, time.time_ns() // 1000, inputs, outputs)
-        size = entry.size
-        with self._lock:
-            if self._ended or self._bytes + size > MEMORY:
-                self._dropped += 1
+        try:
+            if zlib.crc32(request.encode("utf-8", "replace")) % _PARTS >= self._share:
                 return
-            self._bytes += size
-            self._waiting.append(entry)
+            entry = Entry(request, time.time_ns() // 1000, inputs, outputs)
+            size = entry.size
+            with self._lock:
+                if self._ended or self._bytes + size > MEMORY:
+                    self._dropped += 1
+                    return
+                self._bytes += size
+                self._waiting.append(entry)
+        except Exception:
+            # The request was answered: whatever is wrong with its record is no trouble of its caller.
+            with self._lock:
+                self._dropped += 1
 
     def close(self, seconds: float = 20) -> None:
         """Write what waits, and stop."""
