@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 from typing import Final
 
 from modelspec.tree.finding import Refusal
@@ -45,19 +46,12 @@ def open_log(
 
 
 def _is_own(located: Located) -> bool:
-    """Whether the first file that can be opened is our own Parquet, by its footer."""
-    for number, path in enumerate(located.walk()):
-        if number == _LOOKED_AT:
-            break
-        if isinstance(path, str):
-            told = _says(located, path)
-            if told is not None:
-                return told
-    return False
+    """Whether one of the first files is our own Parquet, by its footer."""
+    return any(isinstance(path, str) and _says(located, path) for path in islice(located.walk(), _LOOKED_AT))
 
 
-def _says(located: Located, path: str) -> bool | None:
-    """Whether a file's footer has our layout; None when it is no whole Parquet."""
+def _says(located: Located, path: str) -> bool:
+    """Whether a file's footer has our layout."""
     try:
         with located.place.open(path) as stream:
             if stream.read(4) != PARQUET:
@@ -66,8 +60,8 @@ def _says(located: Located, path: str) -> bool | None:
             tail = stream.read(8)
             size = int.from_bytes(tail[:4], "little")
             if tail[4:] != PARQUET or size > _FOOTER:
-                return None
+                return False
             stream.seek(-8 - size, 2)
             return FORMAT.encode() in stream.read(size)
     except (OSError, ValueError):
-        return None
+        return False

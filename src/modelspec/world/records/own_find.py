@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from modelspec.tree.requestlog import FIXED, KEY, Layout
 from modelspec.tree.text import visible
-from modelspec.world.records.own_rows import Columns, needed
+from modelspec.world.records.own_rows import Columns, needed, spans
 
 _MEMORY: Final = "200MB"
 
@@ -22,9 +22,7 @@ class Rows:
 
     def spans(self) -> Iterator[tuple[int, int]]:
         """Yield (start, stop) of each request: an id may have been used twice."""
-        rows = self.columns["row"]
-        starts = [at for at, row in enumerate(rows) if row == 0 or at == 0]
-        yield from zip(starts, [*starts[1:], len(rows)], strict=True)
+        yield from spans(self.columns["row"])
 
 
 def holding(request: str, addresses: Sequence[str]) -> Mapping[str, Rows | str] | None:

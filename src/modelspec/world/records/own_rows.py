@@ -29,9 +29,14 @@ def needed(layout: Layout) -> list[str]:
 def records_in(layout: Layout, columns: Columns, place: str) -> Iterator[Record | Unreadable]:
     """Yield the requests whose rows these are, all rows of each; a row 0 begins the next one."""
     rows = columns["row"]
-    starts = [at for at, row in enumerate(rows) if row == 0 or at == 0]
-    for start, stop in zip(starts, [*starts[1:], len(rows)], strict=True):
+    for start, stop in spans(rows):
         yield record_of(layout, columns, start, stop, place)
+
+
+def spans(rows: Sequence[Any]) -> Iterator[tuple[int, int]]:
+    """Yield (start, stop) of each request among the numbers of its rows."""
+    starts = [at for at, row in enumerate(rows) if row == 0 or at == 0]
+    yield from zip(starts, [*starts[1:], len(rows)][: len(starts)], strict=True)
 
 
 def record_of(layout: Layout, columns: Columns, start: int, stop: int, place: str) -> Record | Unreadable:
