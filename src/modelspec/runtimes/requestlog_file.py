@@ -14,7 +14,8 @@ import pyarrow.parquet as pq
 from modelspec.runtimes.ids import request_id
 from modelspec.world.durable import CREATE, flush
 
-ROW_GROUP: Final = 131_072
+ROW_GROUP: Final = 65_536
+"""What a look-up unpacks at once."""
 UNFINISHED: Final = ".writing"
 """The folder, below the root, of files without their names; a killed server leaves them, the next removes
 them when they are an hour old."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any, Final
 
 from modelspec.tree.requestlog import FIXED, KEY, Layout
@@ -50,8 +51,9 @@ def _holding(
     duckdb: Any, connection: Any, request: str, addresses: Sequence[str]
 ) -> Mapping[str, Rows | str]:
     found: dict[str, Rows | str] = {}
+    connection.execute("SET parquet_metadata_cache = true")
     try:
-        hits = _hits(connection, request, addresses)
+        hits = _hits(connection, request, addresses) if len(addresses) > 1 else addresses
     except duckdb.Error:
         # One bad file fails the query: each is asked by itself, so that it is named.
         hits = []
@@ -62,7 +64,9 @@ def _holding(
                 found[address] = f"it can't be read: {visible(str(error).partition(chr(10))[0], 160)}"
     for address in hits:
         try:
-            found[address] = _rows(connection, request, address)
+            told = _rows(connection, request, address)
+            if told is not None:
+                found[address] = told
         except duckdb.Error as error:
             found[address] = f"it can't be read: {visible(str(error).partition(chr(10))[0], 160)}"
     return found
@@ -77,7 +81,7 @@ def _hits(connection: Any, request: str, addresses: Sequence[str]) -> list[str]:
     return sorted(row[0] for row in rows)
 
 
-def _rows(connection: Any, request: str, address: str) -> Rows | str:
+def _rows(connection: Any, request: str, address: str) -> Rows | str | None:
     from modelspec.world.records.own_file import told_layout
 
     told = connection.execute(
@@ -89,10 +93,12 @@ def _rows(connection: Any, request: str, address: str) -> Rows | str:
     names = [name for name in needed(layout) if name not in FIXED]
     quoted = ", ".join('"' + name.replace('"', '""') + '"' for name in names)
     rows = connection.execute(
-        f'SELECT request_id, "row", batch, epoch_us("time"){"".join((", ", quoted)) if quoted else ""}'  # noqa: S608
+        f'SELECT file_row_number, request_id, "row", batch, epoch_us("time"){", " * bool(quoted)}{quoted}'  # noqa: S608
         " FROM read_parquet(?, hive_partitioning = false, file_row_number = true)"
-        " WHERE request_id = ? ORDER BY file_row_number",
+        " WHERE request_id = ?",
         [[address], request],
     ).fetchall()
-    columns = list(zip(*rows, strict=True)) if rows else [()] * (len(names) + 4)
-    return Rows(layout, dict(zip([*FIXED[:4], *names], map(list, columns), strict=True)))
+    if not rows:
+        return None
+    columns = [list(column) for column in zip(*sorted(rows, key=itemgetter(0)), strict=True)]
+    return Rows(layout, dict(zip([*FIXED[:4], *names], columns[1:], strict=True)))
