@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain, islice
 from typing import Any, Final
 
 import numpy as np
@@ -30,10 +31,13 @@ AT_ONCE: Final = 32_768
 
 @dataclass(slots=True)
 class Block:
-    """Some rows: the id of each, and the values of each column; None where a text or a number is missing."""
+    """Some rows: the id of each, and the values of each column; None where a text or a number is missing.
 
-    ids: Sequence[str]
-    columns: Sequence[Array]
+    Both are arrays of numpy, lists, or Arrow's own.
+    """
+
+    ids: Any
+    columns: Sequence[Any]
 
 
 @dataclass(slots=True)
@@ -54,6 +58,8 @@ class Feed:
     measured: Sequence[Measured]
     skipped: Skipped
     faults: dict[int, int] = field(default_factory=dict)
+    hidden: set[str] = field(default_factory=set)
+    """The fields that the log leaves out, or keeps as hashes, on purpose."""
     sampled: Sampled = field(default_factory=Sampled)
 
     def records(self, records: Iterable[Record | Unreadable]) -> Iterator[Block]:
@@ -64,6 +70,7 @@ class Feed:
             if isinstance(record, Unreadable):
                 self.skipped.note(f"unreadable: {record.why}", record.place)
                 continue
+            self.hidden |= record.hidden
             try:
                 tensors = matched(record.inputs, inputs_of(self.version), self.columns)
             except Mismatch as error:
@@ -88,6 +95,24 @@ class Feed:
             ids = part.ids if len(part.ids) == part.count else [part.ids[index] for index in part.owner]
             yield self._block(ids, {name: one.reshape(part.count, -1) for name, one in part.inputs.items()})
 
+    def block(self, ids: Any, columns: Sequence[Any], rows: int) -> Block:
+        """Return Arrow columns as a block; None stands for one that is hidden."""
+        import pyarrow as pa
+
+        kinds = [pa.string() if one.text else pa.float64() for one in self.measured]
+        made = [
+            pa.nulls(rows, kind) if column is None else column.cast(kind)
+            for column, kind in zip(columns, kinds, strict=True)
+        ]
+        self._sample([column for column, one in zip(made, self.measured, strict=True) if not one.text], rows)
+        return Block(ids, made)
+
+    def _sample(self, numbers: Sequence[Any], rows: int) -> None:
+        """Keep a few rows of each block; all of them are seen by DuckDB."""
+        step = max(1, rows // 1024)
+        if numbers:
+            self.sampled.take(np.column_stack([np.asarray(one)[::step] for one in numbers]).tolist())
+
     def _table(self, data: list[Scalar], rows: int) -> Array:
         # A wanted dtype would take None for NaN, and "1.5" for a number.
         told = np.array(data)
@@ -99,11 +124,9 @@ class Feed:
 
     def _block(self, ids: Sequence[str], tables: Mapping[str, Array]) -> Block:
         made = [self._column(index, one, tables, len(ids)) for index, one in enumerate(self.measured)]
-        numbers = [column for column, one in zip(made, self.measured, strict=True) if not one.text]
-        if numbers:
-            # A few of each block, the rest is seen by DuckDB.
-            step = max(1, len(ids) // 1024)
-            self.sampled.take(np.column_stack([one[::step] for one in numbers]).tolist())
+        self._sample(
+            [column for column, one in zip(made, self.measured, strict=True) if not one.text], len(ids)
+        )
         return Block(ids, made)
 
     def _column(self, index: int, one: Measured, tables: Mapping[str, Array], rows: int) -> Array:
@@ -140,12 +163,16 @@ def measure(
     fields = [(f"c{index}", pa.string() if one.text else pa.float64()) for index, one in enumerate(measured)]
     schema = pa.schema([("id", pa.string()), *fields])
 
+    # What is hidden on purpose is null in every row, and no violation: the first block tells what is.
+    rest = iter(blocks)
+    first = list(islice(rest, 1))
+    hidden = frozenset(one.name for one in measured if _is_hidden(one, feed.hidden))
+
     def batches() -> Iterator[Any]:
-        for block in blocks:
-            arrays = [pa.array(block.ids, pa.string())]
-            arrays += [
-                pa.array(column, kind, from_pandas=False)
-                for column, (_, kind) in zip(block.columns, fields, strict=True)
+        for block in chain(first, rest):
+            arrays = [
+                column if isinstance(column, pa.Array) else pa.array(column, kind, from_pandas=False)
+                for column, kind in zip((block.ids, *block.columns), schema.types, strict=True)
             ]
             yield pa.record_batch(arrays, schema=schema)
 
@@ -157,7 +184,7 @@ def measure(
             # The exact distance sorts every value: then the window is held.
             connection.register("stream", reader)
             connection.execute("CREATE TABLE served AS SELECT * FROM stream")
-        [answers] = connection.execute(statement(measured)).fetchall()
+        [answers] = connection.execute(statement(measured, hidden)).fetchall()
         rows, found, worst = stats(measured, answers)
         distances = {} if sample is None else _distances(connection, pa, measured, sample)
     numbers = [index for index, one in enumerate(measured) if not one.text]
@@ -169,8 +196,9 @@ def measure(
     features = tuple(
         feature_skew(one, told, feed.faults.get(index, 0), values.get(index, []), distances.get(index))
         for index, (one, told) in enumerate(zip(measured, found, strict=True))
+        if not _is_hidden(one, feed.hidden)
     )
-    return Found(rows, features, tuple(_shown(measured, row) for row in worst))
+    return Found(rows, features, tuple(_shown(measured, row, hidden) for row in worst))
 
 
 def _distances(
@@ -197,8 +225,12 @@ def _distances(
     return found
 
 
-def _shown(measured: Sequence[Measured], row: Mapping[str, Any]) -> Shown:
-    values = [(one, row[f"c{index}"]) for index, one in enumerate(measured)]
+def _is_hidden(one: Measured, hidden: set[str]) -> bool:
+    return one.column.name in hidden or one.column.name.rpartition(".")[2] in hidden
+
+
+def _shown(measured: Sequence[Measured], row: Mapping[str, Any], hidden: frozenset[str]) -> Shown:
+    values = [(one, row[f"c{index}"]) for index, one in enumerate(measured) if one.name not in hidden]
     broken = [
         (one.name, found.message)
         for one, value in values
