@@ -51,11 +51,16 @@ class Given:
 
 def written(declared: Declared, target: Path, given: Given) -> Reproduced:
     """Write the folder of a version and return what it holds; raises Refusal when it can't be written."""
+    with assembled(target) as assembly:
+        return collected(declared, assembly, given)
+
+
+def collected(declared: Declared, assembly: Assembly, given: Given) -> Reproduced:
+    """Write the parts of a version into a folder that is put together, and return what it holds of them."""
     artifact = declared.entry.value.artifact
     total = sum(file.size for file in artifact.files) if artifact is not None else None
-    with assembled(target) as assembly, progress_of("fetching", total) as progress:
-        collection = _Collection(declared, assembly, given, progress)
-        return collection.collect()
+    with progress_of("fetching", total) as progress:
+        return _Collection(declared, assembly, given, progress).collect()
 
 
 class _Collection:
