@@ -29,6 +29,8 @@ class Loaded:
     isolated: bool
     stack: ExitStack
     known: dict[str, Replay | str] = field(default_factory=dict)
+    folders: dict[str, Path] = field(default_factory=dict)
+    """Where the artifact of each version was written to, by the version's digest."""
 
     def of(self, held: Held) -> Replay | str:
         """Return a version that can be asked, or why it can't."""
@@ -71,6 +73,7 @@ class Loaded:
             raise Refusal(f"the artifact of {name} is in {store.shown}, which was not asked", "--network")
         target = Path(self.stack.enter_context(tempfile.TemporaryDirectory(prefix="modelspec-replay-"))) / "a"
         fetch_tree(store, artifact.digest, target)
+        self.folders[held.entry.digest] = target
         return target
 
     def _isolated(self, held: Held) -> Replay:

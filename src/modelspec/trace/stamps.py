@@ -73,6 +73,11 @@ class Versions:
                 return tuple(sorted(hits))
         return ()
 
+    def all_of(self, model: str) -> Iterator[Named]:
+        """Yield every version that a model ever had, some of them more than once."""
+        for depth in range(len(self._sources)):
+            yield from self._layer(model, depth).values()
+
     def name(self, model: str, digest: str) -> str | None:
         """Return the version of a digest, None when no version of the model ever had it."""
         found = self.by_stamp(digest, model)
