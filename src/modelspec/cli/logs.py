@@ -44,14 +44,6 @@ def window_options(command: Command) -> Command:
     return since(until(command))
 
 
-def open_log(path: str, progress: Callable[[int], object] = lambda _: None) -> RecordSource:
-    """Open a request log; raises Refusal when nothing is there."""
-    from modelspec.world.records.own import OwnRecords
-    from modelspec.world.records.places import locate
-
-    return OwnRecords(locate(path), progress)
-
-
 @contextmanager
 def scanning() -> Iterator[Callable[[int], object]]:
     """Say on a terminal how many files a scan is done with."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from modelspec.cli.logs import around_option, log_option, looked_up, open_log, scanning, window_options
+from modelspec.cli.logs import around_option, log_option, looked_up, scanning, window_options
 from modelspec.cli.options import (
     colours,
     complete,
@@ -19,6 +19,7 @@ from modelspec.cli.options import (
     unknown,
     version_names,
 )
+from modelspec.cli.records import open_records
 from modelspec.tree.finding import Refusal
 from modelspec.tree.text import visible
 
@@ -97,7 +98,7 @@ def replay_command(
         open_tracer(root, None, asking, network=network, isolated=isolated) as tracer,
     ):
         held = _named(tracer, named) if named is not None else None
-        source = open_log(log, progress)
+        source = open_records(log, progress=progress)
         if request is not None:
             looked = looked_up(source, request, around)
             if not looked.records:

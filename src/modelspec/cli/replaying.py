@@ -52,14 +52,25 @@ class Loaded:
         return opened(folder, held.version, held.entry.digest)
 
     def _fetched(self, held: Held) -> Path:
-        """Write the artifact to a folder that goes with this run; every byte is verified on the way."""
+        """Write the artifact to a folder that goes with this run."""
+        artifact = held.version.artifact
+        if artifact is None or artifact.digest is None:
+            raise Refusal(f"the artifact of {held.version.model} {held.version.version} is not known")
+        target = self.folders[held.entry.digest] = self.tree(held, artifact.digest)
+        return target
+
+    def tree(self, held: Held, digest: str) -> Path:
+        """Write a tree from a version's store to a folder that goes with this run, each byte verified.
+
+        Raises Refusal when it can't be had.
+        """
         from modelspec.world.stores.fetch import fetch_tree
         from modelspec.world.stores.opening import is_remote, open_store
 
         artifact = held.version.artifact
         name = f"{held.version.model} {held.version.version}"
-        if artifact is None or artifact.digest is None or artifact.store is None:
-            raise Refusal(f"the artifact of {name} is not known")
+        if artifact is None or artifact.store is None:
+            raise Refusal(f"{name} names no store")
         # Where bytes lie is a matter of today; which bytes they are was fixed then.
         stores: dict[str, Any] = {}
         for registry in (held.registry, self.source.registry):
@@ -70,10 +81,9 @@ class Loaded:
             )
         store = open_store(self.source.root, artifact.store, stores[artifact.store])
         if is_remote(store) and not self.network:
-            raise Refusal(f"the artifact of {name} is in {store.shown}, which was not asked", "--network")
+            raise Refusal(f"{name} is in {store.shown}, which was not asked", "--network")
         target = Path(self.stack.enter_context(tempfile.TemporaryDirectory(prefix="modelspec-replay-"))) / "a"
-        fetch_tree(store, artifact.digest, target)
-        self.folders[held.entry.digest] = target
+        fetch_tree(store, digest, target)
         return target
 
     def _isolated(self, held: Held) -> Replay:

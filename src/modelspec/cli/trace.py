@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from modelspec.cli.logs import around_option, log_option, looked_up, open_log, scanning
+from modelspec.cli.logs import around_option, log_option, looked_up, scanning
 from modelspec.cli.options import (
     colours,
     complete,
@@ -20,6 +20,7 @@ from modelspec.cli.options import (
     root_option,
     unknown,
 )
+from modelspec.cli.records import open_records
 from modelspec.tree.finding import Refusal
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def trace_command(
             unknown("model", model, models)
         if environment is not None and environment not in (places := set(environment_names(registry))):
             unknown("environment", environment, places)
-        looked = looked_up(open_log(log, progress), request, around)
+        looked = looked_up(open_records(log, progress=progress), request, around)
         traces = [tracer.trace(record, copies) for record, copies in looked.records]
         if not traces:
             return _nothing(request, looked, form, output)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any, BinaryIO, Final
 
 from modelspec.formats import arrow
@@ -65,6 +66,22 @@ def reference(stream: BinaryIO) -> tuple[bytes, tuple[str, ...]]:
         "features": {name: features[name] for name in sorted(features)},
     }
     return pretty(whole).encode(), tuple(notes)
+
+
+def columns_of_sample(stream: BinaryIO) -> dict[str, list[float]]:
+    """Return the finite numbers of each column of a sample, as many rows as `reference` counts."""
+    head = stream.read(8)
+    stream.seek(0)
+    names, rows = (
+        _table(stream) if head.startswith((arrow.PARQUET, arrow.ARROW, arrow.STREAM)) else _csv(stream)
+    )
+    found: list[list[float]] = [[] for _ in names]
+    most = min(MAX_ROWS, MAX_VALUES // max(1, len(names)))
+    for row in islice(rows, most):
+        for column, value in zip(found, row, strict=True):
+            if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+                column.append(float(value))
+    return dict(zip(names, found, strict=True))
 
 
 def deciles(values: Sequence[float], least: int = LEAST) -> tuple[list[float], list[int]]:
