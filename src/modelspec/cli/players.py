@@ -55,7 +55,7 @@ class Players:
             if model is not None and model != wanted and model in versions.models():
                 return f"a request to {visible(model, 60)}, not to {wanted}"
             return self._player(self._only)
-        if stamp is None:
+        if not stamp:
             return "no stamp says which version served: --version asks one"
         found = versions.by_stamp(stamp, model if model in versions.models() else None)
         found = found or versions.by_stamp(stamp)

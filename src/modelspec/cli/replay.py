@@ -151,7 +151,7 @@ def _once(tracer: Tracer, record: Record, held: Held | None) -> Once:
     from modelspec.trace.columns import Mismatch, columns_of
     from modelspec.tree.digest import stamp
 
-    served = held is None or (record.stamp is not None and stamp(held.entry.digest).startswith(record.stamp))
+    served = held is None or (bool(record.stamp) and stamp(held.entry.digest).startswith(record.stamp or ""))
     if held is None:
         traced = tracer.trace(record, 1)
         held = traced.held

@@ -222,7 +222,7 @@ def _stored(tracer: Tracer, held: Held, notes: list[str]) -> dict[str, Bins]:
     version = held.version
     name = f"{version.model} {version.version}"
     if version.reference is None:
-        notes.append(f"{name} stored no bins of its training sample (register --reference): no drift is told")
+        notes.append(f"{name} stored no bins of its training sample (register --reference)")
         return {}
     try:
         folder = tracer.loaded.tree(held, version.reference)

@@ -20,6 +20,7 @@ from modelspec.trace.candidates import (
     Identified,
     Place,
     identify,
+    is_steady,
     named_by,
     witnessed,
 )
@@ -70,7 +71,7 @@ class Tracer:
         if stamped:
             model = stamped[0][0]
         places = self._places(model, record, at)
-        digests = None if record.stamp is None else tuple(digest for _, _, digest in stamped)
+        digests = None if not record.stamp else tuple(digest for _, _, digest in stamped)
         found = identify(Evidence(at, digests, record.slot, places))
         names = self._names(model, found, stamped)
         replays: dict[str, Asked] = {}
@@ -123,7 +124,7 @@ class Tracer:
         return said if said is not None else known[0] if len(known) == 1 else None
 
     def _stamped(self, record: Record, model: str | None, notes: list[str]) -> list[tuple[str, str, str]]:
-        if record.stamp is None:
+        if not record.stamp:
             return []
         found = self.versions.by_stamp(record.stamp, model)
         if not found and model is not None:
@@ -138,14 +139,12 @@ class Tracer:
             return ()
         environment = self.asking.environment or record.environment
         known = trace.places_of(self.history, self.source.registry, model, environment)
-        return tuple(
-            Place(
-                place,
-                served_then(of_pin(fold(self._receipts(place, model)), place, model), at, declared),
-                declared,
-            )
-            for place, declared in known.items()
-        )
+        found = []
+        for place, declared in known.items():
+            lines = of_pin(fold(self._receipts(place, model)), place, model)
+            then = served_then(lines, at, declared)
+            found.append(Place(place, then, declared, is_steady(lines, declared, at)))
+        return tuple(found)
 
     def _receipts(self, environment: str, model: str) -> list[Receipt]:
         from modelspec.cli.branch import good

@@ -94,7 +94,7 @@ def sums_text(
         text = "nothing was replayed\n"
     total = sum(skipped.values())
     if total:
-        text += f"\n{plural(total, 'request or place')} not replayed:\n"
+        text += f"\nnot replayed, {total:,} in all:\n"
         for reason, count in sorted(skipped.items(), key=lambda pair: -pair[1])[: 2 * _SHOWN]:
             where = ", ".join(visible(one, 60) for one in examples.get(reason, ()))
             text += f"  {count:>9,}  {visible(reason, 160)} ({where})\n"

@@ -42,7 +42,7 @@ def skew_text(found: Skew, paint: Paint) -> str:
             text += f"  {visible(row.id)}  {visible(said, 240)}\n"
     total = sum(found.left_out.values())
     if total:
-        text += f"\n{plural(total, 'request or place')} left out:\n"
+        text += f"\nleft out, {total:,} in all:\n"
         for reason, count in sorted(found.left_out.items(), key=lambda pair: -pair[1])[:_SHOWN]:
             where = ", ".join(visible(one, 60) for one in found.examples.get(reason, ()))
             text += f"  {count:>9,}  {visible(reason, 160)}" + (f" ({where})\n" if where else "\n")

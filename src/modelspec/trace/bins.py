@@ -43,7 +43,7 @@ class Bins:
         """What each bin is called; of texts, `other` comes last."""
         if self.categories:
             return (*(visible(one, 40) for one in self.categories), "other")
-        ends = [f"{edge:.4g}" for edge in self.edges[1:-1]]
+        ends = [f"{edge:.3g}" for edge in self.edges[1:-1]]
         if not ends:
             return ("all",)
         between = [f"{low} to {high}" for low, high in pairwise(ends)]

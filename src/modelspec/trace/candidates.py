@@ -10,6 +10,7 @@ from typing import Final, Literal
 from modelspec.spec.instant import earlier, later
 from modelspec.spec.receipt import ReceiptSlot
 from modelspec.trace.declared import Declaration, declared_at
+from modelspec.trace.receipts import Stretch
 from modelspec.trace.served import SLACK, Then
 from modelspec.tree.digest import short
 from modelspec.tree.text import plural
@@ -32,11 +33,15 @@ Agreement = Literal["agrees", "differs", "unknown"]
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One environment at the time of the request: what may have served by receipts, and what git declared."""
+    """One environment at the time of the request: what may have served by receipts, and what git declared.
+
+    `steady`: nothing changed there about that time, so that the slot on a record says which version it was.
+    """
 
     environment: str
     then: Then
     declared: tuple[Declaration, ...] = ()
+    steady: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,13 +134,26 @@ def _by_stamp(evidence: Evidence, stamped: Sequence[str], found: Sequence[Suspec
     return Identified(stamped[0], "stamp", suspects, (why,) if unexpected else ())
 
 
+def is_steady(
+    stretches: Iterable[Sequence[Stretch]], declared: Sequence[Declaration], time: datetime
+) -> bool:
+    """Whether no stretch began within the slack of an instant; without receipts, no declaration lately."""
+    lines = [line for line in stretches if line]
+    if lines:
+        return all(abs(one.since - time) > SLACK for line in lines for one in line)
+    return all(not earlier(time, LAG) < one.since <= later(time, SLACK) for one in declared)
+
+
 def _suspected(place: Place, evidence: Evidence) -> Iterable[Suspect]:
     """Yield what may have answered in one environment; the slot that the record names narrows it down."""
     told = [(one.digest, one.slot, one.share, one.evidence) for one in place.then.candidates]
     if not place.then.reached and evidence.time is not None:
         told += _lagging(place, evidence.time)
     mine = [row for row in told if evidence.slot is not None and row[1] in (evidence.slot, "unknown")]
-    for digest, slot, _, words in mine or [row for row in told if row[2] > 0 and row[1] not in IDLE]:
+    answering = [row for row in told if row[2] > 0 and row[1] not in IDLE]
+    # Versions change their slots in a rollout: then a slot names nobody.
+    chosen = (mine if place.steady else [*mine, *answering]) or answering
+    for digest, slot, _, words in chosen:
         yield Suspect(digest, (f"{place.environment} {slot}",), (words,))
 
 
