@@ -8,8 +8,9 @@ SOURCES := src tests benchmarks demo training
 .PHONY: demo test check lint types layers registry slow pages bench tools clean
 .DEFAULT_GOAL := check
 
-# The demo runs a real serving engine, so it gets an environment of its own.
-demo: .venv-demo/.done
+# The demo trains with the packages that the example's lock names, and runs a real serving engine, which
+# needs others: each gets an environment of its own.
+demo: .venv-train/.done .venv-demo/.done
 	.venv-demo/bin/python demo/run.py
 
 test: $(VENV)/.done
@@ -50,7 +51,7 @@ tools:
 	GOBIN=$(CURDIR)/.tools go install github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 
 clean:
-	rm -rf .tools .venv .venv-demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .tools .venv .venv-demo .venv-train .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(VENV)/.done: pyproject.toml
 	$(PYTHON) -c $(SUPPORTED)
@@ -66,4 +67,12 @@ $(VENV)/.done: pyproject.toml
 	.venv-demo/bin/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
 	.venv-demo/bin/python -m pip install --quiet --disable-pip-version-check --editable ".[mlserver]" \
 	  $$($(PYTHON) -c 'import sys; print("--ignore-requires-python" if sys.version_info >= (3, 13) else "")')
+	touch $@
+
+.venv-train/.done: pyproject.toml training/requirements.txt
+	$(PYTHON) -c $(SUPPORTED)
+	$(PYTHON) -m venv .venv-train
+	.venv-train/bin/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
+	.venv-train/bin/python -m pip install --quiet --disable-pip-version-check --editable . \
+	  --requirement training/requirements.txt
 	touch $@

@@ -1,18 +1,17 @@
-"""Train the example's models and put them into the store.
+"""Train the example's models, and write for each what `modelspec register` takes.
 
-    python training/train.py [--store store]
+    python training/train.py --out trained
 
 Seeded from end to end: with the versions of training/requirements.txt, the same bytes each time.
-Prints as JSON what a version file records of each model.
+Prints as JSON what was measured and what the data was; `make demo` registers all of it.
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +26,9 @@ from skl2onnx.common.data_types import FloatTensorType
 from sklearn.ensemble import GradientBoostingClassifier, GradientBoostingRegressor
 from sklearn.metrics import log_loss, mean_absolute_error, mean_squared_error, roc_auc_score
 
-HERE = Path(__file__).resolve().parent
-LOCK = HERE / "requirements.txt"
 OPSET = {"": 17, "ai.onnx.ml": 3}
 IR = 8
+GOLDEN_ROWS = 16
 
 
 @dataclass(frozen=True)
@@ -39,7 +37,11 @@ class Line:
 
     name: str
     output: str
+    unit: str
     sources: tuple[str, ...]
+    request: Mapping[str, Any]
+    dataset: str
+    threshold: str
     sample: Callable[[int, int, float], Sample]
     estimator: type[GradientBoostingRegressor] | type[GradientBoostingClassifier]
 
@@ -54,24 +56,31 @@ class Run:
     seed: int
     rows: int
     drift: float
-    hyperparameters: Mapping[str, float] = field(default_factory=dict)
+    hyperparameters: Mapping[str, float]
+    snapshot: str
+    description: str
 
 
 ETA = Line(
     "eta",
     "minutes",
+    "min",
     (
         "trip_features.distance_norm",
         "trip_features.city",
         "trip_features.departure_hour",
         "request.rain",
     ),
+    {"name": "rain", "dtype": "float32", "unit": "mm", "range": [0, 80], "nullable": False},
+    "trips",
+    "late=minutes>=60",
     trips,
     GradientBoostingRegressor,
 )
 FRAUD = Line(
     "fraud",
     "probability",
+    "1",
     (
         "payment_features.amount_z",
         "payment_features.attempts_24h",
@@ -79,18 +88,25 @@ FRAUD = Line(
         "payment_features.account_age_norm",
         "request.hour",
     ),
+    {"name": "hour", "dtype": "float32", "unit": "h", "range": [0, 23], "nullable": False},
+    "payments",
+    "block=probability>=0.5",
     payments,
     GradientBoostingClassifier,
 )
 
 TREES = {"n_estimators": 100, "max_depth": 3, "learning_rate": 0.1}
+FEWER = {**TREES, "n_estimators": 60}
+FASTER = {**FEWER, "learning_rate": 0.12}
+JULY, SEPTEMBER, OCTOBER, NOVEMBER = (f"2026-{month}-01T00:00:00Z" for month in ("07", "09", "10", "11"))
+KILOMETRES = "Reads the distance in kilometres, as trip_features 2 serves it"
 RUNS = (
-    Run(ETA, "2.3.0", 1, 230, 4000, 1.00, TREES),
-    Run(ETA, "2.3.1", 1, 231, 8000, 1.04, TREES),
-    Run(ETA, "3.0.0", 2, 240, 8000, 1.04, TREES),
-    Run(FRAUD, "1.0.0", 1, 100, 4000, 0.00, {**TREES, "n_estimators": 60}),
-    Run(FRAUD, "1.1.0", 1, 110, 5000, 0.15, {**TREES, "n_estimators": 60}),
-    Run(FRAUD, "1.2.0", 1, 120, 6000, 0.30, {**TREES, "n_estimators": 60, "learning_rate": 0.12}),
+    Run(ETA, "2.3.0", 1, 230, 4000, 1.00, TREES, SEPTEMBER, "Trained on the trips of August"),
+    Run(ETA, "2.3.1", 1, 231, 8000, 1.04, TREES, OCTOBER, "Retrained on the trips of September"),
+    Run(ETA, "3.0.0", 2, 240, 8000, 1.04, TREES, NOVEMBER, KILOMETRES),
+    Run(FRAUD, "1.0.0", 1, 100, 4000, 0.00, FEWER, JULY, "Trained on the payments of the second quarter"),
+    Run(FRAUD, "1.1.0", 1, 110, 5000, 0.15, FEWER, OCTOBER, "Retrained on the payments of the third quarter"),
+    Run(FRAUD, "1.2.0", 1, 120, 6000, 0.30, FASTER, NOVEMBER, "Retrained with October, learns faster"),
 )
 
 
@@ -152,73 +168,49 @@ def metrics(run: Run, model: Any, x: NDArray[np.float32], y: NDArray[np.float64]
     }
 
 
-def observed(data: bytes) -> dict[str, Any]:
-    """What the bytes themselves say."""
-    model = onnx.load_model_from_string(data)
-
-    def tensors(values: Sequence[Any]) -> list[dict[str, Any]]:
-        return [
-            {
-                "name": value.name,
-                "dtype": helper.tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type).name,
-                "shape": [
-                    dim.dim_value if dim.HasField("dim_value") else -1
-                    for dim in value.type.tensor_type.shape.dim
-                ],
-            }
-            for value in values
-        ]
-
-    return {
-        "ir": model.ir_version,
-        "opset": {entry.domain or "ai.onnx": entry.version for entry in model.opset_import},
-        "inputs": tensors(model.graph.input),
-        "outputs": tensors(model.graph.output),
-    }
+def put(folder: Path, run: Run, x: NDArray[np.float32], y: NDArray[np.float64], data: bytes) -> None:
+    """Write what `modelspec register` takes: model, golden inputs, sample, parameters, what tensors mean."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "model.onnx").write_bytes(data)
+    # Rows of the held-out part: the model was not trained on them.
+    np.savez(folder / "golden.npz", features=x[-GOLDEN_ROWS:])
+    columns = [*(source.rpartition(".")[2] for source in run.line.sources), run.line.output]
+    rows = np.column_stack([x.astype(np.float64), y])
+    lines = [",".join(columns), *(",".join(repr(float(value)) for value in row) for row in rows)]
+    (folder / "sample.csv").write_text("\n".join(lines) + "\n")
+    inputs = {"name": "features", "dtype": "float32", "shape": [-1, len(run.line.sources)]}
+    output = {"name": run.line.output, "dtype": "float32", "shape": [-1, 1], "unit": run.line.unit}
+    for name, told in (
+        ("params", dict(run.hyperparameters)),
+        ("signature", {"inputs": [{**inputs, "from": list(run.line.sources)}], "outputs": [output]}),
+        ("request", [dict(run.line.request)]),
+    ):
+        (folder / f"{name}.json").write_text(json.dumps(told, indent=2) + "\n")
 
 
-def put(store: Path, files: Mapping[str, bytes]) -> dict[str, Any]:
-    """Write a tree of files under its digest, with its `sha256sum` listing beside it."""
-    ordered = sorted(files, key=lambda path: path.encode())
-    listing = "".join(f"{hashlib.sha256(files[path]).hexdigest()}  {path}\n" for path in ordered).encode()
-    digest = _sha256(listing)
-    tree = store / digest.replace(":", "-")
-    for path in ordered:
-        target = tree / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(files[path])
-    tree.with_name(tree.name + ".sha256sum").write_bytes(listing)
-    return {
-        "digest": digest,
-        "files": [
-            {"path": path, "size": len(files[path]), "digest": _sha256(files[path])} for path in ordered
-        ],
-    }
-
-
-def train(run: Run, store: Path) -> dict[str, Any]:
-    """Train one version, store it, and say what its version file has to record."""
+def train(run: Run, out: Path) -> dict[str, Any]:
+    """Train one version, write its files, and say what a version file records beside them."""
     raw, y = run.line.sample(run.seed, run.rows, run.drift)
     x = matrix(raw, run.line.sources, run.schema)
     cut = int(run.rows * (1 - HELD_OUT))
     model = run.line.estimator(random_state=run.seed, **run.hyperparameters)
     model.fit(x[:cut], y[:cut])
-    data = convert(run, model)
+    folder = out / run.line.name / run.version
+    put(folder, run, x, y, convert(run, model))
     return {
         "model": run.line.name,
         "version": run.version,
-        "schema": run.schema,
-        "artifact": put(store, {"model.onnx": data}),
-        "observed": observed(data),
-        "inputs_from": list(run.line.sources),
-        "dataset": {"digest": data_digest(x, y), "rows": run.rows, "seed": run.seed},
-        "hyperparameters": dict(run.hyperparameters),
+        "description": run.description,
+        "feature": f"{run.line.sources[0].partition('.')[0]}@{run.schema}",
+        "dataset": {
+            "name": run.line.dataset,
+            "uri": f"s3://example-lake/{run.line.dataset}",
+            "snapshot": run.snapshot,
+            "digest": data_digest(x, y),
+        },
+        "threshold": run.line.threshold,
         "metrics": metrics(run, model, x[cut:], y[cut:]),
     }
-
-
-def _sha256(data: bytes) -> str:
-    return "sha256:" + hashlib.sha256(data).hexdigest()
 
 
 def main() -> None:
@@ -226,10 +218,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--store", type=Path, default=HERE.parent / "store")
-    store = parser.parse_args().store
-    lock = put(store, {LOCK.name: LOCK.read_bytes()})
-    print(json.dumps({"lock": lock, "versions": [train(run, store) for run in RUNS]}, indent=2))
+    parser.add_argument("--out", type=Path, required=True, help="where a folder for each version is written")
+    out = parser.parse_args().out
+    print(json.dumps([train(run, out) for run in RUNS], indent=2))
 
 
 if __name__ == "__main__":
