@@ -18,8 +18,8 @@ WRITTEN = ("registry/models/*/versions/*.yaml", PINS, "compiled", "store/sha256-
 IMAGE = (
     "registry.example.com/serve/onnx@sha256:bb47b708e6356fda2a4c1df16d56ef076f45a1be6414cb5ddbe2bde2deb8806e"
 )
-# A scratch clone comes from a folder, which is no address for others.
 PYTHON = ".".join(str(part) for part in sys.version_info[:2])
+# A scratch clone comes from a folder, which is no address for others.
 REPOSITORY = "https://git.example.com/modelspec/modelspec"
 
 

@@ -9,19 +9,21 @@ from typing import Literal
 from modelspec.spec.base import ref_digest, ref_name
 from modelspec.spec.environment import Level
 from modelspec.spec.kinds import SCHEMA, VERSION
-from modelspec.spec.model import COMPONENTS, ModelVersion
+from modelspec.spec.model import COMPONENTS, Artifact, ModelVersion
 from modelspec.spec.reader import Entry
 from modelspec.spec.registry import Registry
 from modelspec.tree.digest import short
+from modelspec.tree.protocols import PlacedFile
 
-ClaimKind = Literal["tree", "commit", "data", "image"]
+ClaimKind = Literal["tree", "placed", "commit", "data", "image"]
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
     """One thing outside the registry that a component rests on.
 
-    `kind` says how to read the rest. tree: `where` is the store, `digest` the tree's. commit: `where` is
+    `kind` says how to read the rest. tree: `where` is the store, `digest` the tree's. placed: `where` is the
+    address of a tree that was registered in place, `files` what it consists of. commit: `where` is
     the repository, `name` the commit, `digest` unused. data: `where` is the address, `digest` may be None.
     image: `name` is the image by digest.
     """
@@ -30,6 +32,7 @@ class Claim:
     where: str = ""
     name: str = ""
     digest: str | None = None
+    files: tuple[PlacedFile, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +103,11 @@ def _schemas(registry: Registry, entry: Entry[ModelVersion]) -> Iterator[tuple[s
             yield what, Outcome("verified", short(wanted))
 
 
+def placed_files(artifact: Artifact) -> tuple[PlacedFile, ...]:
+    """Return the files of an artifact that was registered in place."""
+    return tuple(PlacedFile(one.path, one.size, one.digest, one.object or "") for one in artifact.files)
+
+
 def _parts(version: ModelVersion) -> Iterator[Part]:
     artifact = version.artifact
     store = artifact.store if artifact is not None and artifact.store is not None else ""
@@ -116,7 +124,11 @@ def _parts(version: ModelVersion) -> Iterator[Part]:
         ),
     ]
     for component, what, digest in trees:
-        if digest is not None:
+        if what == "artifact" and artifact is not None and artifact.uri is not None:
+            yield Part(
+                component, what, Claim("placed", artifact.uri, digest=digest, files=placed_files(artifact))
+            )
+        elif digest is not None:
             yield Part(component, what, Claim("tree", store, digest=digest))
     if version.code is not None and version.code.commit is not None:
         code = version.code

@@ -99,7 +99,7 @@ def _artifact(artifact: Artifact) -> Facts:
         ("digest", artifact.digest),
         ("format", " ".join(filter(None, (artifact.format, artifact.architecture)))),
         ("files", f"{', '.join(file.path for file in artifact.files)} ({size:,} bytes)"),
-        ("store", artifact.store),
+        ("store", artifact.store if artifact.uri is None else f"in place: {artifact.uri}"),
     ]
 
 

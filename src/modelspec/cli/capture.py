@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 import click
 
@@ -18,6 +21,7 @@ from modelspec.tree.text import visible
 if TYPE_CHECKING:
     from modelspec.world.code import Bytes
     from modelspec.world.source import Source
+    from modelspec.world.stores.placed import PlacedTree
 
 MATTERING: Final = frozenset(
     ["catboost", "cloudpickle", "joblib", "keras", "lightgbm", "mlflow", "numpy", "onnx", "onnxruntime",
@@ -33,6 +37,8 @@ class Taken:
 
     parts: dict[str, Data] = field(default_factory=dict)
     artifact: Source | None = None
+    placed: PlacedTree | None = None
+    """An artifact that stays where it is."""
     extras: list[Bytes] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     lacks: list[str] = field(default_factory=list)
@@ -42,6 +48,16 @@ class Taken:
         found = self.parts.setdefault(name, {})
         assert isinstance(found, dict)
         return found
+
+    def files(self) -> dict[str, Callable[[], AbstractContextManager[BinaryIO]]]:
+        """Return the artifact's files by path: how to open each."""
+        from modelspec.world.foreign import foreign
+        from modelspec.world.source import place
+
+        if self.placed is not None:
+            return {file.path: partial(self.placed.stream, file.path) for file in self.placed.placed}
+        files = self.artifact.files if self.artifact is not None else ()
+        return {file.path: partial(foreign, place(file)) for file in files}
 
     def keep(self, name: str, data: bytes) -> str:
         """Have bytes stored as a tree of one file; return its digest."""
@@ -118,21 +134,29 @@ def _need(text: str) -> Data:
 def _artifact(given: dict[str, Any], store: str, taken: Taken) -> None:
     from modelspec.formats.artifact import Told, told
     from modelspec.formats.foreign import Unreadable
-    from modelspec.world.foreign import foreign
-    from modelspec.world.source import place, source_of
+    from modelspec.world.source import source_of
 
-    if given["artifact"]:
-        taken.artifact = source_of(given["artifact"])
-    if taken.artifact is None:
+    addresses = [one for one in map(str, given["artifact"]) if "://" in one]
+    if addresses and len(given["artifact"]) > 1:
+        raise click.UsageError("--artifact is paths, or one address alone.")
+    if addresses:
+        from modelspec.cli.progress import progress_of
+        from modelspec.world.stores.placed import placed_at
+
+        with progress_of("reading", None) as progress:
+            taken.placed = placed_at(addresses[0], progress)
+    elif given["artifact"]:
+        taken.artifact = source_of([Path(one) for one in given["artifact"]])
+    if taken.artifact is None and taken.placed is None:
         taken.lacks.append("artifact: the model's files (--artifact PATH)")
         return
     found: list[tuple[str, Told]] = []
-    for file in taken.artifact.files:
+    for path, opened in taken.files().items():
         try:
-            with foreign(place(file)) as stream:
-                found.append((file.path, told(stream)))
+            with opened() as stream:
+                found.append((path, told(stream)))
         except Unreadable as error:
-            raise Refusal(f"{visible(file.path, 200)} is refused: {error.message}", error.fix) from None
+            raise Refusal(f"{visible(path, 200)} is refused: {error.message}", error.fix) from None
     part = taken.part("artifact")
     part["store"] = store
     _mlmodel(given, taken)
@@ -178,14 +202,13 @@ def _mlmodel(given: dict[str, Any], taken: Taken) -> None:
     from modelspec.formats.foreign import Unreadable
     from modelspec.formats.lock import read_lock
     from modelspec.formats.mlmodel import read_mlmodel
-    from modelspec.world.foreign import foreign
     from modelspec.world.source import place
 
-    files = {file.path: place(file) for file in taken.artifact.files} if taken.artifact is not None else {}
+    files = taken.files()
     if "MLmodel" not in files:
         return
     try:
-        with foreign(files["MLmodel"]) as stream:
+        with files["MLmodel"]() as stream:
             told = read_mlmodel(stream.read(16 * 1024 * 1024))
     except Unreadable as error:
         taken.notes.append(f"its MLmodel tells nothing: {visible(error.message, 200)}")
@@ -197,13 +220,13 @@ def _mlmodel(given: dict[str, Any], taken: Taken) -> None:
     if told.flavour is not None:
         taken.part("artifact").setdefault("flavour", told.flavour)
     taken.notes.extend(told.notes)
-    if given["lock"] is None and "requirements.txt" in files:
+    if given["lock"] is None and "requirements.txt" in files and taken.artifact is not None:
         try:
-            with foreign(files["requirements.txt"]) as stream:
+            with files["requirements.txt"]() as stream:
                 read_lock(stream.read(16 * 1024 * 1024))
         except Unreadable:
             return
-        given["lock"] = files["requirements.txt"]
+        given["lock"] = next(place(one) for one in taken.artifact.files if one.path == "requirements.txt")
         taken.notes.append("its lock is the requirements.txt beside the MLmodel")
 
 
@@ -324,10 +347,9 @@ def _reference(path: Path, taken: Taken) -> None:
 def _golden(path: Path, taken: Taken) -> None:
     from modelspec.runtimes.golden import NAME, golden
     from modelspec.world.foreign import foreign
-    from modelspec.world.source import place
 
     artifact = taken.parts.get("artifact")
-    files = taken.artifact.files if taken.artifact is not None else ()
+    files = list(taken.files().values())
     if not isinstance(artifact, dict) or artifact.get("format") != "onnx" or len(files) != 1:
         raise Refusal("--golden runs an artifact that is one ONNX file; this is none", "leave --golden out")
     runtime = taken.parts.get("runtime")
@@ -335,7 +357,7 @@ def _golden(path: Path, taken: Taken) -> None:
     if not isinstance(threads, int):
         taken.lacks.append("runtime: how many threads the golden answers rest on (--threads 1)")
         return
-    with foreign(place(files[0])) as model, foreign(path) as inputs:
+    with files[0]() as model, foreign(path) as inputs:
         taken.parts["golden"] = taken.keep(NAME, golden(model.read(), inputs.read(), threads))
 
 

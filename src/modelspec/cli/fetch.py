@@ -84,6 +84,12 @@ def _registered(name: str, root: str | None) -> tuple[Store, str, int | None]:
         if entry is None:
             raise Refusal(f"{visible(name)} can't be read", "`modelspec check` says why")
         artifact, settings = entry.value.artifact, registry.settings
+        if artifact is not None and artifact.digest is not None and artifact.uri is not None:
+            from modelspec.api.claims import placed_files
+            from modelspec.world.stores.placed import placed_tree
+
+            files = placed_files(artifact)
+            return placed_tree(artifact.uri, files), artifact.digest, sum(file.size for file in files)
         if artifact is None or artifact.digest is None or artifact.store is None:
             raise Refusal(f"the artifact of {name} is not known: there is nothing to fetch")
         if settings is None or artifact.store not in settings.stores:

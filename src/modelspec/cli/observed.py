@@ -43,6 +43,7 @@ def _troubles(source: Source, row: Row) -> Iterator[str]:
     if (
         artifact is None
         or artifact.digest is None
+        or artifact.uri is not None
         or settings is None
         or artifact.store not in settings.stores
     ):

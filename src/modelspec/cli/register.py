@@ -28,11 +28,18 @@ if TYPE_CHECKING:
     from modelspec.spec.history import History
     from modelspec.spec.registry import Registry
     from modelspec.tree.protocols import Store
+    from modelspec.world.stores.placed import PlacedTree
 
 _PATH = click.Path(path_type=Path)
 _OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option("--next", "following", is_flag=True, help="The version that what changed asks for."),
-    click.option("--artifact", multiple=True, type=_PATH, help="A file or folder of the model; repeatable."),
+    click.option(
+        "--artifact",
+        metavar="PATH|URI",
+        multiple=True,
+        type=click.Path(),
+        help="A file or folder of the model, repeatable; or an s3:// address, to stay there.",
+    ),
     click.option("--artifact-format", metavar="NAME", help="Its format, where the bytes do not tell."),
     click.option("--architecture", metavar="TEXT", help="What kind of model it is."),
     click.option("--precision", metavar="TEXT", help="The precision of its numbers, such as int8."),
@@ -135,6 +142,8 @@ def _store_and_write(
                 tree = store.put(taken.artifact.files, progress)
             taken.artifact.unchanged()
             parts["artifact"] = _stored(_map(parts["artifact"]), tree)
+        elif taken.placed is not None and "unknown" not in _map(parts.get("artifact")):
+            parts["artifact"] = _placed(_map(parts["artifact"]), taken.placed)
         for one in taken.extras:
             store.put([one])
         final = replace(captured, parts=parts)
@@ -147,13 +156,23 @@ def _store_and_write(
 
 def _stored(part: dict[str, Data], tree: Any) -> dict[str, Data]:
     """Return the artifact with its digest and its files, in the order of the format."""
-    whole: dict[str, Data] = {
-        **part,
-        "digest": tree.digest,
-        "files": [{"path": one.path, "size": one.size, "digest": one.digest} for one in tree.files],
-    }
+    files: list[Data] = [{"path": one.path, "size": one.size, "digest": one.digest} for one in tree.files]
+    return _ordered({**part, "digest": tree.digest, "files": files})
+
+
+def _placed(part: dict[str, Data], tree: PlacedTree) -> dict[str, Data]:
+    """Return the artifact with its address, and the version of the object that each file is."""
+    files: list[Data] = [
+        {"path": one.path, "size": one.size, "digest": one.digest, "object": one.object}
+        for one in tree.placed
+    ]
+    return _ordered({**part, "uri": tree.uri, "digest": tree.digest, "files": files})
+
+
+def _ordered(whole: dict[str, Data]) -> dict[str, Data]:
     order = (
         "store",
+        "uri",
         "digest",
         "format",
         "architecture",

@@ -20,7 +20,7 @@ from modelspec.spec.settings import StoreSettings
 from modelspec.tree.digest import artifact_digest, short
 from modelspec.tree.finding import Refusal
 from modelspec.tree.paths import path_trouble
-from modelspec.tree.protocols import Progress
+from modelspec.tree.protocols import Progress, Store
 from modelspec.tree.text import plural, visible
 from modelspec.world.assembly import Assembly, assembled
 from modelspec.world.git import Repository
@@ -118,6 +118,8 @@ class _Collection:
         try:
             if claim.kind == "tree":
                 return self._tree(part)
+            if claim.kind == "placed":
+                return self._placed(part)
             if claim.kind == "commit":
                 return self._code(part)
             if claim.kind == "data":
@@ -129,7 +131,7 @@ class _Collection:
     def _tree(self, part: Part) -> Piece:
         from modelspec.world.stores.opening import is_remote, open_store
 
-        claim, name = part.claim, part.what
+        claim = part.claim
         # Where bytes lie is a matter of today; which bytes they are was fixed then.
         stores: dict[str, StoreSettings] = {}
         for registry in (self.declared.registry, self.declared.source.registry):
@@ -139,6 +141,18 @@ class _Collection:
         store = open_store(self.declared.source.root, claim.where, stores[claim.where])
         if is_remote(store) and not self.given.network:
             raise Refusal(f"in {store.shown}, which was not asked (--network)")
+        return self._written(part, store)
+
+    def _placed(self, part: Part) -> Piece:
+        from modelspec.world.stores.placed import placed_tree
+
+        store = placed_tree(part.claim.where, part.claim.files)
+        if not self.given.network:
+            raise Refusal(f"in place at {store.shown}, which was not asked (--network)")
+        return self._written(part, store)
+
+    def _written(self, part: Part, store: Store) -> Piece:
+        claim, name = part.claim, part.what
         files = self.assembly.tree(store, claim.digest or "", name, self.progress)
         size = sum(file.size for file in files)
         note = f"{plural(len(files), 'file')}, {size:,} bytes, {short(claim.digest or '')}"

@@ -195,13 +195,17 @@ def _followed(
         world = World(source.root, settings.stores if settings else {}, repository, network, progress)
         todo = []
         for claim in claims:
-            if claim.kind == "tree" and claim.digest is not None and journal.has(claim.where, claim.digest):
+            if (
+                claim.kind in ("tree", "placed")
+                and claim.digest is not None
+                and journal.has(claim.where, claim.digest)
+            ):
                 found[claim] = Outcome("verified", "noted by the run before this one")
             else:
                 todo.append(claim)
         for claim, outcome in finished(lambda one: _one(world, one), todo, workers=2 * cores()):
             found[claim] = Outcome(*outcome)
-            if claim.kind == "tree" and claim.digest is not None and outcome[0] == "verified":
+            if claim.kind in ("tree", "placed") and claim.digest is not None and outcome[0] == "verified":
                 journal.note(claim.where, claim.digest)
     return found
 
@@ -209,6 +213,8 @@ def _followed(
 def _one(world: World, claim: Claim) -> Followed:
     if claim.kind == "tree":
         return world.tree(claim.where, claim.digest or "")
+    if claim.kind == "placed":
+        return world.placed(claim.where, claim.digest or "", claim.files)
     if claim.kind == "commit":
         return world.commit(claim.name)
     if claim.kind == "data":

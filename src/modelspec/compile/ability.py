@@ -29,6 +29,11 @@ def unexpressed(target: Target, slot: DeployedSlot) -> str | None:
 def unlocated(target: Target, slot: DeployedSlot) -> tuple[str, str] | None:
     """Say why the target can't reach the slot's artifact, and how to mend it; None when it can."""
     name = slot.artifact.store
+    if slot.artifact.digest is not None and slot.artifact.uri is not None:
+        if target.storage == "uri":
+            return None
+        where = f"version {slot.version.value.version} lies in place in a bucket"
+        return f"{where}, and {target.name} loads folders", "register it into a store"
     if slot.artifact.digest is None or name is None:
         version = slot.version.value.version
         return f"version {version} does not say where it is", "publish a version that has its artifact"

@@ -11,7 +11,7 @@ from modelspec.compile.deployment import DeployedSlot, Deployment
 from modelspec.compile.fields import fields_of
 from modelspec.compile.naming import integer, object_name
 from modelspec.spec.base import ref_digest, ref_name
-from modelspec.spec.model import Input, Output
+from modelspec.spec.model import Artifact, Input, Output
 from modelspec.spec.target import Target
 from modelspec.tree.data import Data
 from modelspec.tree.digest import stamp
@@ -157,10 +157,16 @@ def _tensors(tensors: Sequence[Input | Output]) -> list[Data]:
 def _artifact(slot: DeployedSlot, folder: str) -> dict[str, Data]:
     artifact, store = slot.artifact, slot.store
     tree = stamp(artifact.digest) if artifact.digest is not None else None
+    if artifact.uri is not None:
+        return _located(artifact, artifact.uri, artifact.uri)
     uri = f"{store.uri}/{tree}" if store is not None and store.uri is not None and tree is not None else None
     path = uri
     if store is not None and store.path is not None and tree is not None:
         path = posixpath.relpath(f"/{store.path}/{tree}", f"/{folder}")
+    return _located(artifact, uri, path)
+
+
+def _located(artifact: Artifact, uri: str | None, path: str | None) -> dict[str, Data]:
     files: list[Data] = [
         {"path": file.path, "size": file.size, "digest": file.digest} for file in artifact.files
     ]

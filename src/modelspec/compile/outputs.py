@@ -56,7 +56,7 @@ def _manifest(compiled: CompiledPin, deployed: Deployment) -> bytes:
         versions[version.version] = slot.digest
         for ref in version.feature_refs:
             schemas.setdefault(ref.view, {})[ref_name(ref.schema_)] = ref_digest(ref.schema_)
-        if slot.store is not None and slot.artifact.store is not None:
+        if slot.store is not None and slot.artifact.store is not None and slot.artifact.uri is None:
             known = {"path": slot.store.path, "uri": slot.store.uri}
             stores[slot.artifact.store] = {key: value for key, value in known.items() if value is not None}
     return _json(

@@ -12,6 +12,7 @@ from modelspec.spec.model import Artifact, ModelVersion
 from modelspec.spec.reader import Entry
 from modelspec.tree.finding import Problem
 from modelspec.tree.text import visible
+from modelspec.tree.uri import store_uri_trouble
 
 PICKLED: Final = frozenset(
     ["cloudpickle", "dill", "joblib", "pickle", "pytorch", "scikit-learn", "sklearn", "torch", "torchscript"]
@@ -74,6 +75,39 @@ def artifact_accepted(version: Entry[ModelVersion], scene: Scene) -> Iterator[Pr
             f"this registry refuses {artifact.unsafe}, and {_what(artifact)} is one",
             fix="convert it to a format that holds no code: ONNX, safetensors, skops",
         )
+
+
+@rule("MS703", "artifact-placed", of=VERSION)
+def artifact_placed(version: Entry[ModelVersion], scene: Scene) -> Iterator[Problem]:
+    """An artifact that was registered in place names a clean address, and the object version of each file.
+
+    The address is `s3://bucket/...`, without escapes, a query, a fragment or user info. No file has an
+    `object` where the artifact has no `uri`.
+
+    *Why:* an object's name says nothing of its bytes, and whoever may write the bucket may change them. And
+    an address that two readers take for two places is how peers were made to read files.
+
+    *Fix:* `modelspec register MODEL VERSION --artifact s3://...` writes both.
+    """
+    artifact = version.value.artifact
+    if artifact is None:
+        return
+    if artifact.uri is not None:
+        # It may hold a password: it is not repeated.
+        trouble = store_uri_trouble(artifact.uri)
+        if trouble is None and not artifact.uri.startswith("s3://"):
+            trouble = "is not in a bucket that counts the versions of its objects (s3://)"
+        if trouble is not None:
+            fix = "write a plain address such as s3://bucket/folder"
+            yield Problem(version.place("artifact", "uri"), f"the uri of the artifact {trouble}", fix=fix)
+    for index, file in enumerate(artifact.files):
+        if (artifact.uri is None) != (file.object is None):
+            without = "is in place without the version of its object" if artifact.uri else "has `object`, and"
+            yield Problem(
+                version.place("artifact", "files", index, "path"),
+                f"{visible(file.path)} {without}{'' if artifact.uri else ' the artifact no `uri`'}",
+                fix="let `modelspec register` write it",
+            )
 
 
 def _what(artifact: Artifact) -> str:

@@ -69,6 +69,8 @@ class ArtifactFile(Value):
     """Its size in bytes."""
     digest: Digest
     """The sha256 of its bytes."""
+    object: Text | None = None
+    """Registered in place: the version of the object that holds it, as the bucket counts them."""
 
 
 class ObservedTensor(Value):
@@ -112,6 +114,8 @@ class Artifact(Value):
     """Said in place of the rest when it is lost."""
     store: Name | None = None
     """The store that holds it, as named in modelspec.yaml."""
+    uri: Text | None = None
+    """Registered in place: where the tree, or its one file, lies; the store has what is beside it."""
     digest: Digest | None = None
     """The digest of the tree: sha256 of its `sha256sum` listing."""
     format: Text | None = None

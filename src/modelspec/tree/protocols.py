@@ -67,6 +67,13 @@ class StoredFile:
 
 
 @dataclass(frozen=True, slots=True)
+class PlacedFile(StoredFile):
+    """One file that lies in place in a bucket, and the version of the object there."""
+
+    object: str
+
+
+@dataclass(frozen=True, slots=True)
 class StoredTree:
     """A tree of files by its artifact digest; files sorted by path in byte order."""
 

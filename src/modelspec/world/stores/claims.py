@@ -13,12 +13,13 @@ from modelspec.spec.settings import StoreSettings
 from modelspec.tree.digest import artifact_digest, sha256, short
 from modelspec.tree.finding import Refusal
 from modelspec.tree.paths import path_trouble
-from modelspec.tree.protocols import Progress
+from modelspec.tree.protocols import PlacedFile, Progress
 from modelspec.tree.text import visible
 from modelspec.tree.uri import store_uri_trouble
 from modelspec.world.files import tree_files
 from modelspec.world.git import Repository
 from modelspec.world.stores.opening import is_remote, open_store
+from modelspec.world.stores.placed import placed_tree
 from modelspec.world.stores.verified import troubles
 
 Followed = tuple[Level, str, bool]
@@ -61,6 +62,19 @@ class World:
             more = f" (and {len(found) - 3} more)" if len(found) > 3 else ""
             return ("recorded", "; ".join(found[:3]) + more, True)
         return ("verified", f"{short(digest)} in {opened.shown}", False)
+
+    def placed(self, uri: str, digest: str, files: tuple[PlacedFile, ...]) -> Followed:
+        """Read what was registered in place, and see that nothing newer lies over it."""
+        if not self.network:
+            return ("recorded", f"in place at {visible(uri, 200)}, which was not asked (--network)", False)
+        try:
+            found = troubles(placed_tree(uri, files), digest, progress=self.progress)
+        except Refusal as refusal:
+            return ("recorded", refusal.message, True)
+        if found:
+            more = f" (and {len(found) - 3} more)" if len(found) > 3 else ""
+            return ("recorded", "; ".join(found[:3]) + more, True)
+        return ("verified", f"{short(digest)} in place at {visible(uri, 200)}", False)
 
     def commit(self, name: str) -> Followed:
         """Look a commit up in the clone: git itself named it by its content."""

@@ -138,10 +138,7 @@ class UrlStore:
         return f"{self.url}/{stamp(digest)}"
 
     def _asked(self, what: str, call: Callable[[], Any]) -> Any:
-        try:
-            return retried(f"{self.shown} can't be {what}", call)
-        except PermissionError as error:
-            raise Refusal(f"{self.shown} can't be {what}: {kind_of(error)}", _RIGHTS) from None
+        return asked(self.shown, what, call)
 
     def _size(self, key: str) -> int | None:
         """Return an object's size, None when there is none."""
@@ -235,15 +232,30 @@ class ShortAnswerError(OSError):
 _RIGHTS: Final = "give yourself the right to it where your credentials come from"
 
 
+def asked(shown: str, what: str, call: Callable[[], Any]) -> Any:
+    """Return what a file system answers, tried again where a network may have broken it.
+
+    Raises Refusal when it stays broken or there is no right to it; FileNotFoundError is an answer.
+    """
+    try:
+        return retried(f"{shown} can't be {what}", call)
+    except PermissionError as error:
+        raise Refusal(f"{shown} can't be {what}: {kind_of(error)}", _RIGHTS) from None
+
+
 def url_store(url: str) -> UrlStore:
     """Return the store at a URL; raises Refusal when the package for its scheme is not installed."""
-    scheme = url.partition("://")[0]
+    return UrlStore(url.rstrip("/"), file_system(url.partition("://")[0]))
+
+
+def file_system(scheme: str, **more: bool) -> Any:
+    """Return the fsspec file system of a scheme; raises Refusal when its package is not installed."""
     try:
         import fsspec
 
         options = {"use_listings_cache": False} if scheme in ("s3", "http", "https") else {}
         with _OPENING:
-            system = fsspec.filesystem(scheme, **options)
+            return fsspec.filesystem(scheme, **options, **more)
     except (ImportError, ValueError):
         extra = _EXTRAS.get(scheme)
         raise Refusal(
@@ -252,7 +264,6 @@ def url_store(url: str) -> UrlStore:
             if extra
             else f"install the fsspec package for {visible(scheme)}:// (gcsfs, adlfs, ...)",
         ) from None
-    return UrlStore(url.rstrip("/"), system)
 
 
 def _lists(system: Any) -> bool:
