@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -59,15 +59,21 @@ def chosen(commit: bool, branch: bool, push: bool) -> Where:
     return Where(commit, branch or (push and not commit), push)
 
 
-def carry_out(root: str | None, verb: str, propose: Propose, where: Where, form: str) -> int:
-    """Do what is proposed, print what came of it, and return the exit code."""
+def carry_out(
+    root: str | None, verb: str, propose: Propose, where: Where, form: str,
+    beside: Mapping[str, Path] | None = None,
+) -> int:  # fmt: skip
+    """Do what is proposed, print what came of it, and return the exit code.
+
+    `beside`: path -> a file of the work tree that a commit of it holds as well.
+    """
     from modelspec.cli.options import colours
     from modelspec.report.paint import Paint
     from modelspec.report.promote import outcome_json, outcome_text
 
     folder = root_of(root)
     with renderer() as child:
-        run = _Run(folder, verb, propose, child)
+        run = _Run(folder, verb, propose, child, beside or {})
         outcome = run.committed(where) if where.commit or where.branch else run.written(dry=where.dry)
     text = outcome_json(outcome) if form == "json" else outcome_text(outcome, Paint(colours()))
     click.echo(text, nl=False)
@@ -77,9 +83,12 @@ def carry_out(root: str | None, verb: str, propose: Propose, where: Where, form:
 class _Run:
     """One run of a verb: it may judge more than once, each time on another tip."""
 
-    def __init__(self, folder: Path, verb: str, propose: Propose, child: Renderer) -> None:
+    def __init__(
+        self, folder: Path, verb: str, propose: Propose, child: Renderer, beside: Mapping[str, Path]
+    ) -> None:
         from modelspec.change.proposal import Declined
 
+        self.beside = beside
         self.folder, self.verb, self.propose, self.child = folder, verb, propose, child
         self.found: Proposal | Declined = Declined("nothing was proposed", "run this again")
         self.judged: Judged | None = None
@@ -183,7 +192,8 @@ class _Run:
         patch = self._patch()
         if not patch or not isinstance(self.found, Proposal):
             return None
-        return Wanted(patch, self.found.message() if self.found.steps else _compiled_only(self.found))
+        message = self.found.message() if self.found.steps else _compiled_only(self.found)
+        return Wanted(patch, message, self.beside)
 
     def _judge(self, registry: Registry, history: History, *, only_propose: bool = False) -> None:
         from modelspec.api.judge import judge

@@ -136,22 +136,32 @@ def _store_and_write(
     from dataclasses import replace
 
     with _kept(store):
-        parts = dict(captured.parts)
+        parts, trees = dict(captured.parts), list[str]()
         if taken.artifact is not None and "unknown" not in _map(parts.get("artifact")):
             with progress_of("storing", taken.artifact.bytes) as progress:
                 tree = store.put(taken.artifact.files, progress)
             taken.artifact.unchanged()
             parts["artifact"] = _stored(_map(parts["artifact"]), tree)
+            trees.append(tree.digest)
         elif taken.placed is not None and "unknown" not in _map(parts.get("artifact")):
             parts["artifact"] = _placed(_map(parts["artifact"]), taken.placed)
-        for one in taken.extras:
-            store.put([one])
-        final = replace(captured, parts=parts)
+        trees += [store.put([one]).digest for one in taken.extras]
+        beside, note = _beside(root, store, trees) if where.commit or where.branch else ({}, None)
+        final = replace(captured, parts=parts, notes=(*captured.notes, *((note,) if note else ())))
 
         def propose(registry: Registry, history: History) -> Proposal | Declined:
             return register(registry, final)
 
-        return carry_out(root, "register", propose, where, form)
+        return carry_out(root, "register", propose, where, form, beside)
+
+
+def _beside(root: str | None, store: Store, trees: list[str]) -> tuple[dict[str, Path], str | None]:
+    """Return what a commit has to hold of a store that is a folder of the repository, or why it does not."""
+    from modelspec.cli.where import root_of
+    from modelspec.world.stores.committed import committed
+    from modelspec.world.stores.folder import FolderStore
+
+    return committed(root_of(root), store, trees) if isinstance(store, FolderStore) else ({}, None)
 
 
 def _stored(part: dict[str, Data], tree: Any) -> dict[str, Data]:

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from modelspec.tree.finding import Refusal
-from modelspec.tree.snapshot import Snapshot
+from modelspec.tree.snapshot import Blob, Snapshot
 from modelspec.tree.text import visible
 from modelspec.world.branch import Folders, await_index, head, tip
-from modelspec.world.commit import index_info
+from modelspec.world.commit import entry_line
 from modelspec.world.git import Repository
 from modelspec.world.gittree import GitSnapshot
 from modelspec.world.lock import lock
@@ -126,16 +126,17 @@ def _bring_along(place: Place, old: str, new: str, paths: Sequence[str]) -> None
     repository = place.repository
     indexed = _indexed(place, paths)
     on_disk: dict[str, bytes | None] = {}
-    in_index: dict[str, bytes | None] = {}
+    in_index: dict[str, Blob | None] = {}
     with GitSnapshot(repository, old, place.prefix) as before, WorkTree(repository.folder) as disk:
         after = before.at(new, place.prefix)
         for path in paths:
             blob, entry, was = after.get(path), indexed.get(path), before.get(path)
+            if (entry.blob if entry is not None else None) == (was.id if was is not None else None):
+                in_index[path] = blob
             data = blob.read() if blob is not None else None
             if data is not None and not isinstance(data, bytes):
+                # Larger than a file of a registry may be: it came from this disk, beside the patch.
                 continue
-            if (entry.blob if entry is not None else None) == (was.id if was is not None else None):
-                in_index[path] = data
             skipped = entry is not None and entry.skipped
             if not skipped and not _same(disk, after, path) and _same(disk, before, path):
                 on_disk[path] = data
@@ -143,11 +144,15 @@ def _bring_along(place: Place, old: str, new: str, paths: Sequence[str]) -> None
     _stage(place, new, in_index, [path for path, entry in indexed.items() if entry.skipped])
 
 
-def _stage(place: Place, new: str, patch: Mapping[str, bytes | None], skipped: Sequence[str]) -> None:
+def _stage(place: Place, new: str, patch: Mapping[str, Blob | None], skipped: Sequence[str]) -> None:
     if not patch:
         return
     repository = place.repository
-    entries = index_info(repository, place.prefix, new, patch)
+    zero = "0" * len(new)
+    entries = b"".join(
+        entry_line(place.prefix, path, *((blob.mode, blob.id) if blob is not None else (0, zero)))
+        for path, blob in sorted(patch.items())
+    )
     extra = _unfiltered(repository)
     done = repository.write("update-index", "-z", "--index-info", given=entries, extra=extra)
     again = b"".join(

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from modelspec.tree.finding import Refusal
@@ -19,18 +21,20 @@ _PRIVATE: Final = "modelspec-index-"
 
 
 def make_commit(
-    repository: Repository, where: Folders, prefix: str, parent: str, patch: Patch, message: str
-) -> str:
+    repository: Repository, where: Folders, prefix: str, parent: str, patch: Patch, message: str,
+    beside: Mapping[str, Path] = MappingProxyType({}),
+) -> str:  # fmt: skip
     """Return a new commit: the tree of `parent` with a patch, on `parent`. No ref and no index is touched.
 
-    The caller holds the lock of `where.common`.
+    `beside`: path -> the file on disk whose bytes, as they are, come with it. The caller holds
+    the lock of `where.common`.
     """
     sweep(where)
     private = Path(tempfile.mkdtemp(prefix=_PRIVATE, dir=where.common))
     try:
         extra = {"GIT_INDEX_FILE": str(private / "index")}
         _done(repository.write("read-tree", parent, extra=extra))
-        entries = index_info(repository, prefix, parent, patch)
+        entries = index_info(repository, prefix, parent, patch) + _beside(repository, prefix, beside)
         _done(repository.write("update-index", "-z", "--index-info", given=entries, extra=extra))
         tree = _name(repository.write("write-tree", extra=extra))
     finally:
@@ -52,14 +56,27 @@ def index_info(repository: Repository, prefix: str, parent: str, patch: Patch) -
     lines = []
     with GitSnapshot(repository, parent, prefix) as tree:
         for path, data in sorted(patch.items()):
-            whole = os.fsencode(f"{prefix}/{path}" if prefix else path)
             if data is None:
-                lines.append(b"0 %s\t%s\0" % (zero.encode(), whole))
+                lines.append(entry_line(prefix, path, 0, zero))
                 continue
             blob = _name(repository.write("hash-object", "-w", "--stdin", given=data))
             known = tree.get(path)
             mode = known.mode if known is not None else REGULAR
-            lines.append(b"%o %s\t%s\0" % (mode, blob.encode(), whole))
+            lines.append(entry_line(prefix, path, mode, blob))
+    return b"".join(lines)
+
+
+def entry_line(prefix: str, path: str, mode: int, blob: str) -> bytes:
+    """Return one line that `update-index --index-info` reads."""
+    return b"%o %s\t%s\0" % (mode, blob.encode(), os.fsencode(f"{prefix}/{path}" if prefix else path))
+
+
+def _beside(repository: Repository, prefix: str, beside: Mapping[str, Path]) -> bytes:
+    """Write blobs of files as they lie on disk, through no filter; git streams those that are large."""
+    lines = []
+    for path, file in sorted(beside.items()):
+        blob = _name(repository.write("hash-object", "-w", "--no-filters", "--", str(file.absolute())))
+        lines.append(entry_line(prefix, path, REGULAR, blob))
     return b"".join(lines)
 
 

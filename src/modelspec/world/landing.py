@@ -6,8 +6,9 @@ is noticed by the compare-and-swap, and then the whole change is judged again on
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 
 from modelspec.tree.finding import Refusal
@@ -38,6 +39,14 @@ class Wanted:
 
     patch: Patch
     message: str
+    beside: Mapping[str, Path] = field(default_factory=dict)
+    """Path -> a file on disk that is to be in the commit as it is; it lies at that path in the work tree."""
+
+    def on(self, place: Place, base: str) -> str:
+        """Return a commit of it on top of another one."""
+        return make_commit(
+            place.repository, place.where, place.prefix, base, self.patch, self.message, self.beside
+        )
 
     @property
     def title(self) -> str:
@@ -73,9 +82,7 @@ def land(place: Place, branch: str, judge: Judge) -> Landed | None:
             must_be_checked_out(place.repository, branch)
             with GitSnapshot(place.repository, base, place.prefix) as tree:
                 must_agree(place, tree, wanted.patch)
-            commit = make_commit(
-                place.repository, place.where, place.prefix, base, wanted.patch, wanted.message
-            )
+            commit = wanted.on(place, base)
             if follow(place, ref, base, commit, wanted):
                 return Landed(commit, branch, base)
     raise busy(branch)
@@ -86,7 +93,7 @@ def follow(place: Place, ref: str, base: str, commit: str, wanted: Wanted) -> bo
 
     The caller holds the lock, and index and work tree agree with `base`.
     """
-    note(place, ref, base, commit, wanted.patch)
+    note(place, ref, base, commit, [*wanted.patch, *wanted.beside])
     if not moved(place, ref, commit, base, wanted.title):
         forget(place)
         return False
@@ -116,9 +123,7 @@ def land_beside(
             if wanted is None or not wanted.patch:
                 return None
             may_replace(place, ref, branch, old, base, ours)
-            commit = make_commit(
-                place.repository, place.where, place.prefix, base, wanted.patch, wanted.message
-            )
+            commit = wanted.on(place, base)
             if old is not None and _equal(place, old, commit):
                 return Landed(old, branch, base)
             if moved(place, ref, commit, old, wanted.title):

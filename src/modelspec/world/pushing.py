@@ -9,7 +9,6 @@ from modelspec.tree.finding import Refusal
 from modelspec.tree.text import visible
 from modelspec.world.branch import HEADS, await_locks, must_be_checked_out, tip
 from modelspec.world.checkout import Place, finish, must_agree
-from modelspec.world.commit import make_commit
 from modelspec.world.gittree import GitSnapshot
 from modelspec.world.landing import PATIENCE, TRIES, Judge, Landed, busy, follow, may_replace, moved
 from modelspec.world.lock import lock
@@ -45,9 +44,7 @@ def push_main(place: Place, branch: str, judge: Judge) -> Pushed | None:
             if local == base:
                 with GitSnapshot(place.repository, base, place.prefix) as tree:
                     must_agree(place, tree, wanted.patch)
-            commit = make_commit(
-                place.repository, place.where, place.prefix, base, wanted.patch, wanted.message
-            )
+            commit = wanted.on(place, base)
             if there.push(commit, branch, base, replace=False) == "raced":
                 continue
             followed = local == base and follow(place, ref, base, commit, wanted)
@@ -72,9 +69,7 @@ def push_branch(
                 return None
             may_replace(place, ref, branch, old, base, ours)
             may_replace(place, ref, branch, local, base, ours)
-            commit = make_commit(
-                place.repository, place.where, place.prefix, base, wanted.patch, wanted.message
-            )
+            commit = wanted.on(place, base)
             if there.push(commit, branch, old, replace=True) == "raced":
                 continue
             followed = moved(place, ref, commit, local, wanted.title)
