@@ -199,11 +199,16 @@ def test_without_a_whole_history_nothing_is_judged(old: Git, tmp_path: Path, mod
     assert modelspec("gc", cwd=old.root).returncode == 3
 
 
-def test_a_store_that_is_no_folder_is_said(old: Git, modelspec: Run) -> None:
+def test_a_store_that_can_t_be_reached_is_said(old: Git, modelspec: Run) -> None:
     assert modelspec("gc", "--store", "mian", cwd=old.root).returncode == 2
-    edit(old.root, "registry/modelspec.yaml", "path: store, ", "")
+    edit(
+        old.root,
+        "registry/modelspec.yaml",
+        'path: store, uri: "s3://example-models/store"',
+        'uri: "pvc://claim/store"',
+    )
     done = modelspec("gc", "--store", "main", cwd=old.root)
-    assert (done.returncode, "no folder here" in done.stderr) == (3, True)
+    assert (done.returncode, "is a claim in a cluster" in done.stderr) == (3, True)
     assert "no store is a folder" in modelspec("gc", cwd=old.root).stdout
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import click
 
@@ -13,13 +13,13 @@ from modelspec.cli.options import format_option, root_option, unknown
 from modelspec.cli.source import Source, open_registry
 from modelspec.tree.finding import Refusal
 
-if TYPE_CHECKING:
-    from modelspec.world.stores.folder import FolderStore
-
 
 @click.command("gc")
 @click.option(
-    "--store", "name", metavar="NAME", help="Only this store; default: every store that is a folder."
+    "--store",
+    "name",
+    metavar="NAME",
+    help="Only this store, which may be remote; default: every store that is a folder.",
 )
 @click.option("--delete", is_flag=True, help="Remove what is printed; without it nothing is changed.")
 @click.option("--grace", metavar="HOURS", type=click.IntRange(1, 876_000), default=72, show_default=True,
@@ -32,21 +32,27 @@ def gc_command(name: str | None, delete: bool, grace: int, form: str, root: str 
     Needed is what any branch, tag, stash or work tree pins or has as a version file that is not retired;
     what was pinned, published, or by receipts served within the retention of artifacts and records, or the
     longest window; and what those versions name: artifact, lock, golden, reference. While something is being
-    stored or registered, gc refuses to run.
+    stored or registered in a folder, gc refuses to run; a remote store has no lock, and the grace time has
+    to be longer than a register takes.
 
     \b
     Examples:
       modelspec gc
       modelspec gc --delete --grace 168
+      modelspec gc --store main --delete
     """
     from modelspec.report.stores import gc_json, gc_text
     from modelspec.world.stores.collect import collect
+    from modelspec.world.stores.folder import FolderStore
     from modelspec.world.stores.marks import marks
+    from modelspec.world.stores.sweep import collect_dated
 
     with open_registry(root, None) as source:
         swept = [
-            collect(store, lambda: marks(source.root, source.registry, source.instant),
-                    now=source.instant, grace=timedelta(hours=grace), delete=delete)
+            (collect if isinstance(store, FolderStore) else collect_dated)(
+                store, lambda: marks(source.root, source.registry, source.instant),
+                now=source.instant, grace=timedelta(hours=grace), delete=delete,
+            )
             for store in _stores(source, name)
         ]  # fmt: skip
     click.echo(
@@ -56,7 +62,7 @@ def gc_command(name: str | None, delete: bool, grace: int, form: str, root: str 
     return 0
 
 
-def _stores(source: Source, name: str | None) -> list[FolderStore]:
+def _stores(source: Source, name: str | None) -> list[Any]:
     from modelspec.world.stores.folder import FolderStore
     from modelspec.world.stores.opening import open_store
 
@@ -64,16 +70,17 @@ def _stores(source: Source, name: str | None) -> list[FolderStore]:
     known = settings.stores if settings is not None else {}
     if name is not None and name not in known:
         unknown("store", name, known)
-    found = []
+    found: list[Any] = []
     for one, where in sorted(known.items()):
         if name not in (None, one) or (name is None and where.path is None):
             continue
         store = open_store(Path(source.root), one, where)
-        if isinstance(store, FolderStore) and store.root.is_dir():
-            found.append(store)
+        if isinstance(store, FolderStore):
+            if store.root.is_dir():
+                found.append(store)
+            elif name is not None:
+                raise Refusal(f"the store {one} is not here: {store.shown} is no folder")
         elif name is not None:
-            raise Refusal(
-                f"the store {one} is no folder here: gc can't lock it",
-                "let the object store expire what `gc` on a copy of it prints, or mount it",
-            )
+            # Named, and so meant: nothing else goes over a network.
+            found.append(store)
     return found

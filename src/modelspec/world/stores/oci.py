@@ -9,13 +9,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final
 
+from modelspec.tree.data import Data
 from modelspec.tree.digest import artifact_digest, canonical, is_digest, listing, sha256, stamp
 from modelspec.tree.finding import Refusal
 from modelspec.tree.listing import paths_trouble
 from modelspec.tree.protocols import Chunk, Progress, SourceFile, StoredFile, StoredTree
 from modelspec.tree.text import visible
+from modelspec.world.clock import now
 from modelspec.world.files import hashed_source
 from modelspec.world.parallel import each
 from modelspec.world.stores.oci_http import RegistryHttp
@@ -26,6 +29,10 @@ CONFIG: Final = "application/vnd.cncf.model.config.v1+json"
 LAYER: Final = "application/vnd.cncf.model.weight.v1.raw"
 TITLE: Final = "org.opencontainers.image.title"
 FILEPATH: Final = "org.cncf.model.filepath"
+CREATED: Final = "org.opencontainers.image.created"
+EMPTY: Final = "application/vnd.oci.empty.v1+json"
+STORED: Final = ".stored"
+STORED_TYPE: Final = "application/vnd.modelspec.stored.v1"
 WORKERS: Final = 4
 
 
@@ -52,12 +59,15 @@ class OciStore:
             raise Refusal(trouble or "there are no files to store", "an artifact has at least one clean path")
         hashed = tuple(each(hashed_source, ordered))
         tree = StoredTree(artifact_digest((file.path, file.digest) for file in hashed), hashed)
+        # Before the bytes and after them: `gc` goes by this time, and lets the tree alone from here on.
+        self.note(tree.digest)
         # Equal files are one blob: it is sent once.
         once = {known.digest: (file, known) for file, known in zip(ordered, hashed, strict=True)}
         each(lambda pair: self._send(*pair, progress), once.values(), workers=WORKERS)
         config = _config(hashed)
         manifest = _manifest(hashed, self.http.upload_bytes(config), len(config))
         self.http.put_manifest(stamp(tree.digest), manifest, MANIFEST)
+        self.note(tree.digest)
         return tree
 
     def exists(self, digest: str) -> bool:
@@ -89,9 +99,40 @@ class OciStore:
 
     def delete(self, digest: str) -> None:
         """Remove the manifest; the registry's own collection removes blobs that nothing names."""
-        data = self.http.manifest(stamp(_checked(digest)), MANIFEST)
-        if data is not None:
-            self.http.delete_manifest(sha256(data))
+        for tag in (stamp(_checked(digest)), stamp(digest) + STORED):
+            data = self.http.manifest(tag, MANIFEST)
+            if data is not None:
+                self.http.delete_manifest(sha256(data))
+
+    def stored(self, digest: str) -> datetime | None:
+        """Return the time that whoever stored the tree last noted; None for what was pushed by others.
+
+        A registry says of no manifest when it came.
+        """
+        data = self.http.manifest(stamp(_checked(digest)) + STORED, MANIFEST)
+        try:
+            when = datetime.fromisoformat(json.loads(data or b"")["annotations"][CREATED])
+        except (ValueError, KeyError, TypeError):
+            return None
+        return when if when.tzinfo is not None else None
+
+    def note(self, digest: str) -> None:
+        """Note the time beside the tree, under a tag of its own."""
+        empty: dict[str, Data] = {"mediaType": EMPTY, "digest": self.http.upload_bytes(b"{}"), "size": 2}
+        told: dict[str, Data] = {
+            "schemaVersion": 2,
+            "mediaType": MANIFEST,
+            "artifactType": STORED_TYPE,
+            "config": empty,
+            "layers": [dict(empty)],
+            # Each tree has a note of its own: a registry removes by digest, and with it every tag of that.
+            "annotations": {CREATED: now().isoformat(), TITLE: digest},
+        }
+        self.http.put_manifest(stamp(_checked(digest)) + STORED, canonical(told), MANIFEST)
+
+    def deletes(self) -> None:
+        """Raise Refusal when the registry has removing switched off, as most have by default."""
+        self.http.may_delete()
 
     def _send(self, file: SourceFile, known: StoredFile, progress: Progress) -> None:
         if not self.http.has_blob(known.digest):

@@ -74,7 +74,17 @@ class RegistryHttp:
 
     def delete_manifest(self, digest: str) -> None:
         """Remove a manifest by its digest; nothing when there is none."""
-        self._expect(self._ask("DELETE", f"/manifests/{digest}"), 202, 404)
+        answer = self._ask("DELETE", f"/manifests/{digest}")
+        if answer.status_code in (400, 405):
+            raise Refusal(
+                f"{self.host} removes nothing: its configuration does not allow it",
+                "switch it on there (docker-registry: storage.delete.enabled), or let its retention remove",
+            )
+        self._expect(answer, 202, 404)
+
+    def may_delete(self) -> None:
+        """Raise Refusal when the registry removes nothing: it is asked to remove what is not there."""
+        self.delete_manifest("sha256:" + "0" * 64)
 
     def tags(self) -> Iterator[str]:
         """Yield all tags."""

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from modelspec.tree.digest import artifact_digest, is_digest, listing, stamp
@@ -58,6 +59,9 @@ class UrlStore:
         hashed = tuple(each(hashed_source, ordered))
         rows = [(file.path, file.digest) for file in hashed]
         tree = StoredTree(artifact_digest(rows), hashed)
+        if self.exists(tree.digest):
+            # `gc` goes by the listing's time: from here on it lets the tree alone.
+            self._list_tree(tree.digest, listing(rows))
         each(
             lambda pair: self._send(tree.digest, *pair, progress),
             zip(ordered, hashed, strict=True),
@@ -124,6 +128,32 @@ class UrlStore:
             self._asked("removed", lambda: self.system.rm(key + SUFFIX))
         with suppress(FileNotFoundError):
             self._asked("removed", lambda: self.system.rm(key, recursive=True))
+
+    def stored(self, digest: str) -> datetime | None:
+        """Return when the tree's listing was written last, None when it is gone."""
+
+        def ask() -> datetime:
+            self.system.invalidate_cache()
+            found: datetime = self.system.modified(self._key(digest) + SUFFIX)
+            return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
+
+        try:
+            when: datetime = self._asked("read", ask)
+        except FileNotFoundError:
+            return None
+        except (NotImplementedError, ValueError):
+            raise Refusal(
+                f"{self.shown} does not say when a file was written: `gc` can't go by that"
+            ) from None
+        return when
+
+    def note(self, digest: str) -> None:
+        """Nothing to do: every listing has its time."""
+
+    def deletes(self) -> None:
+        """Raise Refusal for a web server, which lists and removes nothing."""
+        if not _lists(self.system):
+            raise Refusal(f"{self.shown} is read only: nothing can be removed there", _ELSEWHERE)
 
     def reaches(self) -> bool:
         """Whether there is anything at the address itself."""
@@ -218,8 +248,6 @@ class UrlStore:
         return "sha256:" + hashed.hexdigest()
 
     def _list_tree(self, digest: str, listed: bytes) -> None:
-        if self.listing(digest) == listed:
-            return
         self._asked("written", lambda: self.system.pipe_file(self._key(digest) + SUFFIX, listed))
         if self.listing(digest) != listed:
             raise Refusal(f"{self.shown} does not give back the listing that it was given")
@@ -229,6 +257,7 @@ class ShortAnswerError(OSError):
     """A server gave fewer bytes, or more, than it said that there are."""
 
 
+_ELSEWHERE: Final = "collect where the files behind it lie"
 _RIGHTS: Final = "give yourself the right to it where your credentials come from"
 
 
