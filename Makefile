@@ -65,7 +65,7 @@ $(VENV)/.done: pyproject.toml
 	$(PYTHON) -c $(SUPPORTED)
 	$(PYTHON) -m venv .venv-demo
 	.venv-demo/bin/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
-	.venv-demo/bin/python -m pip install --quiet --disable-pip-version-check --editable ".[mlserver]" \
+	.venv-demo/bin/python -m pip install --quiet --disable-pip-version-check --editable ".[mlserver,trace]" \
 	  $$($(PYTHON) -c 'import sys; print("--ignore-requires-python" if sys.version_info >= (3, 13) else "")')
 	touch $@
 
