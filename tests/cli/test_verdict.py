@@ -150,3 +150,88 @@ def test_a_pin_that_cannot_be_read_is_not_called_never_served(invoke: Run, examp
         file.write("unknown: 1\n")
     done = invoke("verdict", "eta", "production", cwd=example)
     assert done.returncode == 1 and "never served" not in done.stdout
+
+
+VIEW = "registry/features/trip_features/view.yaml"
+READS = "registry/models/eta/versions/2.3.0.yaml:25:35"
+GONE = f"withdrawn:\n  - {{schema: {ONE}, reason: Measured from the wrong depot}}\n"
+
+
+def test_a_version_that_reads_a_withdrawn_schema_is_unsafe_and_both_lines_are_named(
+    modelspec: Run, example: Path
+) -> None:
+    """It was SAFE, while `check` refused the schema that it reads."""
+    line = (example / VIEW).read_text().count("\n") + 2
+    with (example / VIEW).open("a") as file:
+        file.write(GONE)
+    done = modelspec("verdict", "eta", "production", "2.3.0", cwd=example)
+    assert (done.returncode, done.stdout.splitlines()[:3]) == (
+        1,
+        [
+            "eta 2.3.0 in production: UNSAFE  (stable)",
+            "  reads trip_features 1, served 1: trip_features 1 is withdrawn: Measured from the wrong depot",
+            f"    {READS}, served by {FEATURES}:7:5, withdrawn by {VIEW}:{line}:14",
+        ],
+    )
+    found = json.loads(
+        modelspec("verdict", "eta", "production", "2.3.0", "--format", "json", cwd=example).stdout
+    )
+    (trouble,) = found["verdicts"][0]["troubles"]
+    assert (found["good"], trouble["withdrawn_by"]) == (False, f"{VIEW}:{line}:14")
+    # `check` says it once a feature pin, and nothing more of the versions that read it.
+    checked = json.loads(modelspec("check", "--format", "json", cwd=example).stdout)["findings"]
+    assert {one["code"] for one in checked} == {"MS511"}
+    assert len({one["path"] for one in checked}) == len(checked)
+
+
+def test_a_version_that_can_leave_a_withdrawn_schema_is_safe_with_co_pins(
+    modelspec: Run, example: Path
+) -> None:
+    with (example / VIEW).open("a") as file:
+        file.write(GONE)
+    edit(example, FEATURES, ONE, f"{ONE}\n  - {TWO}")
+    edit(example, PIN, OLD, NEW)
+    done = modelspec("verdict", "eta", "production", "3.0.0", cwd=example)
+    assert done.stdout.splitlines()[0] == "eta 3.0.0 in production: SAFE WITH CO-PINS  (stable)"
+    assert "  moves with it feature pin trip_features 1, 2 -> 2" in done.stdout.splitlines()
+
+
+def test_who_asks_by_number_is_never_given_a_withdrawn_schema_where_another_may_be_read(
+    modelspec: Run, example: Path
+) -> None:
+    """3.0.0 reads 2 by number, and what else is served there does not concern it."""
+    with (example / VIEW).open("a") as file:
+        file.write(GONE)
+    edit(example, FEATURES, ONE, f"{ONE}\n  - {TWO}")
+    edit(example, FEATURES, "access: current", "access: numbered")
+    done = modelspec("verdict", "eta", "production", "3.0.0", cwd=example)
+    assert (done.returncode, done.stdout) == (0, "eta 3.0.0 in production: SAFE\n")
+    assert modelspec("verdict", "eta", "production", "2.3.0", cwd=example).returncode == 1
+
+
+def test_leaving_a_withdrawn_schema_is_not_held_up_by_the_moment_in_between(modelspec: Run, git: Git) -> None:
+    """What comes meets the withdrawn schema for a moment: what leaves reads it already."""
+    edit(git.root, FEATURES, ONE, TWO)
+    edit(git.root, PIN, OLD, NEW)
+    with (git.root / VIEW).open("a") as file:
+        file.write(GONE)
+    git.commit("Read kilometres, and withdraw what was minmax")
+    done = modelspec("check", "--base", "HEAD~1", "--ref", "HEAD", "--format", "json", cwd=git.root)
+    messages = [one["message"] for one in json.loads(done.stdout)["findings"] if one["code"] == "MS310"]
+    assert messages and all("withdrawn" not in message for message in messages)
+
+
+def test_withdrawing_what_the_window_reads_closes_it_and_plan_says_so(modelspec: Run, git: Git) -> None:
+    move(git.root)
+    git.commit("Read kilometres")
+    # Back to the first schema, which then is withdrawn while it is served.
+    edit(git.root, FEATURES, TWO, ONE)
+    edit(git.root, PIN, NEW, OLD)
+    git.commit("Back")
+    with (git.root / VIEW).open("a") as file:
+        file.write(GONE)
+    git.commit("Withdraw")
+    rows = modelspec("verdict", "eta", "production", "--format", "json", cwd=git.root)
+    verdicts = {one["version"]: one["verdict"] for one in json.loads(rows.stdout)["verdicts"]}
+    assert verdicts == {"2.3.0": "UNSAFE", "3.0.0": "SAFE WITH CO-PINS"}
+    assert rows.returncode == 1

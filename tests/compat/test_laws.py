@@ -243,7 +243,8 @@ def every_way(world: World, small: Small, model: str, ref: str) -> list[tuple[Mo
         choices.append([None, *(Move("model", name, was, (one,)) for one in versions)])
     for view in ("u", "v"):
         today = world.offers.get(view)
-        refs = [one for (owner, _), one in small.refs.items() if owner == view]
+        known = [one for (owner, _), one in small.refs.items() if owner == view]
+        refs = [one for one in known if (view, one) not in small.withdrawn]
         was = today.refs if today is not None else ()
         if today is not None and today.access == "numbered":
             new = [one for one in refs if one not in was]
@@ -280,6 +281,19 @@ def test_the_co_pins_are_least_and_make_it_safe(small: Small) -> None:
         answer = standing(after, model, ref)
         assert answer.says is Says.SAFE
         assert answer.troubles == ()
+
+
+@given(worlds())
+def test_what_is_safe_reads_nothing_that_is_withdrawn(small: Small) -> None:
+    """Neither as it stands nor after the co-pins."""
+    world = small.world
+    for (model, _), ref in small.refs.items():
+        if model not in "abc":
+            continue
+        answer = standing(world, model, ref)
+        if answer.says in (Says.SAFE, Says.CO_PINS):
+            after = applied(world, model, ref, answer.moves)
+            assert not {(one.view, one.served) for one in after.readings(model, ref)} & small.withdrawn
 
 
 @given(worlds())

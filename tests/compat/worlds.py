@@ -130,6 +130,8 @@ class Small:
     files: dict[str, bytes] = field(default_factory=dict)
     refs: dict[tuple[str, str], str] = field(default_factory=dict)
     """(view, number) or (model, version) -> the reference with its digest."""
+    withdrawn: set[tuple[str, str]] = field(default_factory=set)
+    """(view, reference) of the schemas that a view withdrew."""
 
     def add(self, kind: Kind[Any], name: tuple[str, ...], content: Keys) -> None:
         """Add a file, and remember its digest."""
@@ -156,11 +158,14 @@ def worlds(draw: st.DrawFn) -> Small:
     """Draw an environment `e` with two views, up to three models, and `needs` between them."""
     small = Small()
     for view in ("u", "v"):
-        small.add(VIEW, (view,), {"view": view, "owner": "o"})
         for number in range(1, draw(st.integers(1, 3)) + 1):
             fields = [{"name": name} | FIELD | draw(st.sampled_from(UNITS)) for name in ("x", "y")]
             small.add(SCHEMA, (view, str(number)), {"view": view, "number": number, "fields": fields})
         numbers = [number for name, number in small.refs if name == view]
+        gone = draw(st.sampled_from([*numbers, *("-" * len(numbers))]))
+        lines = [{"schema": small.refs[view, gone], "reason": "bad"}] if gone != "-" else []
+        small.withdrawn |= {(view, small.refs[view, gone]) for _ in lines}
+        small.add(VIEW, (view,), {"view": view, "owner": "o", "withdrawn": lines})
         access = draw(st.sampled_from(["current", "numbered"]))
         serves = draw(st.lists(st.sampled_from(numbers), min_size=1, max_size=2, unique=True))
         if draw(st.integers(0, 9)):

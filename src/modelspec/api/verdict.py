@@ -21,11 +21,16 @@ from modelspec.tree.place import Place
 
 @dataclass(frozen=True, slots=True)
 class Why:
-    """What keeps a version from being safe, with the place in its file and the one that serves otherwise."""
+    """What keeps a version from being safe, with its places.
+
+    `place`: in its file. `served`: what serves it otherwise. `withdrawn`: the line that took what is
+    served back.
+    """
 
     trouble: Trouble
     place: Place | None
     served: Place | None
+    withdrawn: Place | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,11 +142,21 @@ def _why(world: World, trouble: Trouble) -> Why:
     views = [feature.view for feature in version.value.feature_refs]
     served = registry.value(FEATURE_PIN, world.environment, trouble.name)
     place = None
+    ref = trouble.reading.served if trouble.reading is not None else None
     if served is not None:
-        ref = trouble.reading.served if trouble.reading is not None else None
         known = ref in served.value.serves
         place = served.place("serves", served.value.serves.index(ref)) if known and ref else None
-    return Why(trouble, version.place("features", views.index(trouble.name), "schema"), place)
+    gone = _taken_back(registry, trouble.name, ref) if ref is not None else None
+    return Why(trouble, version.place("features", views.index(trouble.name), "schema"), place, gone)
+
+
+def _taken_back(registry: Registry, view: str, ref: str) -> Place | None:
+    """Return the line of view.yaml that withdraws a schema, or None."""
+    head = registry.value(VIEW, view)
+    lines = [ref_name(one.schema_) for one in head.value.withdrawn] if head is not None else []
+    if head is None or ref_name(ref) not in lines:
+        return None
+    return head.place("withdrawn", lines.index(ref_name(ref)), "schema")
 
 
 def _unread(world: World, model: str, rows: tuple[Judged, ...]) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from modelspec.spec.kinds import MODEL, SCHEMA, VERSION, VIEW
 from modelspec.spec.model import ModelVersion
 from modelspec.spec.reader import Entry
 from modelspec.spec.registry import Registry
+from modelspec.tree.text import visible
 
 Fields = tuple[str, ...] | None
 Demands = tuple[tuple[str, str, Fields], ...]
@@ -40,7 +41,8 @@ class Reading:
     """One view as a version would read it: trained on one schema, served another (or the same).
 
     `served` is None when the environment serves nothing of the view; `judgement` is None when both
-    schemas are the same one, or when one of them could not be read (then `trouble` says so).
+    schemas are the same one, or when one of them could not be read (then `trouble` says so). `withdrawn`
+    is why the view's owners took the served one back: nobody should read it, whatever it means to them.
     """
 
     view: str
@@ -51,15 +53,29 @@ class Reading:
     verdict: Verdict
     lifted: Revalidation | None = None
     trouble: str | None = None
+    withdrawn: str | None = None
 
     @property
-    def stands(self) -> bool:
-        """Whether the version may read this: it is safe, or a recorded revalidation lifts it."""
+    def fits(self) -> bool:
+        """Whether it means the same to the version: it is safe, or a recorded revalidation lifts it."""
         return self.verdict is Verdict.S or self.lifted is not None
 
     @property
+    def stands(self) -> bool:
+        """Whether the version may read this: it fits, and is not withdrawn."""
+        return self.fits and self.withdrawn is None
+
+    @property
     def told(self) -> str:
-        """What is wrong with it, in one line; "" when it is safe."""
+        """What is wrong with it, in one line; "" when it may be read."""
+        if self.withdrawn is None:
+            return self.told_of_meaning
+        gone = f"{self.view} {ref_name(self.served or '')} is withdrawn: {visible(self.withdrawn)}"
+        return gone if self.fits else f"{gone}; {self.told_of_meaning}"
+
+    @property
+    def told_of_meaning(self) -> str:
+        """What is wrong with what it means to the version, in one line; "" when that is safe."""
         if self.trouble is not None:
             return self.trouble
         if self.judgement is None or self.verdict is Verdict.S:
@@ -103,6 +119,7 @@ class Judgements:
         self._withdrawn: dict[str, frozenset[str]] = {}
         self._fields: dict[tuple[str, str], dict[str, FieldJudgement]] = {}
         self._serveable: dict[str, list[str]] = {}
+        self._taken_back: dict[str, dict[str, str]] = {}
         self._met: dict[object, tuple[Reading, ...]] = {}
 
     def beside(self, registry: Registry) -> Judgements:
@@ -153,11 +170,18 @@ class Judgements:
             self._schemas[key] = self.registry.value(SCHEMA, view, ref_name(ref))
         return self._schemas[key]
 
+    def taken_back(self, view: str) -> dict[str, str]:
+        """Return the numbers of a view's withdrawn schemas, each with the reason."""
+        if view not in self._taken_back:
+            head = self.registry.value(VIEW, view)
+            gone = head.value.withdrawn if head is not None else ()
+            self._taken_back[view] = {ref_name(one.schema_): one.reason for one in gone}
+        return self._taken_back[view]
+
     def serveable(self, view: str) -> list[str]:
         """Return the published schemas of a view that are not withdrawn, the latest first."""
         if view not in self._serveable:
-            head = self.registry.value(VIEW, view)
-            gone = {ref_name(one.schema_) for one in head.value.withdrawn} if head is not None else set()
+            gone = self.taken_back(view)
             entries = (self.registry.value(SCHEMA, *name) for name in self.registry.names(SCHEMA, view))
             known = [one for one in entries if one is not None and str(one.value.number) not in gone]
             known.sort(key=lambda entry: -entry.value.number)
@@ -183,7 +207,8 @@ class Judgements:
         """Return each schema that a version may meet: all served ones under `current`, one if `numbered`.
 
         `lifts` are the revalidations recorded for this version. Numbered, it asks for its own schema if
-        that is served, else for the highest safe one, else for the highest that comes nearest.
+        that is served, else for the highest safe one, else for the highest that comes nearest. A withdrawn
+        one is asked for only where no other may be read.
         """
         proofs = tuple(lifts)
         if proofs:
@@ -201,33 +226,39 @@ class Judgements:
             trouble = f"{view} is not served"
             return (Reading(view, trained, fields, None, None, Verdict.B, trouble=trouble),)
         if offer.access == "numbered":
-            if trained in offer.refs:
-                return (Reading(view, trained, fields, trained, None, Verdict.S),)
+            own = self._one(view, trained, fields, trained, lifts) if trained in offer.refs else None
+            if own is not None and own.stands:
+                return (own,)
             met = [self._one(view, trained, fields, ref, lifts) for ref in offer.refs]
             best = min(met, key=lambda one: (_rank(one), -int(ref_name(one.served or "0"))))
-            return (best,)
+            return (best if own is None or best.stands else own,)
         return tuple(self._one(view, trained, fields, ref, lifts) for ref in offer.refs)
 
     def _one(
         self, view: str, trained: str, fields: Fields, served: str, lifts: Iterable[Revalidation]
     ) -> Reading:
+        gone = self.taken_back(view).get(ref_name(served))
         if trained == served:
-            return Reading(view, trained, fields, served, None, Verdict.S)
+            return Reading(view, trained, fields, served, None, Verdict.S, withdrawn=gone)
         found = self.of(view, trained, served, fields)
         if isinstance(found, str):
-            return Reading(view, trained, fields, served, None, Verdict.B, trouble=found)
+            return Reading(view, trained, fields, served, None, Verdict.B, trouble=found, withdrawn=gone)
         lifted = None
         if found.verdict is Verdict.R:
             pair = (view, trained, served)
             lifted = next((one for one in lifts if (one.view, one.trained, one.served) == pair), None)
-        return Reading(view, trained, fields, served, found, found.verdict, lifted)
+        return Reading(view, trained, fields, served, found, found.verdict, lifted, withdrawn=gone)
 
 
 def _rank(reading: Reading) -> tuple[Verdict, bool]:
     """What is safe comes before what is only revalidated, and that before what is neither."""
-    return reading.verdict, not reading.stands
+    return _weight(reading), not reading.stands
+
+
+def _weight(reading: Reading) -> Verdict:
+    return Verdict.B if reading.withdrawn is not None else reading.verdict
 
 
 def worst(readings: Sequence[Reading]) -> Verdict:
-    """Return the worst verdict of what does not stand; S when everything stands."""
-    return max((one.verdict for one in readings if not one.stands), default=Verdict.S)
+    """Return the worst verdict of what does not stand, where withdrawn is as bad as any; else S."""
+    return max((_weight(one) for one in readings if not one.stands), default=Verdict.S)

@@ -211,7 +211,7 @@ def _moved_view(facts: Facts, change: PinChange) -> str | None:
     for world, other, ref in ((after, before, change.was), (before, after, change.now)):
         for reading in world.readings(facts.model, ref or ""):
             offer, was = world.offers.get(reading.view), other.offers.get(reading.view)
-            if offer is not None and offer != was and offer.access == "current" and not reading.stands:
+            if offer is not None and offer != was and offer.access == "current" and not reading.fits:
                 return reading.view
     return None
 

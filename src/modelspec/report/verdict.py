@@ -65,9 +65,10 @@ def _why(registry: Registry, row: Judged) -> list[str]:
             lines.append(visible(f"{trouble.told}", _MORE))
         if trouble.model != stands.model:
             lines[-1] = f"{trouble.model} {ref_name(trouble.version)}: {lines[-1]}"
-        places = [_at(registry, place) for place in (why.place, why.served) if place is not None]
-        if places:
-            lines.append("  " + ", served by ".join(places))
+        places = (("", why.place), ("served by ", why.served), ("withdrawn by ", why.withdrawn))
+        shown = [f"{words}{_at(registry, place)}" for words, place in places if place is not None]
+        if shown:
+            lines.append("  " + ", ".join(shown))
     lines += _moves(stands)
     return lines
 
@@ -171,6 +172,7 @@ def _trouble(registry: Registry, why: Why) -> Data:
         "judged": judgement.judged if judgement is not None else None,
         "place": _at(registry, why.place) if why.place is not None else None,
         "served_by": _at(registry, why.served) if why.served is not None else None,
+        "withdrawn_by": _at(registry, why.withdrawn) if why.withdrawn is not None else None,
         "changes": [
             {"row": one.row, "verdict": one.verdict.name, "message": one.message}
             for one in (judgement.changes if judgement is not None else ())

@@ -58,7 +58,8 @@ def closing(found: Standing, head: World, base: World, against: Against, scene: 
 
 def _retiring(found: Standing, against: Against) -> Iterator[Closing]:
     """Yield the lines of this change that withdraw a schema, or retire a version, that it needs."""
-    schemas = {trouble.reading.trained for trouble in found.troubles if trouble.reading is not None}
+    readings = [trouble.reading for trouble in found.troubles if trouble.reading is not None]
+    schemas = {ref for one in readings for ref in (one.trained, one.served) if ref is not None}
     needed = {trouble.name for trouble in found.troubles if trouble.kind == "needs"}
     for change in against.changes:
         if change.kind is VIEW and change.after is not None:

@@ -51,7 +51,7 @@ def schema_revalidated(pin: Entry[Pin], scene: Scene) -> Iterator[Problem]:
     the pin; or serve the schema that the version was trained on.
     """
     for _, route, ref, reading in _readings(pin, scene):
-        if reading.verdict is Verdict.R and not reading.stands:
+        if reading.verdict is Verdict.R and not reading.fits:
             fix = f"revalidate it on schema {ref_name(reading.served or '')} and record it in `revalidated`"
             alternatives = _alternatives(pin, ref, reading, scene)
             yield _problem(pin, route, ref, reading, f"{fix}; or {alternatives}", scene)
@@ -91,7 +91,7 @@ def _problem(pin: Entry[Pin], route: Route, ref: str, reading: Reading, fix: str
     return Problem(
         pin.place(*route, "version"),
         f"{model} {ref_name(ref)} reads {reading.view} {ref_name(reading.trained)}, "
-        f"{environment} serves {ref_name(reading.served or '')}: {reading.told}",
+        f"{environment} serves {ref_name(reading.served or '')}: {reading.told_of_meaning}",
         tuple(related),
         fix,
     )
@@ -134,8 +134,7 @@ def _version_that_stands(
         for feature in entry.value.feature_refs:
             wanted = reads(entry.value)[feature.view]
             if feature.view == view and all(
-                one.verdict is Verdict.S
-                for one in _judgements(scene).read(view, feature.schema_, wanted, offer)
+                one.stands for one in _judgements(scene).read(view, feature.schema_, wanted, offer)
             ):
                 return entry, ref_name(feature.schema_)
     return None

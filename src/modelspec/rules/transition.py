@@ -119,7 +119,7 @@ def _skewed(
             continue
         offer = Offer.of(offered)
         for met in judgements.read(feature.view, feature.schema_, wanted[feature.view], offer, lifts):
-            if not met.stands:
+            if not met.fits:  # a withdrawn one that leaves is no reason to stay
                 yield _problem(change.after, view.after, slot, ref, met, leaves, environment)
 
 
@@ -138,7 +138,7 @@ def _problem(
     both = sorted({ref_name(met.trained), ref_name(met.served or met.trained)}, key=int)
     return Problem(
         pin.place(*routes.get(slot, ("stable",)), "version"),
-        f"while this rolls out in {environment}, {who} meets {what}: {met.told}",
+        f"while this rolls out in {environment}, {who} meets {what}: {met.told_of_meaning}",
         (Related(served.key("serves"), "moved at once with it"),),
         f"serve {' and '.join(both)} with `access: numbered`, move the readers, then drop the old one",
     )

@@ -28,8 +28,9 @@ def way_back_open(against: Against, scene: Scene) -> Iterator[Problem]:
 
     The window holds the current stable version and those that ceased to be it at most `days` ago, `versions`
     in all, by the first-parent history; withdrawn ones are left out. Deployable is all but UNSAFE: safe as it
-    is, with a revalidation, or together with other pins. The base's window counts, and the head's where it is
-    wider. A way back that the base had closed already is not this change's.
+    is, with a revalidation, or together with other pins; a version that can read only a withdrawn schema is
+    not. The base's window counts, and the head's where it is wider. A way back that the base had closed
+    already is not this change's.
 
     *Why:* at three in the morning there must be a version to go back to. The change that takes it away is
     the one that can still be stopped.
