@@ -189,3 +189,9 @@ def test_where_there_is_no_measure() -> None:
     moved = field({"range": (1, 1), "transform": {"kind": "minmax", "min": 0, "max": 2}})
     assert displacement(point, moved) is None, "a range without a width"
     assert displacement(point, point) == 0
+
+
+def test_a_mean_that_moves_in_a_span_that_no_float_holds_is_displaced_by_no_measure() -> None:
+    """Three standard deviations are infinite: no proof, and no error."""
+    trained, served = ({"kind": "zscore", "mean": mean, "std": 1e308} for mean in (0, 1))
+    assert displacement(field({"transform": trained}), field({"transform": served})) is None

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Final
 
 from modelspec.spec.feature import Feature, Transform
@@ -26,23 +27,37 @@ Interval = tuple[float, float]
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """slope * raw + intercept, cut off at `low` and `high` where it is clipped."""
+    """slope * raw + intercept, cut off at `low` and `high` where it is clipped.
 
-    slope: float
-    intercept: float
+    Exact: a span of -1e308 to 1e308 overflows in floats, and a narrow one far from 0 is lost in rounding.
+    """
+
+    slope: Fraction
+    intercept: Fraction
     low: float = -math.inf
     high: float = math.inf
 
-    def at(self, raw: float) -> float:
-        """Return what is served for a raw value."""
-        return min(max(self.slope * raw + self.intercept, self.low), self.high)
+    @classmethod
+    def scaled(cls, origin: float, width: float | Fraction, *clip: float) -> Line:
+        """Return the line that is 0 at `origin` and 1 a width further on; all finite, the width not 0."""
+        slope = 1 / Fraction(width)
+        return cls(slope, -Fraction(origin) * slope, *clip)
 
-    def bends(self) -> list[float]:
+    def at(self, raw: float | Fraction) -> float:
+        """Return what is served for a finite raw value; infinite where no float is so large."""
+        exact = self.slope * Fraction(raw) + self.intercept
+        try:
+            found = float(exact)
+        except OverflowError:
+            found = math.inf if exact > 0 else -math.inf
+        return min(max(found, self.low), self.high)
+
+    def bends(self) -> list[Fraction]:
         """Return the raw values at which clipping starts."""
         if self.slope == 0:
             return []
         ends = (end for end in (self.low, self.high) if math.isfinite(end))
-        return [(end - self.intercept) / self.slope for end in ends]
+        return [(Fraction(end) - self.intercept) / self.slope for end in ends]
 
 
 def line(transform: Transform, served: Interval | None) -> Line | None:
@@ -54,17 +69,16 @@ def line(transform: Transform, served: Interval | None) -> Line | None:
     if transform.kind == "minmax":
         if transform.min is None or transform.max is None or not transform.max > transform.min:
             return None
-        width = transform.max - transform.min
         low, high = (0.0, 1.0) if transform.clip else (-math.inf, math.inf)
-        return Line(1 / width, -transform.min / width, low, high)
+        return Line.scaled(transform.min, Fraction(transform.max) - Fraction(transform.min), low, high)
     if transform.kind == "zscore":
         if transform.mean is None or transform.std is None or not transform.std > 0:
             return None
-        return Line(1 / transform.std, -transform.mean / transform.std, low, high)
+        return Line.scaled(transform.mean, transform.std, low, high)
     if transform.kind == "linear":
         if transform.slope is None or transform.intercept is None:
             return None
-        return Line(transform.slope, transform.intercept, low, high)
+        return Line(Fraction(transform.slope), Fraction(transform.intercept), low, high)
     return None
 
 
@@ -109,9 +123,12 @@ def displacement(trained: Feature, served: Feature) -> float | None:
 
 
 def distance(first: Line, second: Line, raw: Interval) -> float:
-    """Return the largest distance of two lines over the raw values of an interval."""
+    """Return the largest distance of two lines over the raw values of an interval; NaN if it is infinite."""
     low, high = raw
-    points = [low, high, *(at for at in (*first.bends(), *second.bends()) if low < at < high)]
+    if not math.isfinite(low) or not math.isfinite(high):
+        return math.nan
+    points: list[float | Fraction] = [low, high]
+    points += [at for at in (*first.bends(), *second.bends()) if low < at < high]
     return max(abs(first.at(at) - second.at(at)) for at in points)
 
 

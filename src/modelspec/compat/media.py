@@ -120,7 +120,7 @@ def _moved(pair: Pair, trained: Mapping[str, Any], served: Mapping[str, Any]) ->
 
 
 def _line(mean: float, std: float) -> Line:
-    return Line(1 / std, -mean / std)
+    return Line.scaled(mean, std)
 
 
 def _channels(step: Mapping[str, Any]) -> list[tuple[float, float]]:

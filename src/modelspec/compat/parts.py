@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fractions import Fraction
 from typing import Final
 
 from modelspec.compat import describe
@@ -258,9 +259,9 @@ def coverage(trained: tuple[float, float], served: tuple[float, float]) -> float
     """Return how much of what is served was trained on, from 0 to 1."""
     if trained[0] <= served[0] and served[1] <= trained[1]:
         return 1.0
-    # The served range has a width: a single point that is not covered is disjoint.
-    shared = min(trained[1], served[1]) - max(trained[0], served[0])
-    return shared / (served[1] - served[0])
+    # The served range has a width (in floats it may overflow): a single point not covered is disjoint.
+    shared = Fraction(min(trained[1], served[1])) - Fraction(max(trained[0], served[0]))
+    return float(shared / (Fraction(served[1]) - Fraction(served[0])))
 
 
 def _categories(pair: Pair) -> Iterator[Change]:

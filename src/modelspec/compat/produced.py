@@ -77,4 +77,4 @@ def _logarithm(field: Feature, raw: Interval | None) -> Produced | None:
 def tolerance(values: Interval) -> float:
     """Return how far a written end may lie from a computed one: people round."""
     low, high = values
-    return max((high - low) * _SLACK, _EXACT * max(1.0, abs(low), abs(high)))
+    return max(high * _SLACK - low * _SLACK, _EXACT * max(1.0, abs(low), abs(high)))
