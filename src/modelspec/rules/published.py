@@ -55,7 +55,8 @@ def promise_kept(change: Change[FeatureSchema], scene: Scene) -> Iterator[Proble
     ]
     related = () if head is None else (Related(head.key("compatibility"), "the promise"),)
     mode = promised.value.compatibility
-    for newer, broken in _breaches(mode, others, new.value):
+    fresh = {one.number for one in others if against.base.get(SCHEMA, view, str(one.number)) is None}
+    for newer, broken in _breaches(mode, others, new.value, fresh):
         older = broken.earlier
         reader, offer = (newer, older) if broken.column == "out" else (older, newer)
         yield Problem(
@@ -69,15 +70,19 @@ def promise_kept(change: Change[FeatureSchema], scene: Scene) -> Iterator[Proble
 
 
 def _breaches(
-    mode: Mode, others: list[FeatureSchema], new: FeatureSchema
+    mode: Mode, others: list[FeatureSchema], new: FeatureSchema, fresh: set[int]
 ) -> Iterator[tuple[FeatureSchema, Breach]]:
-    """Yield the later one of a pair with its breach; a number filled in late is also judged as an earlier."""
+    """Yield the later one of a pair with its breach; a number filled in late is also judged as an earlier.
+
+    A later one that is published by the same change (`fresh`) judges that pair itself.
+    """
     ordered = sorted(others, key=lambda one: one.number)
     earlier = [one for one in ordered if one.number < new.number]
     later = [one for one in ordered if one.number > new.number]
     yield from ((new, one) for one in breaches(mode, earlier, new))
     for other in later if mode.endswith("_TRANSITIVE") else later[:1]:
-        yield from ((other, one) for one in breaches(mode, (new,), other))
+        if other.number not in fresh:
+            yield from ((other, one) for one in breaches(mode, (new,), other))
 
 
 def _place(new: Entry[FeatureSchema], broken: Breach) -> Place:
