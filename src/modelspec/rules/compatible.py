@@ -10,6 +10,7 @@ from modelspec.compat.table import Verdict
 from modelspec.rules.rule import Scene, rule
 from modelspec.spec.base import ref_name
 from modelspec.spec.environment import FeaturePin, Pin, Revalidation
+from modelspec.spec.instant import instant
 from modelspec.spec.kinds import FEATURE_PIN, MODEL, PIN, SCHEMA, VERSION, VIEW
 from modelspec.spec.model import ModelVersion
 from modelspec.spec.reader import Entry
@@ -42,7 +43,8 @@ def schema_revalidated(pin: Entry[Pin], scene: Scene) -> Iterator[Problem]:
     """What a pinned version can read with unproven effect has a revalidation recorded in its pin.
 
     A record lifts one pair (`trained`, `served`) for one version, and nothing else; never a breaking
-    change. `trained` is the schema that this version was trained on.
+    change. `trained` is the schema that this version was trained on. `at` is not after the instant at which
+    the registry is checked; `compile` has no clock and does not ask.
 
     *Why:* a wider range, a staler value, a refreshed mean: it runs, and only a measurement tells what it
     costs. Who measured, what, and where it can be read belongs beside the pin.
@@ -142,6 +144,13 @@ def _version_that_stands(
 
 def _record(pin: Entry[Pin], index: int, record: Revalidation, scene: Scene) -> Iterator[Problem]:
     """Judge one recorded revalidation by itself."""
+    measured = instant(record.at)
+    if scene.now is not None and measured is not None and measured > scene.now:
+        yield Problem(
+            pin.place("revalidated", index, "at"),
+            f"the revalidation is of {record.at}, which is yet to come: nobody has measured it",
+            fix="write when it was measured",
+        )
     number = ref_name(record.version)
     version = scene.registry.value(VERSION, pin.value.model, number)
     if version is None:
