@@ -9,7 +9,7 @@ from typing import Literal, TypeVar
 
 from modelspec.compat.pinned import Lazily, needing
 from modelspec.compat.reading import Judgements, Offer, Reading
-from modelspec.spec.base import ref_name
+from modelspec.spec.base import ref_beside, ref_name
 from modelspec.spec.environment import Revalidation
 from modelspec.spec.kinds import FEATURE_PIN, PIN
 from modelspec.spec.model import LostFeatures, ModelVersion, Need
@@ -147,7 +147,9 @@ class World:
         version = self.version(model, ref)
         for need in version.needs if version is not None else ():
             if not self.serves(need, slot):
-                held = ", ".join(ref_name(found) for _, found in self.slots.get(need.model, ()))
+                held = ", ".join(
+                    ref_beside(found, need.version) for _, found in self.slots.get(need.model, ())
+                )
                 told = f"it needs {need.model} {ref_name(need.version)}, " + (
                     f"{self.environment} serves {held}" if held else f"{self.environment} does not pin it"
                 )

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from modelspec.rules.rule import REGISTRY, Scene, rule
-from modelspec.spec.base import ref_name
+from modelspec.spec.base import differs_in_digest, ref_beside, ref_name
 from modelspec.spec.environment import FeaturePin, Pin
 from modelspec.spec.feature import FeatureView
 from modelspec.spec.kinds import (
@@ -325,14 +325,22 @@ def needs_served(pin: Entry[Pin], scene: Scene) -> Iterator[Problem]:
                 continue
             if other is not None and _serves(other.value, need, slot):
                 continue
-            holds = [f"{name} {ref_name(found)}" for name, _, found in other.value.slots()] if other else []
+            holds = [
+                f"{name} {ref_beside(found, need.version)}"
+                for name, _, found in (other.value.slots() if other else ())
+            ]
+            same = other is not None and any(
+                differs_in_digest(found, need.version) for _, _, found in other.value.slots()
+            )
             yield Problem(
                 pin.place(*route, "version"),
                 f"{slot} pins {pin.value.model} {ref_name(ref)}, which needs {need.model} "
                 f"{ref_name(need.version)}: {pin.value.environment} "
                 + (f"has {', '.join(holds)}" if holds else f"does not pin {need.model}"),
                 related=(Related(version.place("needs", index), "needed here"),),
-                fix=f"pin {need.model} {ref_name(need.version)} in the same change",
+                fix="one of the two digests is wrong: write that of the published version"
+                if same
+                else f"pin {need.model} {ref_name(need.version)} in the same change",
             )
 
 

@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetCoreSchema
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from modelspec.spec.instant import instant
-from modelspec.tree.digest import DIGEST
+from modelspec.tree.digest import DIGEST, short
 from modelspec.tree.paths import NAME, SEMVER, VIEW_NAME
 
 API: Final = "modelspec/v1"
@@ -44,7 +44,7 @@ WANTED: Final[dict[str, str]] = {
     _SEMVER: "a version: MAJOR.MINOR.PATCH with an optional lower-case prerelease, no `+build`",
     VERSION_REF: "a version with its digest: `2.3.1@sha256:<64 hex digits>`",
     SCHEMA_REF: "a schema number with its digest: `7@sha256:<64 hex digits>`",
-    _DURATION: "a duration: a whole number and s, m, h or d, such as `24h`",
+    _DURATION: "a duration: a whole number of at most six digits and s, m, h or d, such as `24h`",
     _INSTANT: 'an instant with its offset, quoted: "2026-10-01T00:00:00Z"',
     _PERCENT: "a percentage such as `2%`",
     _POINTER: "a JSON pointer such as `/stable/version`",
@@ -132,3 +132,16 @@ def ref_name(ref: str) -> str:
 def ref_digest(ref: str) -> str:
     """Return the digest behind the `@` of a reference."""
     return ref.partition("@")[2]
+
+
+def differs_in_digest(ref: str, wanted: str) -> bool:
+    """Whether two references have one name and two digests."""
+    return ref != wanted and ref_name(ref) == ref_name(wanted)
+
+
+def ref_beside(ref: str, wanted: str) -> str:
+    """Return the name of a reference beside the wanted one, with both digests where only these differ."""
+    if not differs_in_digest(ref, wanted):
+        return ref_name(ref)
+    held, other = (short(ref_digest(one)) for one in (ref, wanted))
+    return f"{ref_name(ref)} of another digest ({held}, not {other})"
