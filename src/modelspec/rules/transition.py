@@ -134,13 +134,22 @@ def _problem(
 ) -> Problem:
     routes = {name: route for name, route, _ in pin.value.slots()}
     who = f"{pin.value.model} {ref_name(ref)}, " + ("which leaves," if leaves else "which comes,")
-    what = f"{met.view} {ref_name(met.served or '')}, which {'comes' if leaves else 'leaves'}"
+    stays = not leaves and met.served in served.value.serves
+    moves = "comes" if leaves else "is current until then" if stays else "leaves"
+    what = f"{met.view} {ref_name(met.served or '')}, which {moves}"
     both = sorted({ref_name(met.trained), ref_name(met.served or met.trained)}, key=int)
+    step = f"serve {' and '.join(both)} with `access: numbered`"
+    ready = stays and served.value.access == "numbered" and met.trained in served.value.serves
+    fix = (
+        f"{step} in a change of its own, before this one moves the reader"
+        if ready
+        else f"{step}, move the readers, then drop the old one"
+    )
     return Problem(
         pin.place(*routes.get(slot, ("stable",)), "version"),
         f"while this rolls out in {environment}, {who} meets {what}: {met.told_of_meaning}",
         (Related(served.key("serves"), "moved at once with it"),),
-        f"serve {' and '.join(both)} with `access: numbered`, move the readers, then drop the old one",
+        fix,
     )
 
 
