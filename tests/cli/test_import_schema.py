@@ -51,6 +51,17 @@ def test_the_next_number_of_a_view_that_is_there(modelspec: Run, example: Path, 
     assert modelspec("check", cwd=example).returncode == 0
 
 
+def test_another_owner_than_the_view_has_is_refused(modelspec: Run, example: Path, avsc: Path) -> None:
+    """It was left out in silence."""
+    asked = ("import-schema", str(avsc), "--view", "trip_features", "--owner")
+    done = modelspec(*asked, "@data-weather", cwd=example)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "the view trip_features is there and its owner is @data-trips" in done.stderr
+    assert "fix: leave --owner out; another owner is a change of" in done.stderr
+    assert not (example / "registry/features/trip_features/3.yaml").exists()
+    assert modelspec(*asked, "@data-trips", cwd=example).returncode == 0
+
+
 def test_a_new_view_needs_an_owner_and_gets_a_file(modelspec: Run, example: Path, avsc: Path) -> None:
     folder = example / "registry/features/weather"
     done = modelspec("import-schema", str(avsc), "--view", "weather", cwd=example)

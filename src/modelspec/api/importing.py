@@ -45,7 +45,7 @@ def prepare(
     """Return the files of a schema (and of its view, when that is new), which no rule objects to.
 
     `owner` is asked for only where the view is new. Raises Unreadable when the file is there already, when
-    the owner is missing, or when what was found elsewhere can't be a schema.
+    the owner is missing or another one than the view has, or when what was found elsewhere can't be a schema.
     """
     path, head = SCHEMA.locate(view, str(number)), VIEW.locate(view)
     if registry.snapshot.get(path) is not None:
@@ -55,6 +55,11 @@ def prepare(
     known = registry.get(VIEW, view)
     if isinstance(known, Broken):
         raise Unreadable(f"{head} can't be read", "mend what `modelspec check` says of it first")
+    if known is not None and owner is not None and owner != known.value.owner:
+        raise Unreadable(
+            f"the view {view} is there and its owner is {visible(known.value.owner)}",
+            f"leave --owner out; another owner is a change of {head}",
+        )
     fields, notes = _sound(imported, view, number, path)
     imported = replace(imported, notes=(*imported.notes, *notes))
     files: dict[str, bytes] = {path: schema_file(imported, fields, view, number, _comments(imported, source))}

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 @click.option(
     "--number", type=click.IntRange(1, 999_999_999), help="The schema's number; default: the next one."
 )
-@click.option("--owner", help="Who answers for the view; needed when it is new.")
+@click.option("--owner", help="Who answers for the view; needed when it is new, and no other than it has.")
 @click.option("--stdout", is_flag=True, help="Print the schema and write nothing.")
 @format_option("text", "json")
 @root_option
