@@ -9,6 +9,7 @@ import click
 from click.shell_completion import CompletionItem, get_completion_class
 
 from modelspec.cli.options import unknown
+from modelspec.tree.text import visible
 
 
 def _rules(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -35,13 +36,16 @@ def explain_command(code: str) -> None:
       modelspec explain pin-digest
     """
     from modelspec.api.catalogue import CATALOGUE
-    from modelspec.rules.manual import explained
+    from modelspec.rules.manual import explained, meant
 
     for rule in CATALOGUE:
         if code.upper() == rule.code or code == rule.name:
             click.echo(explained(rule), nl=False)
             return
-    unknown("rule", code, [word for rule in CATALOGUE for word in (rule.code, rule.name)])
+    hint = meant(code, CATALOGUE)
+    if hint is None:
+        unknown("rule", code, [rule.name for rule in CATALOGUE])
+    raise click.UsageError(f"No such rule: {visible(code)}. {hint[0].upper()}{hint[1:]}")
 
 
 @click.command("schema")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from itertools import groupby
 from typing import Final
 
 from modelspec.rules.rule import Rule
 from modelspec.spec.kinds import Kind
+from modelspec.tree.text import did_you_mean
 
 FAMILIES: Final = {
     "MS0": "reading",
@@ -19,6 +21,7 @@ FAMILIES: Final = {
     "MS6": "rendering",
     "MS7": "safety of artifacts and templates",
 }
+_CODE: Final = re.compile(r"MS[0-9]*", re.IGNORECASE | re.ASCII)
 _INTRO: Final = """\
 # Rules
 
@@ -55,6 +58,21 @@ def law(one: Rule) -> str:
 def anchor(one: Rule) -> str:
     """Return the anchor that forges give to a rule's heading."""
     return f"{one.code} {one.name}".lower().replace(" ", "-")
+
+
+def meant(word: str, rules: Iterable[Rule]) -> str | None:
+    """Say which rule a word may have meant: a name by its letters, a code by what its family holds.
+
+    Codes are all alike, so that one that is near in letters says nothing.
+    """
+    known = list(rules)
+    if _CODE.fullmatch(word) is None:
+        return did_you_mean(word, [one.name for one in known])
+    family = word[:3].upper()
+    codes = sorted(one.code for one in known if one.family == family)
+    if not codes:
+        return f"known: {', '.join(f'{code} {what}' for code, what in FAMILIES.items())}"
+    return f"known: {', '.join(codes)}"
 
 
 def _terms(one: Rule) -> str:

@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from typing import Final
 
 import modelspec
+from modelspec.rules.manual import meant
 from modelspec.rules.rule import Rule, Scene, rule
 from modelspec.spec.kinds import SETTINGS
 from modelspec.spec.reader import Entry
 from modelspec.spec.settings import Settings, StoreSettings
 from modelspec.tree.finding import Problem
 from modelspec.tree.paths import path_trouble
-from modelspec.tree.text import did_you_mean, visible
+from modelspec.tree.text import visible
 from modelspec.tree.uri import store_uri_trouble
 
 _OURS: Final = ("registry", "templates", "compiled")
@@ -37,7 +38,7 @@ def settings_known(settings: Entry[Settings], scene: Scene) -> Iterator[Problem]
         place = settings.key("severities", label)
         one = known.get(label)
         if one is None:
-            yield Problem(place, f"there is no rule {visible(label)}", fix=did_you_mean(label, known))
+            yield Problem(place, f"there is no rule {visible(label)}", fix=meant(label, scene.catalogue))
         elif severity == "warn" and not one.lowerable:
             yield Problem(
                 place,

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
+from modelspec.rules.manual import meant
 from modelspec.rules.rule import NEVER_LIFTED, Scene, rule
 from modelspec.spec.environment import Waiver
 from modelspec.spec.instant import instant
@@ -14,7 +15,7 @@ from modelspec.spec.kinds import WAIVER
 from modelspec.spec.reader import Entry
 from modelspec.tree.finding import Finding, Problem, Related
 from modelspec.tree.place import pointer
-from modelspec.tree.text import did_you_mean, visible
+from modelspec.tree.text import visible
 
 LONGEST: Final = timedelta(days=90)
 """An exception that lasts longer is a policy: change the setting or the files instead."""
@@ -149,8 +150,9 @@ def waiver_allowed(waiver: Entry[Waiver], scene: Scene) -> Iterator[Problem]:
                     fix="mend what it finds, and delete the waiver",
                 )
             return
-    labels = [label for one in scene.catalogue for label in (one.code, one.name)]
-    yield Problem(waiver.place("rule"), f"there is no rule {visible(named)}", fix=did_you_mean(named, labels))
+    yield Problem(
+        waiver.place("rule"), f"there is no rule {visible(named)}", fix=meant(named, scene.catalogue)
+    )
 
 
 def _near(finding: Finding, waiver: Waiver) -> bool:
