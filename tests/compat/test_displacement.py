@@ -14,7 +14,7 @@ from modelspec.spec.feature import Feature
 
 from .cases import field, of_field
 
-np = pytest.importorskip("numpy")
+np = pytest.importorskip("numpy", reason="brute force on a grid needs numpy")
 POINTS = 4001
 
 ends = st.tuples(st.floats(-200, 200), st.floats(0.5, 300)).map(lambda t: (t[0], t[0] + t[1]))

@@ -20,7 +20,7 @@ from modelspec.world.stores.verified import troubles
 from world.stores.servers import free_port, needed, running, web
 from world.stores.trees import SMALL, Given, laid, noise
 
-pytest.importorskip("httpx")
+pytest.importorskip("httpx", reason="OCI stores need the oci extra")
 CONFIG = """
 version: 0.1
 log: {{level: error}}

@@ -19,7 +19,7 @@ from modelspec.world.stores.verified import troubles
 from world.stores.servers import Web, free_port, needed, running, web
 from world.stores.trees import SMALL, Given, laid, noise
 
-pytest.importorskip("s3fs")
+pytest.importorskip("s3fs", reason="S3 stores need the s3 extra")
 KEYS = {
     "AWS_ACCESS_KEY_ID": "loopback",
     "AWS_SECRET_ACCESS_KEY": "not-a-secret-really",
