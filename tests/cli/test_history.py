@@ -320,6 +320,60 @@ def test_a_shallow_clone_is_refused_with_its_cure(
         assert "fetch-depth: 0" in done.stderr
 
 
+def test_a_registry_in_a_folder_of_a_bare_repository(modelspec: Run, example: Path, tmp_path: Path) -> None:
+    mono = tmp_path / "mono"
+    (mono / "teams").mkdir(parents=True)
+    example.rename(mono / "teams/ml")
+    git = Git(mono)
+    git.commit("Start")
+    edit(mono / "teams/ml", "registry/models/eta/model.yaml", "until a trip", "until the trip")
+    git.commit("Describe")
+    git("checkout", "--quiet", "-b", "wrong")
+    edit(mono / "teams/ml", "registry/models/eta/model.yaml", "owner:", "wner:")
+    git.commit("Mistype")
+    git("checkout", "--quiet", "main")
+    bare = tmp_path / "bare.git"
+    git("clone", "--quiet", "--bare", str(mono), str(bare))
+    for root, here in (
+        (str(bare / "teams/ml"), tmp_path),
+        ("teams/ml", bare),
+        ("bare.git/teams/ml/", tmp_path),
+    ):
+        for arguments in (
+            ("list",), ("check", "--base", "main~1"), ("plan", "--base", "main~1"), ("show", "eta"),
+            ("log", "--limit", "0"), ("at", "2030-01-01T00:00:00Z"), ("verdict", "eta", "production"),
+            ("blame", "eta", "production"),
+        ):  # fmt: skip
+            ref = () if arguments[0] == "blame" else ("--ref", "main")
+            asked = (*arguments, *ref)
+            there = modelspec(*asked, cwd=mono / "teams/ml")
+            done = modelspec("--root", root, *asked, cwd=here)
+            assert (done.returncode, done.stdout) == (there.returncode, there.stdout), (
+                root,
+                asked,
+                done.stderr,
+            )
+            assert done.returncode == 0, (asked, done.stdout)
+    for root, word in ((f"{bare}/teams", "in teams at"), (str(bare), "at the top of the repository")):
+        for arguments in (
+            ("check", "--ref", "main"),
+            ("check", "--ref", "main", "--base", "main~1"),
+            ("log",),
+        ):
+            done = modelspec("--root", root, *arguments, cwd=tmp_path)
+            assert (done.returncode, done.stdout) == (3, "")
+            assert word in done.stderr and "name a folder that holds one: teams/ml" in done.stderr
+    for arguments in (("check",), ("plan",), ("compile",)):
+        done = modelspec("--root", "teams/ml", *arguments, cwd=bare)
+        assert done.returncode == 3
+        assert "teams/ml lies in a bare repository" in done.stderr and "--ref REV" in done.stderr
+    done = modelspec("--root", "../bare.git/teams/../teams/ml", "list", "--ref", "main", cwd=bare)
+    assert done.returncode == 3, "a path with .. in the repository names nothing"
+    done = modelspec("--root", "teams/ml", "check", "--ref", "wrong", "--format", "gitlab", cwd=bare)
+    paths = {one["location"]["path"] for one in loaded(done.stdout)}
+    assert paths == {"teams/ml/registry/models/eta/model.yaml"}, "forges count from the top"
+
+
 def test_a_registry_in_a_folder_of_a_monorepo(modelspec: Run, example: Path, tmp_path: Path) -> None:
     mono = tmp_path / "mono"
     (mono / "ml").mkdir(parents=True)

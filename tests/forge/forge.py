@@ -40,7 +40,7 @@ class Pushed:
 class Forge:
     """The bare repository with the documented hook, below a folder of its own."""
 
-    def __init__(self, folder: Path, tree: dict[str, bytes]) -> None:
+    def __init__(self, folder: Path, tree: dict[str, bytes], roots: str = ".") -> None:
         self.folder = folder
         self.root = folder / "forge.git"
         seed = lab.repository(folder / "seed", tree)
@@ -48,7 +48,7 @@ class Forge:
         self.path = os.environ["PATH"]
         script = self.root / "hooks" / "pre-receive"
         script.parent.mkdir(exist_ok=True)
-        script.write_text(hook())
+        script.write_text(hook().replace("roots=.", f'roots="{roots}"', 1))
         script.chmod(0o755)
         self.clones = [self.clone(name) for name in ("one", "two")]
 

@@ -133,3 +133,31 @@ def test_inside_a_quarantine_no_ref_moves(forge: Forge, monkeypatch: pytest.Monk
     repository = open_repository(str(forge.root))[0]
     done = repository.write("update-ref", "refs/heads/other", repository.resolve("main"))
     assert done.code != 0 and "quarantine" in done.err
+
+
+def test_registries_in_folders_of_a_monorepo_are_judged_each_by_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+    files = lab.files(1, 2, chained=True)
+    tree = {f"teams/{team}/{path}": data for team in ("ml", "ads") for path, data in files.items()}
+    forge = Forge(tmp_path, tree | {"src/main.py": b"print()\n"}, roots="teams/ml teams/ads")
+    git, _ = forge.clones
+    (git.root / "src/main.py").write_text("print(1)\n")
+    beside = git.commit("Beside the registries")
+    assert forge.push(git).accepted
+    (git.root / "teams/ads" / VERSION).unlink()
+    git.commit("Delete a version")
+    pushed = forge.push(git)
+    assert not pushed.accepted and "MS402 published-kept" in pushed.said
+    assert forge.git("rev-parse", "main") == beside
+    git("reset", "--quiet", "--hard", beside)
+    git("rm", "--quiet", "-r", "teams/ads")
+    git.commit("Remove a registry")
+    pushed = forge.push(git)
+    assert not pushed.accepted
+    assert (
+        "there is no registry/modelspec.yaml in teams/ads" in pushed.said
+        and "holds one: teams/ml" in pushed.said
+    )
+    assert forge.git("rev-parse", "main") == beside

@@ -17,11 +17,13 @@ GRAPH = "git commit-graph write --reachable --changed-paths"
 @contextmanager
 def open_past(root: str | None, ref: str | None) -> Iterator[GitHistory]:
     """Open the first-parent history that ends at a revision (default: HEAD)."""
-    from modelspec.cli.where import repository_of
+    from modelspec.cli.where import repository_of, require_registry
     from modelspec.world.history import GitHistory
 
     repository, prefix, _ = repository_of(root)
-    with GitHistory(repository, repository.resolve("HEAD" if ref is None else ref), prefix) as past:
+    tip = repository.resolve("HEAD" if ref is None else ref)
+    require_registry(repository, prefix, tip)
+    with GitHistory(repository, tip, prefix) as past:
         yield past
         if past.timeline.slow:
             click.echo(

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from modelspec.cli.base import ci_job
-from modelspec.cli.where import repository_of, root_of
+from modelspec.cli.where import repository_of, require_registry, root_of
 from modelspec.spec.part import Part, Share, alone
 from modelspec.spec.registry import Registry
 from modelspec.tree.digest import sha256
@@ -19,6 +19,7 @@ from modelspec.tree.finding import Refusal
 from modelspec.tree.text import visible
 from modelspec.world.child import ChildRenderer
 from modelspec.world.clock import now
+from modelspec.world.root import within_bare
 from modelspec.world.worktree import WorkTree
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ def open_registry(root: str | None, ref: str | None, at: datetime | None = None)
 
     repository, prefix, folder = repository_of(root)
     commit = repository.resolve(ref)
+    require_registry(repository, prefix, commit)
     with GitSnapshot(repository, commit, prefix) as tree:
         yield Source(folder, Registry(tree), at or repository.commit_time(commit))
 
@@ -102,8 +104,11 @@ def open_change(
     from modelspec.world.gittree import GitSnapshot
     from modelspec.world.history import GitHistory
 
+    if ref is None:
+        root_of(root)  # which refuses a bare repository: there is no work tree to judge
     repository, prefix, folder = repository_of(root)
     ours = repository.resolve("HEAD" if ref is None else ref)
+    require_registry(repository, prefix, ours)
     rewrites = [] if tag is None else [Rewrite(*tag, branch=False)]
     if tip is not None:
         seen = repository.known(tip)
@@ -145,6 +150,9 @@ def within_repository(root: Path) -> str:
 
     Forges count paths from there. A root without a repository around it counts from itself.
     """
+    inside = within_bare(str(root))
+    if inside is not None:
+        return f"{inside[1]}/" if inside[1] else ""
     here = root.absolute()
     for folder in (here, *here.parents):
         if (folder / ".git").exists():

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
-from modelspec.world.root import find_root
+from modelspec.tree.finding import Refusal
+from modelspec.tree.text import visible
+from modelspec.world.root import SETTINGS, find_root, within_bare
 
 if TYPE_CHECKING:
     from modelspec.world.git import Repository
+
+_SETTINGS: Final = f"/{SETTINGS.as_posix()}"
 
 
 def root_of(root: str | None) -> Path:
@@ -24,9 +29,31 @@ def _given(root: str | None) -> str | None:
 
 
 def repository_of(root: str | None) -> tuple[Repository, str, Path]:
-    """Open the repository of the root; a bare one has no work tree in which a root could be found."""
-    from modelspec.world.git import is_bare, open_repository
+    """Open the repository of the root; return it, the root's folder in it, and the root.
+
+    A bare one has no work tree in which a root could be found: the root goes on from it (`forge.git/ml`).
+    """
+    from modelspec.world.git import open_repository
 
     given = _given(root)
-    bare = given is not None and is_bare(Path(given))
-    return open_repository(given if bare else str(find_root(given)))
+    inside = within_bare(given) if given is not None else None
+    if inside is None or given is None:
+        return open_repository(str(find_root(given)))
+    bare, below = inside
+    return open_repository(str(bare))[0], below, Path(given)
+
+
+def require_registry(repository: Repository, prefix: str, commit: str) -> None:
+    """Refuse a folder of a bare repository that holds no registry at a commit: it may be mistyped."""
+    if not repository.bare:
+        return
+    names = repository.run("ls-tree", "-r", "-z", "--name-only", "--full-tree", commit)
+    found = [name for name in os.fsdecode(names.out).split("\0") if f"/{name}".endswith(_SETTINGS)]
+    folders = [name[: -len(_SETTINGS) + 1].rstrip("/") or "." for name in found]
+    if (prefix or ".") not in folders:
+        here = "at the top of the repository" if not prefix else f"in {visible(prefix, 200)}"
+        listed = ", ".join(visible(name, 120) for name in folders[:5])
+        raise Refusal(
+            f"there is no registry/modelspec.yaml {here} at {commit[:12]}",
+            f"name a folder that holds one: {listed}" if folders else "name another revision: --ref REV",
+        )

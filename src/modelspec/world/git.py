@@ -281,7 +281,10 @@ def _quarantine(folder: Path, where: tuple[str, ...]) -> tuple[tuple[str, str], 
 
 def is_bare(folder: Path) -> bool:
     """Whether a folder looks like a bare repository: no work tree, only what git keeps."""
-    return (folder / "HEAD").is_file() and all((folder / name).is_dir() for name in ("objects", "refs"))
+    try:
+        return (folder / "HEAD").is_file() and all((folder / name).is_dir() for name in ("objects", "refs"))
+    except (OSError, ValueError):
+        return False
 
 
 def _unopened(folder: Path, error: str) -> Refusal:

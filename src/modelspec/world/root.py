@@ -23,6 +23,13 @@ def find_root(given: str | None = None, here: Path | None = None) -> Path:
         folder = Path(named)
         if not _is_root(folder):
             shown = visible(named, 200)
+            inside = within_bare(named)
+            if inside is not None:
+                what = "lies in a bare repository" if inside[1] else "is a bare repository"
+                raise Refusal(
+                    f"{shown} {what}: it has no files to read",
+                    f"read a revision of it: --root {shown} and --ref REV",
+                )
             what = "holds no registry/modelspec.yaml" if is_folder(folder) else "is not a folder"
             raise Refusal(
                 f"{shown} {what}",
@@ -46,6 +53,25 @@ def find_root(given: str | None = None, here: Path | None = None) -> Path:
         f"there is no registry here: no registry/modelspec.yaml in {visible(str(start), 200)} or above it",
         "start one with `modelspec init`, or name its root with --root",
     )
+
+
+def within_bare(named: str) -> tuple[Path, str] | None:
+    """Return the bare repository that a path names or goes on from, and the folder in its trees; else None.
+
+    `teams.git/ml` is the folder `ml` of a commit of `teams.git`; so is `ml` inside of `teams.git`. A root on
+    disk comes first.
+    """
+    from modelspec.world.git import is_bare
+
+    folder = Path(named)
+    if _is_root(folder) or is_bare(folder):
+        return None if _is_root(folder) else (folder, "")
+    whole = folder.absolute()
+    for above in whole.parents:
+        if is_bare(above):
+            below = whole.relative_to(above).parts
+            return None if ".." in below else (above, "/".join(below))
+    return None
 
 
 def _here() -> Path:
