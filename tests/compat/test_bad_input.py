@@ -72,8 +72,13 @@ def test_a_ring_of_needs_ends() -> None:
 
 
 def test_a_view_of_5000_fields_is_read_and_judged_in_time() -> None:
-    def view(top: int) -> Entry[FeatureSchema]:
-        fields = (f"  - {{name: f{place}, dtype: float32, range: [0, {top}]}}\n" for place in range(5000))
+    whole = (
+        "dtype: float32, unit: km, nullable: false, source: {dtype: float64, unit: km, range: [0, 120]}, "
+        "transform: {kind: minmax, min: 0, max: 120, clip: true}"
+    )
+
+    def view(top: int, rest: str = "dtype: float32") -> Entry[FeatureSchema]:
+        fields = (f"  - {{name: f{place}, {rest}, range: [0, {top}]}}\n" for place in range(5000))
         blob = DictSnapshot({PATH: (HEAD + "".join(fields)).encode()}).get(PATH)
         assert blob is not None
         entry = Reader().read(SCHEMA, ("trips", "2"), PATH, blob)
@@ -87,15 +92,19 @@ def test_a_view_of_5000_fields_is_read_and_judged_in_time() -> None:
         Verdict.B
     ] * 5000
     assert judge(narrow.value, wide.value, ("f7",), column="back").worst[0].row == "range-widened"
+    # With everything declared it had more values than were read.
+    assert list(schema_flaws(view(1, whole).value)) == []
     assert time.process_time() - started < 15
 
 
 def test_a_file_beyond_the_limits_of_the_reader_is_refused_and_not_read_in_part() -> None:
-    text = HEAD + "".join(f"  - {{name: f{place}, dtype: float32, range: [0, 1]}}\n" for place in range(9000))
+    text = HEAD + "".join(f"  - {{name: f{place}, dtype: int8}}\n" for place in range(26_000))
+    text += "".join(f"  - {{tags: [{'1,' * 30}]}}\n" for _ in range(2_400))
     blob = DictSnapshot({PATH: text.encode()}).get(PATH)
     assert blob is not None
     entry = Reader().read(SCHEMA, ("trips", "2"), PATH, blob)
     assert isinstance(entry, Broken) and entry.faults[0].rule == "yaml-subset"
+    assert entry.faults[0].fix is not None and "several views" in entry.faults[0].fix
 
 
 def test_a_number_that_skips_is_a_schema_like_any_other() -> None:

@@ -13,7 +13,7 @@ from ruamel.yaml import YAML
 
 from modelspec.tree.data import Data
 from modelspec.tree.serialise import FORMATS, Unfit, serialise
-from modelspec.tree.yaml import read
+from modelspec.tree.yaml import MAX_NODES, read
 
 TRICKY = [
     "no", "On", "y", "NULL", "~", "", "true", "1e3", "1e-3", "0o17", "0x1f", "0b1", "012", "0123456",
@@ -194,7 +194,7 @@ def _deep(depth: int) -> Data:
     "data",
     [
         {"a": float("nan")}, {"a": float("inf")}, {"a": 2**53}, {"a": "\ud800"}, {"\udfff": 1}, _deep(33),
-        {"a": list(range(50_000))},
+        {"a": list(range(MAX_NODES))},
     ],
     ids=["nan", "inf", "large", "surrogate", "surrogate-key", "deep", "many"],
 )  # fmt: skip

@@ -83,7 +83,7 @@ def test_clean_text(source: bytes) -> None:
 @pytest.mark.parametrize(
     ("source", "words", "fix", "mark"),
     [
-        (b"x" * (LIMIT + 1), "1,048,577 bytes", "split it", Mark(1, 1, 2)),
+        (b"x" * (LIMIT + 1), "1,048,577 bytes", "as several views", Mark(1, 1, 2)),
         (b"a\nb\xff", "byte 0xff is not UTF-8", "UTF-8", Mark(2, 2, 3)),
         ("ü\nüx\u200b".encode(), "(U+200B)", "remove it", Mark(2, 3, 4)),
         (b"a: 1\r\n", "carriage return", "LF", Mark(1, 5, 6)),

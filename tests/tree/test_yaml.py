@@ -93,9 +93,9 @@ REFUSED: list[tuple[str, bytes, str, int, int, str]] = [
     ("a flow that never ends", b"a: [" + b"1, " * 1000, SUBSET, 2, 1, "flow"),
     # Too much.
     ("a million keys", b"".join(b"k%d: 1\n" % n for n in range(1_000_000)), CLEAN, 1, 1, "bytes"),
-    ("many keys", b"".join(b"k%05d: 1\n" % n for n in range(30_000)), SUBSET, 25_000, 9, "50,000 values"),
-    ("many items", b"[" + b"1," * 200_000 + b"]", SUBSET, 1, 2 * MAX_NODES, "50,000 values"),
-    ("many empty lists", b"[" + b"[]," * 200_000 + b"]", SUBSET, 1, 3 * MAX_NODES - 1, "50,000 values"),
+    ("many keys", b"".join(b"k%05x: 1\n" % n for n in range(104_000)), SUBSET, MAX_NODES // 2, 9, "200,000"),
+    ("many items", b"[" + b"1," * 210_000 + b"]", SUBSET, 1, 2 * MAX_NODES, "200,000 values"),
+    ("many empty lists", b"[" + b"[]," * 210_000 + b"]", SUBSET, 1, 3 * MAX_NODES - 1, "200,000 values"),
     ("a long plain text", b"a: " + b"x" * (MAX_SCALAR + 1), SUBSET, 1, 4, "65,537 characters"),
     ("a long quoted text", b"a: '" + b"x" * (MAX_SCALAR + 1) + b"'", SUBSET, 1, 4, "65,537 characters"),
     ("a long block", b"a: |\n" + b"  xxxxxxx\n" * 10_000, SUBSET, 1, 4, "80,000 characters"),

@@ -20,7 +20,7 @@ Form = Literal["arrow", "avro", "feast", "huggingface", "json-schema", "mlflow",
 FORMS: Final = get_args(Form)
 """The formats that are known here; `arrow` is Parquet and Feather too."""
 MAX_FIELDS: Final = 10_000
-"""More than any file of a registry holds (see tree/yaml: 50,000 values)."""
+"""A view of more is published as several."""
 MAX_CATEGORIES: Final = 1_000
 MAX_NOTES: Final = 1_000
 ORDER: Final = (

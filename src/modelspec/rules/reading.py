@@ -52,7 +52,7 @@ def yaml_subset(broken: Broken[Any], scene: Scene) -> Iterator[Problem]:
     """A file is one YAML document of maps, lists and scalars.
 
     No anchor, alias, tag, directive, merge key, complex or repeated key, no second document; at most
-    32 levels, 50,000 values, and 64 KiB a text.
+    32 levels, 200,000 values, and 64 KiB a text.
 
     *Why:* readers of YAML disagree on the rest or can be made to hang on it; a key that stands twice
     has two meanings.

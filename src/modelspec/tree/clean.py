@@ -12,6 +12,8 @@ from modelspec.tree.text import INVISIBLE, visible
 
 UNSEEN: Final = re.compile(f"[{INVISIBLE}]")
 """A character that no text of a registry may have, raw or escaped."""
+BULK: Final = "keep bulk out of it; a feature view of so many fields is published as several views"
+"""The way out of a file that is too long: no kind of file can be split into two of its kind."""
 _UNSEEN_ASCII: Final = re.compile(rb"[\x00-\x08\x0b-\x1f\x7f]")
 _RULE: Final = "text-clean"
 
@@ -23,7 +25,7 @@ def text_faults(source: bytes) -> list[Fault]:
     """
     if len(source) > LIMIT:
         message = f"the file has {len(source):,} bytes; the limit is {LIMIT:,}"
-        return [Fault(_RULE, message, "split it", Mark(1, 1, 2))]
+        return [Fault(_RULE, message, BULK, Mark(1, 1, 2))]
     # Nearly every file is ASCII, and that is the quick way to know.
     if source.isascii() and _UNSEEN_ASCII.search(source) is None:
         return []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from modelspec.tree.data import Data, at
 from modelspec.tree.digest import spec_digest
@@ -37,8 +38,14 @@ class Document:
 
 def line_of(source: bytes, number: int) -> str:
     """Return the line `number` (from 1) of a text, "" when it has none."""
-    lines = source.split(b"\n")
+    lines = _lines(source)
     return lines[number - 1].decode("utf-8", "replace") if 0 < number <= len(lines) else ""
+
+
+@lru_cache(maxsize=8)
+def _lines(source: bytes) -> list[bytes]:
+    """Return the lines of a text; remembered, since a file may have thousands of findings."""
+    return source.split(b"\n")
 
 
 def written(source: bytes, mark: Mark) -> str:

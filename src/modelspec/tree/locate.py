@@ -26,7 +26,7 @@ from modelspec.tree.place import Mark, Route
 
 _DEEPEST: Final = 40
 """No document that is read is deeper; what is deeper gets the place of its ancestor."""
-_MOST: Final = 60_000
+_MOST: Final = 210_000
 """No document that is read has more nodes."""
 _REMEMBERED: Final = 8
 """How many files are remembered."""

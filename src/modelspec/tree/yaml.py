@@ -21,7 +21,7 @@ from yaml.events import (
     StreamEndEvent,
 )
 
-from modelspec.tree.clean import UNSEEN, text_faults
+from modelspec.tree.clean import BULK, UNSEEN, text_faults
 from modelspec.tree.data import Data
 from modelspec.tree.events import START, Event, events, span
 from modelspec.tree.finding import Fault, FaultName
@@ -31,7 +31,8 @@ from modelspec.tree.text import visible
 from modelspec.tree.usual import usual
 
 MAX_DEPTH: Final = 32
-MAX_NODES: Final = 50_000
+MAX_NODES: Final = 200_000
+"""What the longest file needs: a schema of 5,000 fields with all of it declared, which nearly fills 1 MiB."""
 MAX_SCALAR: Final = 64 * 1024
 MAX_FAULTS: Final = 50
 """More faults than this in one file help nobody."""
@@ -124,7 +125,7 @@ class _Walk:
                 continue
             nodes += 1
             if nodes > MAX_NODES:
-                self._fault(event, f"more than {MAX_NODES:,} values in one file", "split it")
+                self._fault(event, f"more than {MAX_NODES:,} values in one file", BULK)
                 raise _Stop
             # Put the node where it belongs.
             if type(into) is dict:
