@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelspec.compat.displacement import TOLERANCE, UNBOUNDED_ZSCORE, constants, displacement
+from modelspec.compat.displacement import TOLERANCE, UNBOUNDED_ZSCORE, Line, constants, displacement
 from modelspec.compat.fields import judge
 from modelspec.spec.feature import Feature
 
@@ -195,3 +195,9 @@ def test_a_mean_that_moves_in_a_span_that_no_float_holds_is_displaced_by_no_meas
     """Three standard deviations are infinite: no proof, and no error."""
     trained, served = ({"kind": "zscore", "mean": mean, "std": 1e308} for mean in (0, 1))
     assert displacement(field({"transform": trained}), field({"transform": served})) is None
+
+
+def test_the_raw_value_of_a_served_one_is_found_again_however_large() -> None:
+    whole = Line.scaled(-1e308, 1.5e308)
+    assert whole.before(whole.at(7e307)) == pytest.approx(7e307)
+    assert Line.scaled(0, 1e300).before(-1e300) == -float("inf")

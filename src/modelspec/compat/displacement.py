@@ -45,12 +45,11 @@ class Line:
 
     def at(self, raw: float | Fraction) -> float:
         """Return what is served for a finite raw value; infinite where no float is so large."""
-        exact = self.slope * Fraction(raw) + self.intercept
-        try:
-            found = float(exact)
-        except OverflowError:
-            found = math.inf if exact > 0 else -math.inf
-        return min(max(found, self.low), self.high)
+        return min(max(_float(self.slope * Fraction(raw) + self.intercept), self.low), self.high)
+
+    def before(self, served: float) -> float:
+        """Return the raw value that gives a finite one where nothing is clipped; the slope is not 0."""
+        return _float((Fraction(served) - self.intercept) / self.slope)
 
     def bends(self) -> list[Fraction]:
         """Return the raw values at which clipping starts."""
@@ -58,6 +57,13 @@ class Line:
             return []
         ends = (end for end in (self.low, self.high) if math.isfinite(end))
         return [(Fraction(end) - self.intercept) / self.slope for end in ends]
+
+
+def _float(exact: Fraction) -> float:
+    try:
+        return float(exact)
+    except OverflowError:
+        return math.inf if exact > 0 else -math.inf
 
 
 def line(transform: Transform, served: Interval | None) -> Line | None:

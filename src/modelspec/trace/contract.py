@@ -206,7 +206,7 @@ def meaning(values: Sequence[Scalar], feature: Feature) -> str:
         return ""
     unit = feature.source.unit if feature.source is not None and feature.source.unit else ""
     at_end = "at most " if value <= straight.low else "at least " if value >= straight.high else ""
-    return f"{at_end}{number((value - straight.intercept) / straight.slope)} {unit}".rstrip()
+    return f"{at_end}{number(straight.before(value))} {unit}".rstrip()
 
 
 def unit_hint(value: float, bounds: tuple[float, float]) -> str:
