@@ -87,7 +87,7 @@ def _models(against: Against, scene: Scene, head: World, base: World) -> list[st
     own: set[str] = set()
     views: set[str] = set()
     for change in against.changes:
-        if not change.meant or change.name[0] != environment:
+        if not change.meant or change.name[:1] != (environment,):
             continue
         if change.kind is PIN:
             model = change.name[1]
