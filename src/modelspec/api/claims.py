@@ -113,7 +113,7 @@ def _parts(version: ModelVersion) -> Iterator[Part]:
     store = artifact.store if artifact is not None and artifact.store is not None else ""
     trees = [
         ("artifact", "artifact", artifact.digest if artifact else None),
-        ("artifact", "signature", artifact.signature if artifact else None),
+        ("artifact", "signature", artifact.signature.digest if artifact and artifact.signature else None),
         ("artifact", "golden", version.golden),
         ("artifact", "reference", version.reference),
         ("code", "patch", version.code.patch if version.code else None),

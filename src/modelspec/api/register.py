@@ -248,7 +248,13 @@ def _registered(
 def _identity(data: Mapping[str, Data]) -> dict[str, Data]:
     code = data.get("code")
     kept = {key: node for key, node in code.items() if key != "commit"} if isinstance(code, dict) else code
-    return {**{key: node for key, node in data.items() if key not in _MOVES}, "code": kept}
+    whole = {key: node for key, node in data.items() if key not in _MOVES}
+    artifact = data.get("artifact")
+    if isinstance(artifact, dict) and isinstance(signature := artifact.get("signature"), dict):
+        # Signing the same bytes again gives another bundle: who signed is what counts.
+        by = {key: node for key, node in signature.items() if key != "digest"}
+        whole["artifact"] = {**artifact, "signature": by}
+    return {**whole, "code": kept}
 
 
 def _known(data: Mapping[str, Data]) -> bool:

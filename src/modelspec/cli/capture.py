@@ -20,6 +20,7 @@ from modelspec.tree.text import visible
 
 if TYPE_CHECKING:
     from modelspec.world.code import Bytes
+    from modelspec.world.signing import Signing
     from modelspec.world.source import Source
     from modelspec.world.stores.placed import PlacedTree
 
@@ -42,6 +43,7 @@ class Taken:
     extras: list[Bytes] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     lacks: list[str] = field(default_factory=list)
+    signing: Signing | None = None
 
     def part(self, name: str) -> dict[str, Any]:
         """Return a component, to be filled."""

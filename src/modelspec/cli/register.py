@@ -16,6 +16,8 @@ from modelspec.cli.capture import Taken, capture
 from modelspec.cli.landing import Where, carry_out, chosen, landing_options
 from modelspec.cli.options import complete, format_option, model_names, root_option
 from modelspec.cli.progress import progress_of
+from modelspec.cli.signing import OPTIONS as SIGNING
+from modelspec.cli.signing import signed, signing_of
 from modelspec.cli.source import open_registry
 from modelspec.tree.data import Data
 from modelspec.tree.finding import Refusal
@@ -83,7 +85,7 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
 
 
 def _options(command: Callable[..., Any]) -> Callable[..., Any]:
-    for option in reversed(_OPTIONS):
+    for option in reversed((*_OPTIONS, *SIGNING)):
         command = option(command)
     return command
 
@@ -118,11 +120,13 @@ def register_command(
     if (version is None) != given["following"]:
         raise click.UsageError("Name a version, or --next: one of the two.")
     where = chosen(commit, branch, push)
+    signing = signing_of(given)
     asks = sys.stdin.isatty() and sys.stderr.isatty() and not os.environ.get("CI")
     with open_registry(root, None) as source:
         folder, registry = source.root, source.registry
         name, store, local = _store(folder, registry, given["store"])
         taken = capture(given, folder, name, local, brought(given))
+        taken.signing = signing
         captured = _complete(registry, _captured(model, version, given, taken), taken, asks)
         if captured is None:
             return 1
@@ -141,8 +145,10 @@ def _store_and_write(
             with progress_of("storing", taken.artifact.bytes) as progress:
                 tree = store.put(taken.artifact.files, progress)
             taken.artifact.unchanged()
-            parts["artifact"] = _stored(_map(parts["artifact"]), tree)
+            proof = {} if taken.signing is None else {"signature": signed(store, tree, taken.signing)}
+            parts["artifact"] = _stored({**_map(parts["artifact"]), **proof}, tree)
             trees.append(tree.digest)
+            trees += [str(_map(one)["digest"]) for one in proof.values()]
         elif taken.placed is not None and "unknown" not in _map(parts.get("artifact")):
             parts["artifact"] = _placed(_map(parts["artifact"]), taken.placed)
         trees += [store.put([one]).digest for one in taken.extras]
@@ -189,6 +195,7 @@ def _ordered(whole: dict[str, Data]) -> dict[str, Data]:
         "precision",
         "unsafe",
         "files",
+        "signature",
         "observed",
         "captured",
     )

@@ -41,6 +41,8 @@ Serving = dict[tuple[str, str], set[str]]
 @click.option("--subset", metavar="N/T", help="Only the Nth of T shares, for a job that runs T times.")
 @click.option("--resume", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False),
               help="Note in FILE which trees hold, and skip those; removed when all is well.")  # fmt: skip
+@click.option("--base", metavar="REV",
+              help="Read who is trusted from this revision; default in CI: the target branch.")  # fmt: skip
 @click.option("--network", is_flag=True, help="Ask remote stores, addresses and image registries as well.")
 @format_option("text", "json")
 @root_option
@@ -51,6 +53,7 @@ def verify_command(
     window: bool,
     subset: str | None,
     resume: Path | None,
+    base: str | None,
     network: bool,
     form: str,
     root: str | None,
@@ -59,8 +62,9 @@ def verify_command(
 
     Artifacts, lock files, goldens and references are read from their store and every byte is hashed; code
     is looked up in the clone, schemas in git, data where it is a path of this repository. By default what
-    is pinned, in any slot, and in a window. Exit code: 1 when bytes are damaged or missing, or when a
-    component is known less well than an environment that pins the version `requires`.
+    is pinned, in any slot, and in a window. A signature is held against exactly these files, and its
+    signer against who is trusted. Exit code: 1 when bytes are damaged or missing, or when an environment
+    that pins the version `requires` a component to be known better, or another signature.
 
     \b
     Examples:
@@ -69,7 +73,9 @@ def verify_command(
       modelspec verify --all --subset 3/7 --resume verified.jsonl
     """
     from modelspec.api import verify
+    from modelspec.cli.base import ci_job
     from modelspec.cli.observed import contradicted
+    from modelspec.cli.signed import with_signatures
     from modelspec.report.paint import Paint
     from modelspec.report.verify import verify_json, verify_text
 
@@ -83,6 +89,7 @@ def verify_command(
         claims, unread = _claims(source, names)
         outcomes = _followed(source, claims, repository, network, resume)
         rows = contradicted(source, verify.rows(source.registry, claims, outcomes, serving))
+        rows = with_signatures(source, rows, root, base or ci_job().base, network)
         click.echo(
             verify_text(rows, Paint(colours()))
             if form == "text"

@@ -23,10 +23,11 @@ from modelspec.spec.environment import Environment, MetricGate, Pin
 from modelspec.spec.instant import duration, earlier, instant, later
 from modelspec.spec.kinds import ENVIRONMENT, VERSION
 from modelspec.spec.registry import Registry
+from modelspec.spec.trust import signer_text, trusted_as
 from modelspec.tree.place import Route
 from modelspec.tree.text import visible
 
-GateName = Literal["order", "soak", "canary", "metrics", "freeze", "reason"]
+GateName = Literal["order", "soak", "canary", "metrics", "freeze", "reason", "signature"]
 RECENT: Final = 7
 """A soak or a canary counts while it lies within this many times its own length: a daily retrain must not
 starve, and last year's must not count."""
@@ -98,6 +99,11 @@ def gates(facts: Facts) -> Iterator[Gate]:
                 if gate not in seen:
                     seen.add(gate)
                     yield gate
+    for environment in facts.environments():
+        for gate in _signed(facts, environment.gates.signature) if environment.gates.signature else ():
+            if gate not in seen:
+                seen.add(gate)
+                yield gate
 
 
 def route_of(facts: Facts, slot: str) -> Route:
@@ -274,6 +280,51 @@ def _reason(facts: Facts, change: PinChange) -> Gate:
         told = f"the reason is still that of the change before: {visible(now.text)}"
         return _gate(facts, change, "reason", False, told, "say why this version", route=("reason",))
     return _gate(facts, change, "reason", True, f"reason: {visible(now.text)}")
+
+
+def _signed(facts: Facts, names: Sequence[str]) -> Iterator[Gate]:
+    """Yield whether each version that a slot gets is signed: also one that only loads, as a shadow does.
+
+    Who a signer is, the base alone says.
+    """
+    settings = facts.against.base.settings
+    signers = settings.signers if settings is not None else {}
+    wanted = " or ".join(names)
+    for slot, ref in _loaded(facts):
+        number = ref_name(ref)
+        version = facts.head.value(VERSION, facts.model, number)
+        artifact = version.value.artifact if version is not None else None
+        signature = artifact.signature if artifact is not None else None
+        name = trusted_as(signature, signers, names)
+        fix = "pin a version that is: `modelspec register --sign`"
+        if name is not None:
+            told = f"{facts.model} {number} is signed by {name}"
+        elif signature is None:
+            told = f"{facts.model} {number} is not signed: {facts.environment} demands {wanted}"
+        else:
+            by = signer_text(signature)
+            told = f"{facts.model} {number} is signed by {by}, who is not {wanted} of the base"
+            unknown = [one for one in names if one not in signers]
+            if unknown:
+                fix = (
+                    f"name {' and '.join(unknown)} in `signers`, in a change of its own that is merged first"
+                )
+        route = next((*route, "version") for name, route, _ in facts.now_pin.slots() if name == slot)
+        yield Gate("signature", slot, route, name is not None, told, None if name is not None else fix)
+
+
+def _loaded(facts: Facts) -> Iterator[tuple[str, str]]:
+    """Yield (slot, version) of what a slot gets and must be signed; what is restored is exempt."""
+    before = {} if facts.was is None else {slot: ref for slot, _, ref in facts.was.slots()}
+    restored = {change.slot for change in facts.changes if change.restores}
+    known = {(one.slot, one.ref) for one in tenures(facts.log)}
+    for slot, _, ref in facts.now_pin.slots():
+        if before.get(slot) == ref or slot in restored:
+            continue
+        # What takes no answers is loaded all the same, unless it is loaded there already, or was.
+        if slot in ("shadow", "standby") and (ref in before.values() or (slot, ref) in known):
+            continue
+        yield slot, ref
 
 
 def _length(length: timedelta) -> str:

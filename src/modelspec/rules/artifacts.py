@@ -7,11 +7,14 @@ from typing import Final
 
 from modelspec.rules.rule import Scene, rule
 from modelspec.spec.base import ref_name
-from modelspec.spec.kinds import MODEL, VERSION
+from modelspec.spec.environment import Environment
+from modelspec.spec.kinds import ENVIRONMENT, MODEL, SETTINGS, VERSION
 from modelspec.spec.model import Artifact, ModelVersion
 from modelspec.spec.reader import Entry
+from modelspec.spec.settings import Settings
+from modelspec.spec.trust import form_trouble, key_trouble
 from modelspec.tree.finding import Problem
-from modelspec.tree.text import visible
+from modelspec.tree.text import did_you_mean, visible
 from modelspec.tree.uri import store_uri_trouble
 
 PICKLED: Final = frozenset(
@@ -108,6 +111,65 @@ def artifact_placed(version: Entry[ModelVersion], scene: Scene) -> Iterator[Prob
                 f"{visible(file.path)} {without}{'' if artifact.uri else ' the artifact no `uri`'}",
                 fix="let `modelspec register` write it",
             )
+
+
+@rule("MS704", "signers-known", of=ENVIRONMENT)
+def signers_known(environment: Entry[Environment], scene: Scene) -> Iterator[Problem]:
+    """A gate names signers that modelspec.yaml has.
+
+    *Why:* nobody can sign as somebody who is not known: the gate would stop everything.
+
+    *Fix:* correct the name, or add the signer to `signers`.
+    """
+    settings = scene.registry.settings
+    for index, name in enumerate(environment.value.gates.signature if settings is not None else ()):
+        if settings is not None and name not in settings.signers:
+            yield Problem(
+                environment.place("gates", "signature", index),
+                f"modelspec.yaml has no signer {name}",
+                fix=did_you_mean(name, settings.signers) or "add it to `signers`",
+            )
+
+
+@rule("MS705", "signers-sound", of=SETTINGS)
+def signers_sound(settings: Entry[Settings], scene: Scene) -> Iterator[Problem]:
+    """A signer is named as its method names signers.
+
+    A key by the sha256 of the public key; a certificate by the name in it and the sha256 of the root that
+    vouches for it; one of sigstore by the name in the certificate and the address of who knows it.
+
+    *Why:* a name that anybody may have issued to themselves is no identity without who issued it.
+
+    *Fix:* `openssl pkey -pubin -in key.pub -outform DER | sha256sum` names a key, and
+    `openssl x509 -in root.pem -outform DER | sha256sum` a root.
+    """
+    for name, signer in settings.value.signers.items():
+        trouble = form_trouble(signer)
+        if trouble is not None:
+            key, why = trouble
+            yield Problem(settings.place("signers", name, key), f"the {key} of the signer {name} {why}")
+
+
+@rule("MS706", "signature-sound", of=VERSION)
+def signature_sound(version: Entry[ModelVersion], scene: Scene) -> Iterator[Problem]:
+    """A recorded signature names its signer as its method does, and the key that it names is the one it has.
+
+    *Why:* `verify` checks the bundle with what stands here; what does not fit together proves nothing.
+
+    *Fix:* register the version again under a new number: `modelspec register --sign` writes all of it.
+    """
+    signature = version.value.artifact.signature if version.value.artifact is not None else None
+    if signature is None:
+        return
+    trouble = form_trouble(signature)
+    if trouble is not None:
+        key, why = trouble
+        yield Problem(version.place("artifact", "signature", key), f"the {key} of the signature {why}")
+        return
+    wrong = key_trouble(signature)
+    if wrong is not None:
+        key = "identity" if signature.key is None else "key"
+        yield Problem(version.place("artifact", "signature", key), wrong)
 
 
 def _what(artifact: Artifact) -> str:

@@ -97,6 +97,22 @@ def gate_reason(change: Change[Pin], scene: Scene) -> Iterator[Problem]:
     yield from _unmet(change, scene, "reason")
 
 
+@change_rule("MS540", "gate-signature", of=PIN)
+def gate_signature(change: Change[Pin], scene: Scene) -> Iterator[Problem]:
+    """Where `gates.signature` names signers, what a slot gets is recorded as signed by one of them.
+
+    Any slot, as a shadow and a standby load the bytes too. Who a signer is stands in `signers` of
+    modelspec.yaml and is read from the base, so that a change can't trust itself; restores are exempt. The
+    record is judged here; that the signature is real, and covers exactly the files of the version, is
+    judged by `modelspec verify`, which reads the bytes.
+
+    *Why:* whoever can open a pull request can name any digest; only its signer has the key.
+
+    *Fix:* register the version with `--sign`; a new signer is added in a change of its own, merged first.
+    """
+    yield from _unmet(change, scene, "signature")
+
+
 @change_rule("MS537", "hold-respected", of=PIN)
 def hold_respected(change: Change[Pin], scene: Scene) -> Iterator[Problem]:
     """A pin on hold moves on only in a change that removes the hold.

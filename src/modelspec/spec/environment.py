@@ -90,6 +90,8 @@ class Gates(Value):
     """Times in which nothing is promoted."""
     reason: Literal["required"] | None = None
     """`required`: a promotion says why."""
+    signature: Seq[Name] = ()
+    """Names of signers: the artifact is signed by one of them."""
 
 
 class Window(Value):

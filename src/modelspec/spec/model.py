@@ -27,6 +27,7 @@ from modelspec.spec.base import (
     ViewName,
 )
 from modelspec.spec.feature import Feature, Range
+from modelspec.spec.trust import ArtifactSignature
 
 COMPONENTS: Final = ("artifact", "code", "features", "dataset", "runtime", "config")
 """The six components of a version tuple, in the order of the file."""
@@ -130,8 +131,8 @@ class Artifact(Value):
     """What was read from the bytes at `register`; `verify` judges it."""
     unsafe: Literal["pickle"] | None = None
     """Said of a format that runs code when it is loaded."""
-    signature: Digest | None = None
-    """The digest of a signature over the tree, in the same store."""
+    signature: ArtifactSignature | None = None
+    """A signature over the tree: who signed it, and where the bundle is."""
     captured: Free | None = None
     """What else training fixed: scalers, encoders, classes."""
 

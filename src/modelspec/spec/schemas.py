@@ -13,6 +13,7 @@ from typing import Any, Final
 from modelspec.spec.base import API, WANTED, Value
 from modelspec.spec.kinds import KINDS, Kind
 from modelspec.spec.model import COMPONENTS
+from modelspec.spec.trust import Signer
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 Schema = dict[str, Any]
@@ -90,7 +91,8 @@ def _docs() -> dict[str, dict[str, str]]:
     """Return class -> key -> the text below its line in the source, for the models of all kinds."""
     said: dict[str, dict[str, str]] = {}
     # Models of base.py come first: the kinds' own inherit from them.
-    for module in dict.fromkeys([Value.__module__, *(kind.value.__module__ for kind in KINDS.values())]):
+    shared = (Value.__module__, Signer.__module__)
+    for module in dict.fromkeys([*shared, *(kind.value.__module__ for kind in KINDS.values())]):
         for node in ast.parse(inspect.getsource(import_module(module))).body:
             if isinstance(node, ast.ClassDef):
                 inherited = [said.get(base.id, {}) for base in node.bases if isinstance(base, ast.Name)]

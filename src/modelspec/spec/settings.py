@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from modelspec.spec.base import Envelope, Name, Release, Seq, Text, Value
+from modelspec.spec.trust import Signer
 
 
 class StoreSettings(Value):
@@ -60,5 +61,7 @@ class Settings(Envelope):
     """Rule, by code or name: `warn` lowers it to a warning."""
     refuse: Seq[Literal["pickle"]] = ()
     """Formats that run code when they are loaded, and that this registry does not take."""
+    signers: dict[Name, Signer] = Field(default_factory=dict)
+    """Who may sign artifacts, by a name that gates use."""
     retention: Retention = Retention()
     """How long what served must stay traceable."""
