@@ -184,6 +184,14 @@ def _artifact(given: dict[str, Any], store: str, taken: Taken) -> None:
     seen = [one.observed for _, one in found if one.format == chosen and one.observed]
     if len(seen) == 1:
         part["observed"] = seen[0]
+    if given["scan"]:
+        from modelspec.cli.scanning import suspected
+
+        files = {file.path: place(file) for file in taken.artifact.files}
+        said = [suspected(path, files[path]) for path, _ in unsafe]
+        taken.lacks.extend(f"artifact: {one}" for one in said if one is not None)
+        if unsafe and not any(said):
+            taken.notes.append("picklescan finds nothing that it knows, which proves nothing")
     if unsafe:
         path, why = unsafe[0]
         if given["unsafe"] is None:

@@ -15,21 +15,25 @@ if TYPE_CHECKING:
     from modelspec.formats.artifact import Told
 
 
-def contradicted(source: Source, rows: Iterable[Row]) -> tuple[Row, ...]:
-    """Return the rows, with what the bytes of a store in a folder say otherwise; others are not fetched."""
+def contradicted(source: Source, rows: Iterable[Row], scan: bool = False) -> tuple[Row, ...]:
+    """Return the rows, with what the bytes of a store in a folder say otherwise; others are not fetched.
+
+    With `scan`, what a scanner finds in pickles is wrong as well.
+    """
     from modelspec.api.claims import Outcome
     from modelspec.api.verify import Held
 
     found: list[Row] = []
     for row in rows:
-        troubles = list(_troubles(source, row)) if row.levels.get("artifact") == "verified" else []
+        troubles = list(_troubles(source, row, scan)) if row.levels.get("artifact") == "verified" else []
         held = tuple(Held("artifact", "observed", Outcome("recorded", one, wrong=True)) for one in troubles)
         levels = {**row.levels, "artifact": "recorded"} if troubles else row.levels
         found.append(replace(row, held=(*row.held, *held), levels=levels))
     return tuple(found)
 
 
-def _troubles(source: Source, row: Row) -> Iterator[str]:
+def _troubles(source: Source, row: Row, scan: bool) -> Iterator[str]:
+    from modelspec.cli.scanning import suspected
     from modelspec.formats.artifact import told
     from modelspec.formats.foreign import Unreadable
     from modelspec.spec.kinds import VERSION
@@ -54,13 +58,17 @@ def _troubles(source: Source, row: Row) -> Iterator[str]:
     seen: list[Told] = []
     for file in artifact.files:
         try:
-            with foreign(store.root / artifact.digest.replace(":", "-") / file.path) as stream:
+            place = store.root / artifact.digest.replace(":", "-") / file.path
+            with foreign(place) as stream:
                 one = told(stream)
         except Unreadable as error:
             yield f"{visible(file.path)} is refused: {visible(error.message, 200)}"
             continue
         if one.unsafe and artifact.unsafe is None:
             yield f"{visible(file.path)} is {one.why}, and the version does not say `unsafe: pickle`"
+        said = suspected(file.path, place) if one.unsafe and scan else None
+        if said is not None:
+            yield said
         seen.append(one)
     told_of = [one for one in seen if one.observed and one.format == artifact.format]
     if artifact.observed is None or len(told_of) != 1:

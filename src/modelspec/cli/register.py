@@ -46,6 +46,7 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option("--architecture", metavar="TEXT", help="What kind of model it is."),
     click.option("--precision", metavar="TEXT", help="The precision of its numbers, such as int8."),
     click.option("--unsafe", type=click.Choice(["pickle"]), help="Accept files that run code when loaded."),
+    click.option("--scan", is_flag=True, help="Have picklescan look at pickles; what it finds stops it."),
     click.option("--code", type=_PATH, help="The file that trains, in its git repository."),
     click.option("--repository", metavar="URL", help="Where that repository is; default: origin."),
     click.option("--allow-dirty", is_flag=True, help="Record what is not committed as code.patch."),

@@ -43,6 +43,7 @@ Serving = dict[tuple[str, str], set[str]]
               help="Note in FILE which trees hold, and skip those; removed when all is well.")  # fmt: skip
 @click.option("--base", metavar="REV",
               help="Read who is trusted from this revision; default in CI: the target branch.")  # fmt: skip
+@click.option("--scan", is_flag=True, help="Have picklescan look at pickles; what it finds is wrong.")
 @click.option("--network", is_flag=True, help="Ask remote stores, addresses and image registries as well.")
 @format_option("text", "json")
 @root_option
@@ -54,6 +55,7 @@ def verify_command(
     subset: str | None,
     resume: Path | None,
     base: str | None,
+    scan: bool,
     network: bool,
     form: str,
     root: str | None,
@@ -88,7 +90,7 @@ def verify_command(
         names = verify.subset(serving, *share) if share else sorted(serving)
         claims, unread = _claims(source, names)
         outcomes = _followed(source, claims, repository, network, resume)
-        rows = contradicted(source, verify.rows(source.registry, claims, outcomes, serving))
+        rows = contradicted(source, verify.rows(source.registry, claims, outcomes, serving), scan)
         rows = with_signatures(source, rows, root, base or ci_job().base, network)
         click.echo(
             verify_text(rows, Paint(colours()))

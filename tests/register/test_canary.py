@@ -1,0 +1,206 @@
+"""A registered pickle that writes a file when it is loaded: the file is absent after every verb."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from conftest import Git, Run
+from modelspec.cli.main import VERBS
+from register.conftest import Register
+
+VERSION = "registry/models/eta/versions/4.0.0.yaml"
+SIGNATURE = """\
+inputs:
+  - {name: features, dtype: float32, shape: [-1, 4]}
+outputs:
+  - {name: minutes, dtype: float32, shape: [-1, 1]}
+"""
+ALONE = {
+    "feature": None,
+    "none": "features",
+    "threshold": None,
+    "artifact_format": "sklearn",
+    "architecture": "trees",
+}
+
+
+class Canary:
+    """Makes a folder when it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> object:
+        return (os.mkdir, (str(self.path),))
+
+
+class Called:
+    """Calls something that a scanner knows to be bad, and does nothing."""
+
+    def __reduce__(self) -> object:
+        return (os.system, ("true",))
+
+
+@pytest.fixture
+def signature(tmp_path: Path) -> str:
+    (tmp_path / "signature.yaml").write_text(SIGNATURE)
+    return str(tmp_path / "signature.yaml")
+
+
+@pytest.fixture
+def canary(tmp_path: Path, shop: Git) -> Path:
+    """Where the folder would be; the model makes it when it is loaded."""
+    path = tmp_path / "canary"
+    data = pickle.dumps(Canary(path))
+    (shop.root / "model.onnx").write_bytes(data)
+    return path
+
+
+def test_the_canary_sings_when_it_is_loaded(canary: Path, shop: Git) -> None:
+    pickle.loads((shop.root / "model.onnx").read_bytes())
+    assert canary.is_dir()
+
+
+def test_no_verb_loads_a_registered_pickle(
+    canary: Path, register: Register, shop: Git, invoke: Run, tmp_path: Path, signature: str
+) -> None:
+    pytest.importorskip("picklescan", reason="the extra `scan` is not installed")
+    given = {**ALONE, "signature": signature}
+    for more in ((), ("--scan",), ("--unsafe", "pickle", "--scan")):
+        assert register("4.0.0", *more, **given).returncode == 1
+        assert not canary.exists()
+    assert register("4.0.0", **given, unsafe="pickle").returncode == 0
+    pin = (shop.root / "registry/environments/staging/models/eta.yaml").read_text()
+    shop.commit("Register it")
+    tag, out = ["eta@4.0.0"], tmp_path / "out"
+    link = ["--reason", "x", "--link", "https://tracker.example.com/1"]
+    runs: dict[str, list[list[str]]] = {
+        "check": [[], ["--base", "HEAD~1"]],
+        "compile": [[]],
+        "plan": [["--base", "HEAD~1"]],
+        "register": [["eta", "4.0.1", "--artifact", "model.onnx", "--unsafe", "pickle", "--golden", "model.onnx"]],
+        "derive": [["eta", "--next", "--from", "4.0.0", "--set", "config.hyperparameters.n_estimators=9"]],
+        "promote": [["eta", "4.0.0", "--to", "staging", *link]],
+        "rollback": [["eta", "--env", "staging", *link]],
+        "hold": [["eta", "--env", "staging", *link]],
+        "retire": [["eta", "4.0.0", "--state", "archived", *link]],
+        "prune": [[]],
+        "verdict": [["eta", "staging", "4.0.0"]],
+        "list": [[]],
+        "show": [tag],
+        "log": [[]],
+        "at": [["2026-12-01T00:00:00Z"]],
+        "diff": [["eta@2.3.0", *tag]],
+        "blame": [["compiled/staging/models/eta/kserve/inference-service.yaml"]],
+        "bisect": [["eta", "staging", "--run", "--", "true"]],
+        "fetch": [[*tag, str(out)]],
+        "reproduce": [[*tag, str(tmp_path / "whole")], [*tag, str(tmp_path / "ran"), "--run"]],
+        "verify": [["--all"], ["--all", "--scan"], [*tag, "--base", "HEAD"]],
+        "gc": [[]],
+        "explain": [["MS701"]],
+        "schema": [["ModelVersion"]],
+        "import-schema": [[str(out / "model.onnx"), "--view", "x"]],
+        "digest": [[str(out)], [str(shop.root / VERSION)]],
+        "init": [[str(tmp_path / "new")]],
+        "target": [["list"]],
+        "codeowners": [[]],
+        "completion": [["bash"]],
+    }  # fmt: skip
+    assert set(runs) == set(VERBS), "every verb is here"
+    for verb, ways in runs.items():
+        for arguments in ways:
+            done = invoke(verb, *arguments, cwd=shop.root)
+            assert done.returncode in (0, 1, 3), f"{verb}: {done.stderr}"
+            assert not canary.exists(), verb
+    assert (out / "model.onnx").read_bytes() == pickle.dumps(Canary(canary))
+    assert pin
+
+
+def packed(kind: str, folder: Path) -> Path:
+    """Return a pickle that calls os.system, packed in one way."""
+    data, path = pickle.dumps(Called(), protocol=2), folder / "model.pkl"
+    if kind == "bare":
+        path.write_bytes(data)
+    elif kind == "in a zip":
+        path = folder / "model.pt"
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("archive/data.pkl", data)
+    elif kind == "cut off":
+        path.write_bytes(data[:-2])
+    elif kind == "a broken member":
+        path = folder / "model.pt"
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("archive/a.pkl", pickle.dumps([1, 2, 3] * 100))
+        whole = bytearray(path.read_bytes())
+        whole[60:80] = b"\xff" * 20
+        path.write_bytes(bytes(whole))
+    elif kind == "7-Zip":
+        path.write_bytes(b"7z\xbc\xaf\x27\x1c" + data)
+    elif kind == "harmless":
+        path.write_bytes(pickle.dumps({"weights": [1.0]}))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("kind", "dangerous", "failed"),
+    [
+        ("bare", True, False),
+        ("in a zip", True, False),
+        ("cut off", True, True),
+        ("a broken member", False, True),
+        ("7-Zip", False, True),
+        ("harmless", False, False),
+    ],
+)
+def test_what_a_scanner_says_and_what_it_could_not_read(
+    kind: str, dangerous: bool, failed: bool, tmp_path: Path
+) -> None:
+    pytest.importorskip("picklescan", reason="the extra `scan` is not installed")
+    from modelspec.world.scan import scanned
+
+    found = scanned(packed(kind, tmp_path))
+    assert (bool(found.dangerous), found.failed is not None) == (dangerous, failed), found
+
+
+@pytest.mark.parametrize("kind", ["bare", "7-Zip", "harmless"])
+def test_a_scanner_adds_to_the_finding_and_never_clears_it(
+    kind: str, register: Register, shop: Git, invoke: Run, tmp_path: Path, signature: str
+) -> None:
+    pytest.importorskip("picklescan", reason="the extra `scan` is not installed")
+    given = {**ALONE, "signature": signature, "artifact": str(packed(kind, tmp_path))}
+    if kind == "7-Zip":
+        (tmp_path / "model.pkl").write_bytes(pickle.dumps(Called())[:-1] + b"\xff rest")
+    told = register("4.0.0", "--scan", **given)
+    assert told.returncode == 1 and "--unsafe pickle" in told.stderr
+    assert ("picklescan" in told.stderr) == (kind != "harmless")
+    accepted = register("4.0.0", "--scan", **given, unsafe="pickle")
+    assert accepted.returncode == (0 if kind == "harmless" else 1), accepted.stdout + accepted.stderr
+    if kind == "harmless":
+        assert "proves nothing" in accepted.stdout + accepted.stderr
+        assert "  unsafe: pickle\n" in (shop.root / VERSION).read_text()
+        return
+    assert not (shop.root / VERSION).exists()
+    assert register("4.0.0", **given, unsafe="pickle").returncode == 0
+    assert invoke("verify", "eta@4.0.0", cwd=shop.root).returncode == 0
+    done = invoke("verify", "eta@4.0.0", "--scan", "--format", "json", cwd=shop.root)
+    notes = [part["note"] for part in json.loads(done.stdout)["versions"][0]["parts"] if part["wrong"]]
+    assert done.returncode == 1 and any("picklescan" in note for note in notes)
+
+
+def test_without_the_scanner_asking_for_it_is_a_refusal(
+    canary: Path, register: Register, signature: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import importlib.util
+
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name, *more: None if name == "picklescan" else find(name, *more)
+    )
+    done = register("4.0.0", "--scan", **{**ALONE, "signature": signature})
+    assert done.returncode == 3 and "modelspec-gitops[scan]" in done.stderr
