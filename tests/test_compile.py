@@ -13,7 +13,7 @@ import pytest
 
 from conftest import EXAMPLE, ROOT, Git, Run, edit, reference
 from modelspec.world.lock import lock
-from world.strace import needs_strace
+from world.strace import needs_strace, traced
 
 PIN = "registry/environments/production/models/eta.yaml"
 Tree = dict[str, bytes]
@@ -153,21 +153,11 @@ def test_of_several_at_once_each_wrote_or_said_that_another_did(example: Path) -
     assert {path.name for path in example.iterdir()} == {*EXAMPLE, "compiled"}
 
 
-def traced(root: Path, trace: Path, *arguments: str) -> tuple[set[str], list[str], int]:
-    """Run the command; return the programs that it started, the sockets that are not local, its exit code."""
-    command = [sys.executable, "-B", "-m", "modelspec", *arguments]
-    done = subprocess.run(
-        ["strace", "-f", "-qq", "-s", "200", "-e", "trace=execve,socket,connect", "-o", str(trace), *command],
-        cwd=root, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    lines = trace.read_text(errors="replace").splitlines()
-    programs = {match[1] for line in lines if (match := re.search(r'execve\("([^"]+)".* = 0$', line))}
-    sockets = [line for line in lines if re.search(r"\b(socket|connect)\(", line) and "AF_UNIX" not in line]
-    return programs, sockets, done.returncode
-
-
 @needs_strace
-@pytest.mark.parametrize("arguments", [("check",), ("check", "--ref", "HEAD"), ("compile",)])
+@pytest.mark.parametrize(
+    "arguments",
+    [("check",), ("check", "--ref", "HEAD"), ("check", "--base", "HEAD"), ("plan",), ("compile",)],
+)
 def test_no_network_and_no_program_but_git(arguments: tuple[str, ...], git: Git, tmp_path: Path) -> None:
     # A template that modelspec does not ship is rendered in a child: that is this Python once more.
     template = git.root / "templates/mlserver/settings.json.j2"
@@ -178,7 +168,7 @@ def test_no_network_and_no_program_but_git(arguments: tuple[str, ...], git: Git,
     assert sockets == []
     ours = {str(Path(program).resolve()) for program in programs}
     assert ours <= {str(Path(sys.executable).resolve()), str(Path(shutil.which("git") or "").resolve())}
-    assert any("git" in program for program in programs) == ("--ref" in arguments)
+    assert any("git" in program for program in programs) == bool({"--ref", "--base", "plan"} & set(arguments))
 
 
 def test_the_tool_keeps_its_own_rules(invoke: Run) -> None:

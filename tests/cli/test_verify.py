@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
 
 from conftest import ROOT, Git, Run, edit
+from world.strace import needs_strace, traced
 
 ETA = "sha256-a874cb04b712ac095cea11e4463842290fc72b7892556154f0bbdc5a2782c5ce"
 PRODUCTION = "registry/environments/production/environment.yaml"
@@ -172,3 +174,24 @@ def test_wrong_usage_is_said(stored: Path, modelspec: Run, arguments: list[str],
     done = modelspec("verify", *arguments, cwd=stored)
     assert done.returncode == 2
     assert said in done.stderr
+
+
+@needs_strace
+@pytest.mark.parametrize("arguments", [(), ("--all",), ("eta@2.3.0", "--base", "HEAD")])
+def test_no_network_and_no_program_but_git(stored: Path, tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    """A dataset at an address, an image and a store that has one are all named; none is asked."""
+    Git(stored).commit("The example")
+    programs, sockets, code = traced(stored, tmp_path / "trace", "verify", *arguments)
+    assert (code, sockets) == (0, [])
+    ours = {str(Path(program).resolve()) for program in programs}
+    assert ours == {str(Path(sys.executable).resolve()), str(Path(shutil.which("git") or "").resolve())}
+
+
+@needs_strace
+def test_a_socket_would_be_seen(stored: Path, tmp_path: Path) -> None:
+    edit(stored, "registry/modelspec.yaml", "path: store", "path: gone")
+    edit(stored, "registry/modelspec.yaml", "s3://example-models/store", "https://127.0.0.1:9/store")
+    _, sockets, _ = traced(stored, tmp_path / "trace", "verify", "eta@2.3.0")
+    assert sockets == []
+    _, sockets, _ = traced(stored, tmp_path / "trace", "verify", "eta@2.3.0", "--network")
+    assert sockets != []

@@ -28,6 +28,7 @@ from modelspec.world.code import Bytes
 from modelspec.world.signing import PASSWORD, certificate_names, provider
 from modelspec.world.stores.folder import FolderStore
 from register.conftest import Register
+from world.strace import needs_strace, traced
 
 VERSION = "registry/models/eta/versions/3.0.1.yaml"
 STAGING = "registry/environments/staging/environment.yaml"
@@ -520,3 +521,9 @@ def test_names_and_providers_are_read_from_certificates() -> None:
         assert provider(found) == text.decode()
     plain = certificate(key, "ci", None)
     assert certificate_names(plain) == ["ci"] and provider(plain) is None
+
+
+@needs_strace
+def test_a_signature_is_verified_without_a_network(signed: str, shop: Git, tmp_path: Path) -> None:
+    _, sockets, code = traced(shop.root, tmp_path / "trace", "verify", "eta@3.0.1")
+    assert (code, sockets) == (0, [])

@@ -87,3 +87,16 @@ def changing(trace: Path) -> list[Call]:
         if (call.name != "openat" or "O_CREAT" in call.arguments)
         and (call.name != "write" or not call.arguments.startswith(("1<", "2<")))
     ]
+
+
+def traced(root: Path, trace: Path, *arguments: str) -> tuple[set[str], list[str], int]:
+    """Run the command; return the programs that it started, the sockets that are not local, its exit code."""
+    command = [sys.executable, "-B", "-m", "modelspec", *arguments]
+    done = subprocess.run(
+        ["strace", "-f", "-qq", "-s", "200", "-e", "trace=execve,socket,connect", "-o", str(trace), *command],
+        cwd=root, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    lines = trace.read_text(errors="replace").splitlines()
+    programs = {match[1] for line in lines if (match := re.search(r'execve\("([^"]+)".* = 0$', line))}
+    sockets = [line for line in lines if re.search(r"\b(socket|connect)\(", line) and "AF_UNIX" not in line]
+    return programs, sockets, done.returncode

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import base64
 import os
+import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
+from importlib import import_module
 from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -67,6 +69,7 @@ def signing(method: Method, key: Path | None, certificate: Path | None, chain: S
     """
     if not available():
         raise Refusal("signing needs the package model-signing, and pyOpenSSL beside it", EXTRA)
+    _import(method)
     from model_signing.signing import Config
 
     config = Config()
@@ -101,6 +104,7 @@ def unproven(bundle: bytes, certificates: Sequence[bytes], files: Files, by: Art
     The bundle is hostile; whatever the package stumbles over is a reason. Raises Refusal when sigstore's
     roots can't be had, which says nothing of the bundle.
     """
+    _import(by.method)
     with _quiet(), TemporaryDirectory() as folder:
         place = Path(folder)
         (place / "bundle").write_bytes(bundle)
@@ -278,6 +282,19 @@ def _of_sigstore(bundle: bytes) -> dict[str, str]:
     raw = json.loads(bundle)["verificationMaterial"]["certificate"]["rawBytes"]
     certificate = x509.load_der_x509_certificate(base64.b64decode(raw))
     return {"identity": certificate_names(certificate)[0], "issuer": provider(certificate) or ""}
+
+
+def _import(method: Method) -> None:
+    """Import the package. What it brings for sigstore opens a socket to see whether there is IPv6.
+
+    Only sigstore may: without it nothing asks a network.
+    """
+    has = socket.has_ipv6
+    socket.has_ipv6 = has and method == "sigstore"
+    try:
+        import_module("model_signing.verifying")
+    finally:
+        socket.has_ipv6 = has
 
 
 @contextmanager
