@@ -1,8 +1,9 @@
 """A program that is killed, and told that its disk is full, at each of its system calls.
 
-    python drive.py ROOT swap|patch|store PLAN.json [without-file-flush | without-folder-flush | ...]
+    python drive.py ROOT swap|patch|store|fetch PLAN.json [without-file-flush | without-folder-flush | ...]
 
-PLAN.json holds `wanted` (path -> text or null) and `scope`; `store` puts ROOT/source into ROOT/store. Exit 3 and the message is a refusal.
+PLAN.json holds `wanted` (path -> text or null) and `scope`; `store` puts ROOT/source into ROOT/store, `fetch` brings its only
+tree to ROOT/out/target. Exit 3 and the message is a refusal.
 """
 
 from __future__ import annotations
@@ -21,12 +22,12 @@ from modelspec.world.write import apply_patch
 
 
 def main(root: str, verb: str, plan_path: str, *changes: str) -> int:
-    plan = json.loads(Path(plan_path).read_text()) if verb != "store" else {}
+    plan = json.loads(Path(plan_path).read_text()) if verb not in STORES else {}
     for change in changes:
         mutate(change)
     try:
-        if verb == "store":
-            store(Path(root))
+        if verb in STORES:
+            STORES[verb](Path(root))
             print("done", flush=True)
             return 0
         with lock(Path(root)):
@@ -54,6 +55,21 @@ def store(root: Path) -> None:
 
     parallel.cores = lambda: 1
     FolderStore(root / "store").put(local_tree(root / "source"))
+
+
+def fetch(root: Path) -> None:
+    """Fetch a tree with one thread only."""
+    from modelspec.world import parallel
+    from modelspec.world.stores.fetch import fetch_tree
+    from modelspec.world.stores.folder import FolderStore
+
+    parallel.cores = lambda: 1
+    held = FolderStore(root / "store")
+    [digest] = held.trees()
+    fetch_tree(held, digest, root / "out/target")
+
+
+STORES = {"store": store, "fetch": fetch}
 
 
 def mutate(change: str) -> None:

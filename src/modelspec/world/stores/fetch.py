@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from modelspec.tree.text import visible
 from modelspec.world import durable
 from modelspec.world.files import tree_files
 from modelspec.world.folders import AGAIN, opened
-from modelspec.world.stores.stage import TREE, refusing, staged
+from modelspec.world.stores.stage import TREE, refusing, staged, sweep
 from modelspec.world.stores.verified import rows_of, verified
 
 
@@ -47,14 +48,18 @@ def fetch_tree(store: Store, tree: str, target: Path, progress: Progress = lambd
     """
     shown = visible(str(target), 200)
     if os.path.lexists(target) and not is_empty(target):
-        return Fetched(_present(target, tree, shown, progress), already=True)
+        files = _present(target, tree, shown, progress)
+        # A run that was killed right after it was done left an empty stage beside it.
+        with suppress(Refusal, OSError), opened(target.absolute().parent) as above:
+            sweep(above)
+        return Fetched(files, already=True)
     rows = rows_of(store, tree)
     if rows is None:
         raise Refusal(f"{short(tree)} is not in {store.shown}", "put it there: `modelspec register`")
     with refusing(shown, AGAIN):
         target.absolute().parent.mkdir(parents=True, exist_ok=True)
     with opened(target.absolute().parent) as above, refusing(shown, AGAIN), staged(above) as stage:
-        files = stage.write([_Held(store, tree, *row) for row in rows], progress)
+        written = stage.write([_Held(store, tree, *row) for row in rows], progress)
         stage.flush()
         try:
             # An empty folder is replaced; nothing else is.
@@ -70,7 +75,7 @@ def fetch_tree(store: Store, tree: str, target: Path, progress: Progress = lambd
                 return Fetched(_present(target, tree, shown, lambda _: None), already=True)
             raise
         durable.flush(above)
-    return Fetched(files, already=False)
+    return Fetched(written, already=False)
 
 
 def is_empty(target: Path) -> bool:
