@@ -14,6 +14,8 @@ from typing import Any, Final
 CREATE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _RENAME_EXCHANGE: Final = 2
 """Linux: RENAME_EXCHANGE of renameat2; macOS: RENAME_SWAP of renameatx_np. Both are 2."""
+_BEGIN: Final = 2
+"""Linux: SYNC_FILE_RANGE_WRITE."""
 _UNSUPPORTED: Final = (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP)
 
 
@@ -37,6 +39,17 @@ def flush_all(descriptor: int) -> None:
     function = _function("syncfs")
     if function is not None:
         _call(function, descriptor)
+
+
+def begin_writing(descriptor: int, start: int, size: int) -> None:
+    """Have the system begin to write a part of a file to the disk, without waiting: advice, and no more.
+
+    Nothing of it is believed: what fails is said by the `flush` that follows. Linux: sync_file_range with
+    SYNC_FILE_RANGE_WRITE alone, which takes no error away from a later fsync.
+    """
+    function = _function("sync_file_range")
+    if function is not None:
+        function(descriptor, start, size, _BEGIN)
 
 
 def create(folder: int, name: str, data: bytes, *, mode: int | None = None, flushed: bool = True) -> None:
@@ -79,11 +92,10 @@ def _function(name: str) -> Callable[..., int] | None:
 
 def _declared(function: Any, name: str) -> Callable[..., int]:
     function.restype = ctypes.c_int
-    function.argtypes = (
-        [ctypes.c_int]
-        if name == "syncfs"
-        else [ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_uint]
-    )
+    function.argtypes = {
+        "syncfs": [ctypes.c_int],
+        "sync_file_range": [ctypes.c_int, ctypes.c_int64, ctypes.c_int64, ctypes.c_uint],
+    }.get(name, [ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_uint])
     found: Callable[..., int] = function
     return found
 

@@ -24,6 +24,8 @@ TREE: Final = "tree"
 _ENTER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _BESIDE: Final = 16 * 1024 * 1024
 """From this size on, a file is written by one thread while another one hashes it."""
+_WINDOW: Final = 32 * 1024 * 1024
+"""So many bytes are handed to the disk at a time, while the next ones are hashed."""
 _BULK: Final = 32
 """From so many files on, the whole file system is flushed in one call, where there is one."""
 
@@ -153,7 +155,7 @@ def refusing(shown: str, cure: str) -> Iterator[None]:
 
 def _pour(chunks: Iterable[Chunk], descriptor: int, progress: Progress) -> tuple[int, str]:
     """Write and hash all chunks; return size and digest."""
-    hashed, size = hashlib.sha256(), 0
+    hashed, size, begun = hashlib.sha256(), 0, 0
     beside: ThreadPoolExecutor | None = None
     try:
         for chunk in chunks:
@@ -167,6 +169,9 @@ def _pour(chunks: Iterable[Chunk], descriptor: int, progress: Progress) -> tuple
                 hashed.update(chunk)
                 writing.result()
             size += len(chunk)
+            if size - begun >= _WINDOW:
+                durable.begin_writing(descriptor, begun, size - begun)
+                begun = size
             progress(len(chunk))
     finally:
         if beside is not None:
