@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Git, Run
+from conftest import Git, Run, edit
 from modelspec.tree.digest import artifact_digest, sha256
 from modelspec.tree.yaml import read
 from register.conftest import IMAGE, MODEL, Register
@@ -151,6 +151,19 @@ def test_findings_stop_it_and_nothing_is_written(register: Register, shop: Git) 
     assert done.returncode == 1
     assert "MS209" in done.stdout
     assert not (shop.root / NEW).exists()
+
+
+def test_a_store_that_is_a_folder_is_made(register: Register, shop: Git) -> None:
+    """As after `init`: the settings name a folder, and nothing was ever put there."""
+    edit(
+        shop.root,
+        "registry/modelspec.yaml",
+        '{path: store, uri: "s3://example-models/store"}',
+        "{path: store}",
+    )
+    (shop.root / "store").rmdir()
+    done = register("3.0.1")
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_it_lands_like_a_promotion(register: Register, shop: Git) -> None:

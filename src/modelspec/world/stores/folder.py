@@ -45,8 +45,6 @@ class FolderStore:
 
     def put(self, files: Iterable[SourceFile], progress: Progress = lambda _: None) -> StoredTree:
         """Copy the files in, hashing on the way; flushed when this returns."""
-        with refusing(self.shown, AGAIN):
-            self.root.mkdir(parents=True, exist_ok=True)
         with self.writing(), opened(self.root) as top, refusing(self.shown, AGAIN), staged(top) as stage:
             written = stage.write(list(files), progress)
             rows = [(file.path, file.digest) for file in written]
@@ -58,7 +56,9 @@ class FolderStore:
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """Keep `gc` out while trees are put here and what refers to them is written."""
+        """Keep `gc` out while trees are put here and what refers to them is written; makes the folder."""
+        with refusing(self.shown, AGAIN):
+            self.root.mkdir(parents=True, exist_ok=True)
         with shared(self.root):
             yield
 
