@@ -1,21 +1,23 @@
-"""Hashes and stores the same bytes in 1, 16 and 4,096 files, beside `openssl dgst` over all cores.
+"""Registers, verifies and fetches the same bytes in 1, 16 and 4,096 files, beside `openssl dgst`.
 
-    python benchmarks/stores.py [--gigabytes 4] [--folder DIR]
+    python benchmarks/stores.py [--gigabytes 1] [--folder DIR] [--others PYTHON] [--repeat 3]
 
-All of it is one run on one machine. Before the clock starts, the bytes have been read once. `dvc add` and
-`model_signing` are measured on the same bytes where they are installed.
+All of it is one run on one machine; openssl runs once on each core. Before the clock starts, the bytes have
+been read once; each figure is the median of its runs. `dvc add` and `model_signing` work on the same bytes
+with the Python that `--others` names, so that they need not be installed beside modelspec:
+
+    python -m venv /tmp/others && /tmp/others/bin/pip install dvc model-signing pyopenssl
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
-import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -24,20 +26,26 @@ from measure import Figures, measure
 BLOCK: Final = 1024 * 1024
 COUNTS: Final = (1, 16, 4096)
 OPENSSL: Final = "find {} -type f -print0 | xargs -0 -n {} -P {} openssl dgst -sha256 -r"
+MODELSPEC: Final = str(Path(sys.executable).with_name("modelspec"))
+SETTINGS: Final = "apiVersion: modelspec/v1\nkind: Settings\nstores:\n  main: {path: store}\n"
+MODEL: Final = "apiVersion: modelspec/v1\nkind: Model\nmodel: large\nowner: ada\n"
+SIGNATURE: Final = (
+    "inputs: [{name: rows, dtype: float32, shape: [-1]}]\n"
+    "outputs: [{name: answers, dtype: float32, shape: [-1]}]\n"
+)
+LOST: Final = ("code", "dataset", "runtime")
+HASH: Final = """
+import sys
+from pathlib import Path
+from model_signing import hashing
+hashing.Config().hash(Path(sys.argv[1]))
+"""
 PUT: Final = """
 import sys
 from pathlib import Path
 from modelspec.world.files import local_tree
 from modelspec.world.stores.folder import FolderStore
 FolderStore(Path(sys.argv[2])).put(local_tree(Path(sys.argv[1])))
-"""
-CHECK: Final = """
-import sys
-from pathlib import Path
-from modelspec.world.stores.folder import FolderStore
-from modelspec.world.stores.verified import troubles
-store = FolderStore(Path(sys.argv[1]))
-assert [troubles(store, digest) for digest in store.trees()] == [[]]
 """
 
 
@@ -48,84 +56,151 @@ def generate(folder: Path, size: int, count: int) -> None:
         file = folder / f"{number // 64:02}" / f"{number:04}.bin"
         file.parent.mkdir(parents=True, exist_ok=True)
         with file.open("wb") as stream:
-            stream.write(number.to_bytes(8, "little"))
+            stream.write(f"{number:08}".encode())
             left = size // count - 8
             while left > 0:
                 left -= stream.write(block[:left])
 
 
-def once(command: list[str]) -> Figures:
-    """Measure one run; what earlier runs left to write is on the disk first."""
-    return measure(command, 1, os.sync)
+def registry(root: Path) -> None:
+    """Lay out a registry with one model and no version."""
+    (root / "registry/models/large").mkdir(parents=True)
+    (root / "registry/modelspec.yaml").write_text(SETTINGS)
+    (root / "registry/models/large/model.yaml").write_text(MODEL)
+    (root / "signature.yaml").write_text(SIGNATURE)
+    for command in (["init", "-q"], ["add", "-A"], ["commit", "-q", "-m", "A registry"]):
+        who = ["-c", "user.name=Ada", "-c", "user.email=ada@example.com"]
+        subprocess.run(["git", *who, *command], cwd=root, check=True)
+
+
+def register(root: Path, source: Path) -> list[str]:
+    """Return the command that registers a folder as a version of which nothing else is known."""
+    lost = [part for name in LOST for part in ("--unknown", f"{name}=A benchmark")]
+    given = ["--artifact", str(source), "--artifact-format", "other", "--architecture", "random", *lost]
+    nothing = ["--none", "features", "--none", "config", "--signature", str(root / "signature.yaml")]
+    return [MODELSPEC, "register", "large", "1.0.0", *given, *nothing, "--root", str(root)]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--gigabytes", type=float, default=4)
-    parser.add_argument("--folder", default=None, help="Where 2 to 3 times that much fits.")
+    """Print one table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--gigabytes", type=float, default=1)
+    parser.add_argument("--folder", default=None, help="Where 4 times that much fits.")
+    parser.add_argument("--others", default=sys.executable, help="A Python with dvc and model-signing.")
+    parser.add_argument("--repeat", type=int, default=3)
     given = parser.parse_args()
     size, cores = int(given.gigabytes * 1e9), len(os.sched_getaffinity(0))
-    print(f"{given.gigabytes:g} GB, {cores} cores; ratios are to openssl over the cores\n")
-    print("| files | what | seconds | ratio | of processor | ratio | MB of memory |")
-    print("|---:|---|---:|---:|---:|---:|---:|")
+    load = os.getloadavg()[0]
+    print(f"{given.gigabytes:g} GB, {cores} cores, load {load:.1f} before; median of {given.repeat}\n")
+    print(
+        "| files | what | seconds | to openssl | of processor | to openssl | MB of memory | theirs / ours |"
+    )
+    print("|---:|---|---:|---:|---:|---:|---:|---:|")
     for count in COUNTS:
         with tempfile.TemporaryDirectory(dir=given.folder) as top:
-            compare(Path(top), size, count, cores)
+            Compared(Path(top), size, count, cores, given.others, given.repeat).run()
 
 
-def compare(top: Path, size: int, count: int, cores: int) -> None:
-    """Print the rows of one tree."""
-    source, store, copy = top / "source", top / "store", top / "copy"
-    generate(source, size, count)
-    each = max(1, min(count // cores, 256))
-    openssl = ["sh", "-c", OPENSSL.format(source, each, cores)]
-    once(openssl)
-    base = once(openssl)
+class Compared:
+    """The rows of one tree."""
 
-    def row(what: str, found: Figures) -> None:
+    def __init__(self, top: Path, size: int, count: int, cores: int, others: str, repeat: int) -> None:
+        self.top, self.size, self.count, self.cores = top, size, count, cores
+        self.others, self.repeat = others, repeat
+        self.source, self.root = top / "source", top / "registry-root"
+
+    def run(self) -> None:
+        """Measure and print."""
+        generate(self.source, self.size, self.count)
+        registry(self.root)
+        each = max(1, min(self.count // self.cores, 256))
+        openssl = ["sh", "-c", OPENSSL.format(self.source, each, self.cores)]
+        measure(openssl, 1, os.sync)
+        self.base = self.time(openssl)
+        self.row("`openssl dgst -sha256`, over the cores", self.base)
+        digest = self.time([MODELSPEC, "digest", str(self.source)])
+        self.row("`modelspec digest`: hash alone", digest)
+        started = self.time([MODELSPEC, "--version"])
+        registered = self.time(register(self.root, self.source), self.unregistered)
+        self.row("`modelspec register`: copy, hash, flush, judge, write", registered)
+        store = self.top / "put"
+        stored = self.time([sys.executable, "-c", PUT, str(self.source), str(store)], lambda: remove(store))
+        remove(store)
+        self.row("the store's part of it", stored)
+        measure(
+            ["sh", "-c", f"find {self.root / 'store'} -type f -print0 | xargs -0 cat > /dev/null"], 1, os.sync
+        )
+        verified = self.time([MODELSPEC, "verify", "large@1.0.0", "--root", str(self.root)])
+        self.row("`modelspec verify`", verified)
+        target = self.top / "fetched"
+        fetch = [MODELSPEC, "fetch", "large@1.0.0", str(target), "--root", str(self.root)]
+        self.row("`modelspec fetch`", self.time(fetch, lambda: remove(target)))
+        remove(target)
+        copy = self.top / "copy"
+        copied = ["sh", "-c", f"cp -r {self.source} {copy} && sync -f {copy}"]
+        self.row("`cp -r` and `sync -f`: no digest", self.time(copied, lambda: remove(copy)))
+        remove(copy)
+        self.beside(
+            "model_signing", "`model_signing` hashing", [self.others, "-c", HASH, str(self.source)], digest
+        )
+        self.dvc(registered)
+        print(f"|  | starting modelspec, in each of ours | {started.wall:.2f} | | {started.cpu:.2f} | | | |")
+
+    def time(self, command: list[str], before: Callable[[], object] = lambda: None) -> Figures:
+        """Measure a command; what earlier runs left to write is on the disk first."""
+
+        def ready() -> None:
+            before()
+            os.sync()
+
+        return measure(command, self.repeat, ready)
+
+    def row(self, what: str, found: Figures, ours: Figures | None = None) -> None:
+        """Print one row; of a peer, with its time by ours."""
+        base, peer = self.base, "" if ours is None else f"{found.wall / ours.wall:.2f}"
         print(
-            f"| {count:,} | {what} | {found.wall:.2f} | {found.wall / base.wall:.2f} "
-            f"| {found.cpu:.2f} | {found.cpu / base.cpu:.2f} | {found.memory:.0f} |",
+            f"| {self.count:,} | {what} | {found.wall:.2f} | {found.wall / base.wall:.2f} "
+            f"| {found.cpu:.2f} | {found.cpu / base.cpu:.2f} | {found.memory:.0f} | {peer} |",
             flush=True,
         )
 
-    row("`openssl dgst -sha256`, over the cores", base)
-    row(
-        "hash alone (`digest`)",
-        once([str(Path(sys.executable).with_name("modelspec")), "digest", str(source)]),
-    )
-    row("store: copy, hash, flush", once([sys.executable, "-c", PUT, str(source), str(store)]))
-    row("verify the store", once([sys.executable, "-c", CHECK, str(store)]))
-    row("`cp` and `sync`, no digest", once(["sh", "-c", f"cp -r {source} {copy} && sync -f {copy}"]))
-    shutil.rmtree(copy)
-    if importlib.util.find_spec("dvc") is not None:
-        row("`dvc add`", dvc(top, source))
-    if importlib.util.find_spec("model_signing") is not None:
-        row("`model_signing` hashing", once([sys.executable, "-c", SIGNING, str(source)]))
+    def unregistered(self) -> None:
+        """Take the version and its bytes away."""
+        remove(self.root / "store")
+        (self.root / "registry/models/large/versions/1.0.0.yaml").unlink(missing_ok=True)
+
+    def beside(self, module: str, what: str, command: list[str], ours: Figures) -> None:
+        """Measure a peer, or say that it is not there."""
+        found = subprocess.run([self.others, "-c", f"import {module}"], check=False, capture_output=True)
+        if found.returncode:
+            print(f"| {self.count:,} | {what}: not installed, see --others | | | | | | |", flush=True)
+        else:
+            self.row(what, self.time(command), ours)
+
+    def dvc(self, ours: Figures) -> None:
+        """Measure `dvc add` in a repository of its own; it copies, since links would be no store."""
+        place, program = self.top / "dvc", str(Path(self.others).with_name("dvc"))
+        if not Path(program).exists():
+            print(f"| {self.count:,} | `dvc add`: not installed, see --others | | | | | | |", flush=True)
+            return
+
+        def anew() -> None:
+            if (place / "data").exists():
+                shutil.move(place / "data", self.source)
+            remove(place)
+            place.mkdir()
+            quiet = {"check": True, "stdout": subprocess.DEVNULL, "cwd": place}
+            subprocess.run(["git", "init", "-q"], **quiet)  # type: ignore[call-overload]
+            subprocess.run([program, "init", "-q"], **quiet)  # type: ignore[call-overload]
+            subprocess.run([program, "config", "cache.type", "copy"], **quiet)  # type: ignore[call-overload]
+            shutil.move(self.source, place / "data")
+
+        self.row("`dvc add`", self.time(["sh", "-c", f"cd {place} && {program} add -q data"], anew), ours)
 
 
-SIGNING: Final = """
-import sys
-from pathlib import Path
-from model_signing import hashing
-hashing.Config().hash(Path(sys.argv[1]))
-"""
-
-
-def dvc(top: Path, source: Path) -> Figures:
-    """Measure `dvc add` in a repository of its own; it copies, since links would be no store."""
-    place = top / "dvc"
-    place.mkdir()
-    program = str(Path(sys.executable).with_name("dvc"))
-    for command in (
-        ["git", "init", "-q"],
-        [program, "init", "-q"],
-        [program, "config", "cache.type", "copy"],
-    ):
-        subprocess.run(command, cwd=place, check=True)
-    shutil.move(source, place / "data")
-    time.sleep(0.1)
-    return once(["sh", "-c", f"cd {place} && {program} add -q data"])
+def remove(path: Path) -> None:
+    """Remove a folder, also one of a store, whose files nobody may write."""
+    shutil.rmtree(path, ignore_errors=True)
 
 
 if __name__ == "__main__":
