@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from operator import itemgetter
 from typing import Any, Final
 
@@ -28,9 +29,8 @@ class Rows:
 
 def holding(request: str, addresses: Sequence[str]) -> Mapping[str, Rows | str] | None:
     """Return the rows of an id by file, and for a file that can't be read why; None without DuckDB."""
-    try:
-        import duckdb
-    except ImportError:
+    duckdb = _duckdb()
+    if duckdb is None:
         return None
     if not addresses:
         return {}
@@ -45,6 +45,22 @@ def holding(request: str, addresses: Sequence[str]) -> Mapping[str, Rows | str] 
         return _holding(duckdb, connection, request, addresses)
     finally:
         connection.close()
+
+
+def _duckdb() -> Any:
+    """Return DuckDB, None when it is not installed.
+
+    Of its package only the compiled half is imported where that is one by itself (1.4 and later): the other,
+    in Python, takes a third of the whole look-up and is not needed to ask in SQL.
+    """
+    for name in ("_duckdb", "duckdb"):
+        try:
+            module = import_module(name)
+        except ImportError:
+            continue
+        if hasattr(module, "connect") and hasattr(module, "Error"):
+            return module
+    return None
 
 
 def _holding(
