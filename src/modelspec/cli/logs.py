@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from modelspec.cli.options import Command, InstantType
+from modelspec.cli.records import FORMATS
 from modelspec.tree.record import Record, RecordSource, Unreadable
 
 if TYPE_CHECKING:
@@ -22,11 +23,15 @@ LOG_VARIABLE = "MODELSPEC_LOG"
 
 
 def log_option(command: Command) -> Command:
-    """Add `--log PATH`."""
+    """Add `--log PATH` and `--log-format FORMAT`."""
+    told = click.option(
+        "--log-format", metavar="FORMAT", type=click.Choice(FORMATS),
+        help="Read the log as this; default: what its content tells.",
+    )  # fmt: skip
     return click.option(
         "--log", "log", metavar="PATH", required=True, envvar=LOG_VARIABLE,
         help=f"The request log: a file, a folder, a glob or a URL; default: ${LOG_VARIABLE}.",
-    )(command)  # fmt: skip
+    )(told(command))  # fmt: skip
 
 
 def around_option(command: Command) -> Command:

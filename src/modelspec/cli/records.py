@@ -11,6 +11,8 @@ from modelspec.tree.text import did_you_mean, visible
 
 OWN: Final = "modelspec"
 """What `--log-format` calls our own Parquet."""
+FORMATS: Final = (OWN, "azureml", "databricks", "kserve", "open-inference", "sagemaker", "vertex")
+"""What `--log-format` may say."""
 
 
 def open_records(path: str, wanted: str | None = None, progress: Progress = lambda _: None) -> RecordSource:

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 def replay_command(
     request: str | None,
     log: str,
+    log_format: str | None,
     named: str | None,
     around: datetime | None,
     since: datetime | None,
@@ -98,7 +99,7 @@ def replay_command(
         open_tracer(root, None, asking, network=network, isolated=isolated) as tracer,
     ):
         held = _named(tracer, named) if named is not None else None
-        source = open_records(log, progress=progress)
+        source = open_records(log, log_format, progress)
         if request is not None:
             looked = looked_up(source, request, around)
             if not looked.records:

@@ -78,6 +78,7 @@ def skew_command(
     model: str,
     environment: str,
     log: str,
+    log_format: str | None,
     since: datetime | None,
     until: datetime | None,
     number: str | None,
@@ -112,7 +113,7 @@ def skew_command(
     asking = Asking(model, environment, None, replay=False)
     with scanning() as progress, open_tracer(root, None, asking, network=network) as tracer:
         held = _held(tracer, model, environment, number)
-        source = open_records(log, progress=progress)
+        source = open_records(log, log_format, progress)
         found = _judged(tracer, held, environment, source, since, until, sample, dict(bounds))
     if page is not None:
         from modelspec.report.skew_html import skew_html

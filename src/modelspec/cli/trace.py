@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 def trace_command(
     request: str,
     log: str,
+    log_format: str | None,
     around: datetime | None,
     model: str | None,
     environment: str | None,
@@ -87,7 +88,7 @@ def trace_command(
             unknown("model", model, models)
         if environment is not None and environment not in (places := set(environment_names(registry))):
             unknown("environment", environment, places)
-        looked = looked_up(open_records(log, progress=progress), request, around)
+        looked = looked_up(open_records(log, log_format, progress), request, around)
         traces = [tracer.trace(record, copies) for record, copies in looked.records]
         if not traces:
             return _nothing(request, looked, form, output)

@@ -112,7 +112,8 @@ class RequestLog:
             if dropped:
                 self._lose("memory", dropped, "more requests than the writer keeps up with")
             for start in range(0, len(taken), _STEP):
-                self._take(taken[start : start + _STEP])
+                some = taken[start : start + _STEP]
+                self._safely("take requests over", lambda some=some: self._take(some))
                 if not ended:
                     time.sleep(0.001)
             if ended or self._held_rows >= ROWS or time.monotonic() >= due or self._bytes > MEMORY // 2:

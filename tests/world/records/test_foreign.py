@@ -12,7 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from modelspec.cli.records import FORMATS as FORMATS_NAMED
 from modelspec.cli.records import open_records
+from modelspec.formats.records import FORMS
 from modelspec.tree.finding import Refusal
 from modelspec.tree.record import Record, Unreadable
 from modelspec.world.records.halves import Half, Halves
@@ -247,6 +249,10 @@ def test_a_format_that_was_asked_for_is_used_and_one_that_nobody_knows_is_refuse
     with pytest.raises(Refusal) as refused:
         open_records(str(tmp_path), "sagemakr")
     assert refused.value.hint == "did you mean sagemaker?"
+
+
+def test_the_command_line_knows_every_format() -> None:
+    assert sorted(FORMATS_NAMED) == sorted(["modelspec", *(form.name for form in FORMS)])
 
 
 def test_halves_beyond_memory_are_found_again() -> None:
