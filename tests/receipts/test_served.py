@@ -79,7 +79,8 @@ def test_a_switch_that_nobody_saw() -> None:
     assert (names(lost), lost.certain) == ("AB", False)
     assert {one.by for one in lost.candidates} == {"receipt", "declared"}
     assert "no receipt says whether it was live" in lost.doubts[0]
-    assert then(receipts, "19:00", git).certain
+    assert names(then(receipts, "18:40", git)) == "AB", "it may not have gone yet"
+    assert then(receipts, "19:01", git).certain
 
 
 def test_a_slow_rollout_is_no_switch_that_nobody_saw() -> None:
@@ -91,7 +92,10 @@ def test_the_next_receipt_of_another_switch_says_nothing_of_an_earlier_one() -> 
     git = declared(("09:00", "A"), ("14:00", "B"), ("15:00", "A"), ("16:00", "B"))
     line = [receipt("A", "09:02", "09:10"), receipt("B", "16:02", "16:03")]
     assert names(then(line, "14:30", git)) == "AB"
-    assert names(then(line, "15:30", git)) == "A"
+    assert names(then(line, "15:30", git)) == "AB"
+    git = declared(("09:00", "A"), ("14:00", "B"), ("15:00", "A"), ("20:00", "B"))
+    line = [receipt("A", "09:02", "09:10"), receipt("B", "20:02", "20:03")]
+    assert names(then(line, "18:00", git)) == "A"
 
 
 def test_what_nobody_declared_and_a_receipt_shows() -> None:

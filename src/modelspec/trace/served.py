@@ -16,6 +16,9 @@ SLACK: Final = timedelta(minutes=5)
 """How far the clocks of clusters, observers and git are believed to lie apart, and a rollout to take where
 nothing says how long it took."""
 
+LAG: Final = timedelta(hours=1)
+"""How long after a merge an environment may still have served what was declared before."""
+
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
@@ -64,8 +67,8 @@ def served_then(
     `stretches` are those of each of its clusters (`of_pin`), `declared` what git said, oldest first. The
     states that come into question are the one that receipts tell for the instant; those of stretches that
     begin or end within `slack` of it; the next one, from the time on at which nothing proves the present
-    one any more, since a switch that was merely seen happened before that; and what git declared after the
-    last receipt that is not later, for a switch that nobody saw.
+    one any more, since a switch that was merely seen happened before that; and what git declared since an
+    hour before the last receipt, for a switch that nobody saw.
     """
     lines = [line for line in stretches if line]
     found: list[Candidate] = []
@@ -158,21 +161,33 @@ def _unseen(
     declared: Sequence[Declaration],
     slack: timedelta,
 ) -> Iterator[_State]:
-    """Yield what git declared after the last receipt: a switch that nobody may have seen.
+    """Yield what git declared around the last receipt or after it: a switch that nobody may have seen.
 
-    It is no doubt where the next receipt is the switch to that very declaration: then it came later.
+    It may have been live from its merge until an hour after another one followed it. It is no doubt where it
+    was over when the stretch began, or where the next receipt is the switch to it: then it came later.
     """
-    one = declared_at(declared, at)
-    if one is None or one.slots is None or one.since <= stretch.seen:
-        return
-    if (
-        following is not None
-        and following.answering == answering(one.slots)
-        and declared_at(declared, later(following.since, slack)) is one
-    ):
-        return
-    said = f"git declares another state since {one.commit.short}, and no receipt says whether it was live"
-    yield one.slots, _by_git(one), said
+    for one, until in _in_force(declared):
+        if one.since > at:
+            break
+        over = until is not None and (until <= later(stretch.since, slack) or until < earlier(at, LAG))
+        if over or one.slots is None or one.since <= earlier(stretch.seen, LAG):
+            continue
+        if answering(one.slots) == stretch.answering:
+            continue
+        if (
+            following is not None
+            and following.answering == answering(one.slots)
+            and declared_at(declared, later(following.since, slack)) is one
+        ):
+            continue
+        said = f"git declared another state by {one.commit.short}, and no receipt says whether it was live"
+        yield one.slots, _by_git(one), said
+
+
+def _in_force(declared: Sequence[Declaration]) -> Iterator[tuple[Declaration, datetime | None]]:
+    """Yield each declaration with the instant at which the next one followed it."""
+    for index, one in enumerate(declared):
+        yield one, declared[index + 1].since if index + 1 < len(declared) else None
 
 
 def _declared_alone(declared: Sequence[Declaration], at: datetime) -> list[Candidate]:
