@@ -133,3 +133,14 @@ def test_no_such_request_and_no_such_log(shop: Shop, invoke: Run, tmp_path: Path
     assert done.returncode == 3 and "no request has the id nobody" in done.stderr
     done = invoke("replay", "x", "--log", str(tmp_path / "nowhere"), cwd=shop.git.root)
     assert done.returncode == 3 and "no request log" in done.stderr
+
+
+@pytest.mark.slow
+def test_an_environment_of_its_own_from_the_lock(shop: Shop, modelspec: Run) -> None:
+    """The lock of the example names real packages: pip fetches them."""
+    [one] = shop.ask("2.3.0", at("09:30"), rows(1))
+    done = modelspec("replay", one, "--log", str(shop.log), "--isolated", cwd=shop.git.root, timeout=600)
+    if "the lock can't be installed" in done.stderr:
+        pytest.skip("pip reaches no index here")
+    assert done.returncode == 0, done.stderr
+    assert "bit-equal" in done.stdout
