@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelspec.tree.uri import STORES, data_uri_trouble, store_uri_trouble
+from modelspec.tree.uri import STORES, azure_parts, data_uri_trouble, served_uri, store_uri_trouble
 
 
 @pytest.mark.parametrize("example", [example for _, example in STORES.values()])
@@ -29,6 +29,15 @@ def test_the_examples_that_messages_print_are_good(example: str) -> None:
         ("s3://models/", "is not of the form s3://bucket/folder"),
         ("s3://", "is not of the form s3://bucket/folder"),
         ("s3://Models", "is not of the form s3://bucket/folder"),
+        (
+            "abfs://container/folder",
+            "is not of the form abfs://container@account.dfs.core.windows.net/folder",
+        ),
+        ("abfs://user:word@account.dfs.core.windows.net/a", "is not of the form abfs://"),
+        ("abfss://lake@account.example.com/a", "is not of the form abfss://"),
+        ("az://lake@account.dfs.core.windows.net/a/../b", "has a `.` or `..` part"),
+        ("az://lake@account.dfs.core.windows.net/a@b", "is not of the form az://"),
+        ("s3://lake@account.dfs.core.windows.net/a", "has user info (`@`) in it"),
         ("oci://registry.example.com", "is not of the form oci://registry/repository"),
         ("s3://models/a b", "is not of the form"),
         ("s3://models/a\n", "is not of the form"),
@@ -66,3 +75,18 @@ def test_what_is_accepted_has_one_reading(rest: str) -> None:
     if store_uri_trouble(uri) is None:
         assert not set("%?#;@\\ \n") & set(rest)
         assert not {"", ".", ".."} & set(rest.split("/"))
+
+
+@pytest.mark.parametrize("scheme", ["abfs", "abfss", "az"])
+@pytest.mark.parametrize("service", ["dfs", "blob"])
+def test_a_container_in_azure_is_told_to_servers_by_its_https_address(scheme: str, service: str) -> None:
+    uri = f"{scheme}://lake-1@account.{service}.core.windows.net/models/eta"
+    assert store_uri_trouble(uri) is None
+    told = "https://account.blob.core.windows.net/lake-1/models/eta"
+    assert served_uri(uri) == told == served_uri(told)
+    assert azure_parts(uri) == azure_parts(told) == ("account", "lake-1/models/eta")
+
+
+@pytest.mark.parametrize("uri", ["s3://lake/a", "https://example.com/lake/a", "gs://lake", "oci://host/a"])
+def test_every_other_address_is_told_as_it_is(uri: str) -> None:
+    assert (served_uri(uri), azure_parts(uri)) == (uri, None)

@@ -16,6 +16,7 @@ from modelspec.spec.target import Target
 from modelspec.tree.data import Data
 from modelspec.tree.digest import stamp
 from modelspec.tree.place import Route
+from modelspec.tree.uri import served_uri
 
 NAMES: Final = frozenset(
     {"environment", "stage", "model", "params", "tables", "slots", "answering", "variants"}
@@ -159,7 +160,9 @@ def _artifact(slot: DeployedSlot, folder: str) -> dict[str, Data]:
     tree = stamp(artifact.digest) if artifact.digest is not None else None
     if artifact.uri is not None:
         return _located(artifact, artifact.uri, artifact.uri)
-    uri = f"{store.uri}/{tree}" if store is not None and store.uri is not None and tree is not None else None
+    uri = None
+    if store is not None and store.uri is not None and tree is not None:
+        uri = f"{served_uri(store.uri)}/{tree}"
     path = uri
     if store is not None and store.path is not None and tree is not None:
         path = posixpath.relpath(f"/{store.path}/{tree}", f"/{folder}")

@@ -15,9 +15,17 @@ _HOST: Final = r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,253}[A-Za-z0-9])?(?::[0-9]{1,5})?
 _BUCKET: Final = r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]"
 _NAME: Final = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,253}[A-Za-z0-9])?"
 
+AZURE: Final = ("abfs", "abfss", "az")
+"""What fsspec's package for Azure and Hadoop call the same containers. `@` is no user info there."""
+_ACCOUNT: Final = r"(?P<account>[a-z0-9]{3,24})"
+_CONTAINER: Final = r"(?P<container>[a-z0-9](?:-?[a-z0-9]){2,62})"
+_AZURE: Final = rf"{_CONTAINER}@{_ACCOUNT}\.(?:dfs|blob)\.core\.windows\.net(?P<path>{_PATH}*)"
+_BLOB: Final = re.compile(rf"https://{_ACCOUNT}\.blob\.core\.windows\.net/{_CONTAINER}(?P<path>{_PATH}*)")
+
 STORES: Final[dict[str, tuple[str, str]]] = {
     "s3": (_BUCKET + _PATH + "*", "s3://bucket/folder"),
     "gs": (_BUCKET + _PATH + "*", "gs://bucket/folder"),
+    **{scheme: (_AZURE, f"{scheme}://container@account.dfs.core.windows.net/folder") for scheme in AZURE},
     "https": (_HOST + _PATH + "*", "https://host/folder"),
     "http": (_HOST + _PATH + "*", "http://host/folder"),
     "oci": (_HOST + _PATH + "+", "oci://registry/repository"),
@@ -48,6 +56,21 @@ def store_uri_trouble(uri: str) -> str | None:
     return _trouble(uri, pattern, example)
 
 
+def served_uri(uri: str) -> str:
+    """Return a clean store URI as serving systems take it: Azure's containers by their HTTPS address."""
+    scheme, _, rest = uri.partition("://")
+    match = re.fullmatch(_AZURE, rest) if scheme in AZURE else None
+    if match is None:
+        return uri
+    return f"https://{match['account']}.blob.core.windows.net/{match['container']}{match['path']}"
+
+
+def azure_parts(uri: str) -> tuple[str, str] | None:
+    """Return (account, container with path) of a clean URI in Azure, as either side writes it; else None."""
+    match = _BLOB.fullmatch(served_uri(uri))
+    return (match["account"], match["container"] + match["path"]) if match is not None else None
+
+
 def data_uri_trouble(uri: str) -> str | None:
     """Say why this URI does not name data for everybody, or None. Any scheme but local ones."""
     scheme, mark, _ = uri.partition("://")
@@ -61,7 +84,7 @@ def data_uri_trouble(uri: str) -> str | None:
 def _trouble(uri: str, pattern: str, example: str) -> str | None:
     rest = uri.partition("://")[2]
     for char, what in _REFUSED.items():
-        if char in rest:
+        if char in rest and not (char == "@" and pattern is _AZURE):
             return f"has {what} (`{char}`) in it"
     if any(part in (".", "..") for part in rest.split("/")):
         return "has a `.` or `..` part"

@@ -248,6 +248,31 @@ def test_any_other_fsspec_system_is_a_store(tmp_path: Path) -> None:
         store.put([Given("../x")])
 
 
+def test_a_container_in_azure_by_either_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    adlfs = pytest.importorskip("adlfs", reason="pip install adlfs")
+    server, port = needed("azurite-blob", "npm install --global azurite"), free_port()
+    # The account and the key that every Azurite has.
+    key = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+    monkeypatch.setenv(
+        "AZURE_STORAGE_CONNECTION_STRING",
+        f"DefaultEndpointsProtocol=http;AccountName=devstoreaccount1;AccountKey={key};"
+        f"BlobEndpoint=http://127.0.0.1:{port}/devstoreaccount1;",
+    )
+    command = [server, "--silent", "--location", str(tmp_path / "data"), "--blobPort", str(port)]
+    with running([*command, "--skipApiVersionCheck"], port, tmp_path / "log"):
+        adlfs.AzureBlobFileSystem(account_name="devstoreaccount1").mkdir("lake")
+        one = url_store("abfss://lake@devstoreaccount1.dfs.core.windows.net/models")
+        two = url_store("https://devstoreaccount1.blob.core.windows.net/lake/models")
+        assert one.shown == two.shown == "https://devstoreaccount1.blob.core.windows.net/lake/models"
+        tree = one.put(laid(tmp_path / "source", LARGE))
+        assert (list(two.trees()), troubles(two, tree.digest)) == ([tree.digest], [])
+        assert two.stored(tree.digest) is not None
+        fetch_tree(two, tree.digest, tmp_path / "out")
+        assert (tmp_path / "out/large.bin").read_bytes() == LARGE["large.bin"]
+        two.delete(tree.digest)
+        assert list(one.trees()) == []
+
+
 def test_a_scheme_without_its_package_names_it() -> None:
     with pytest.raises(Refusal) as refused:
         url_store("gs://bucket/store")

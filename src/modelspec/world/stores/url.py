@@ -20,6 +20,7 @@ from modelspec.tree.listing import LIMIT, paths_trouble
 from modelspec.tree.paths import path_trouble
 from modelspec.tree.protocols import Chunk, Progress, SourceFile, StoredFile, StoredTree
 from modelspec.tree.text import visible
+from modelspec.tree.uri import azure_parts, served_uri
 from modelspec.world.files import hashed_source
 from modelspec.world.parallel import ahead, each
 from modelspec.world.stores.retried import kind_of, retried
@@ -40,11 +41,13 @@ class UrlStore:
     url: str
     system: Any = field(repr=False)
     """The fsspec file system."""
+    called: str = ""
+    """What messages call it, where its library takes another address."""
 
     @property
     def shown(self) -> str:
         """The URL as the registry has it."""
-        return visible(self.url, 200)
+        return visible(self.called or self.url, 200)
 
     def put(self, files: Iterable[SourceFile], progress: Progress = lambda _: None) -> StoredTree:
         """Store a tree: each file is hashed before it is sent, and again while it is.
@@ -274,10 +277,19 @@ def asked(shown: str, what: str, call: Callable[[], Any]) -> Any:
 
 def url_store(url: str) -> UrlStore:
     """Return the store at a URL; raises Refusal when the package for its scheme is not installed."""
+    azure = azure_parts(url)
+    if azure is not None:
+        account, place = azure
+        try:
+            return UrlStore(f"abfs://{place}", file_system("abfs", account_name=account), served_uri(url))
+        except Refusal:
+            # A container that anybody may read needs no package of its own.
+            if not url.startswith("https://"):
+                raise
     return UrlStore(url.rstrip("/"), file_system(url.partition("://")[0]))
 
 
-def file_system(scheme: str, **more: bool) -> Any:
+def file_system(scheme: str, **more: bool | str) -> Any:
     """Return the fsspec file system of a scheme; raises Refusal when its package is not installed."""
     try:
         import fsspec
