@@ -423,6 +423,11 @@ def test_a_chain_that_does_not_lead_to_the_root_beside_it_is_found(
         (["--sign-key", "KEY"], 2, "--sign key takes --sign-key"),
         (["--sign", "certificate", "--sign-key", "KEY"], 2, "--sign-cert"),
         (["--sign", "sigstore", "--sign-key", "KEY"], 2, "none of them"),
+        (
+            ["--sign", "key", "--sign-key", "KEY", "--artifact", "s3://bucket/model"],
+            2,
+            "files of this machine",
+        ),
         (["--sign", "key", "--sign-key", "missing"], 3, "can't be read"),
         (["--sign", "key", "--sign-key", "model.onnx"], 3, "is no private key that opens"),
         (["--sign", "key", "--sign-key", "RSA"], 3, "P-256"),
@@ -436,8 +441,9 @@ def test_what_can_not_sign_is_said_before_anything_is_stored(
     key_at(tmp_path / "LOCKED", "secret")
     large = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     (tmp_path / "RSA").write_bytes(large.private_bytes(PEM, PKCS8, PLAIN))
+    changed = {"artifact": None} if "--artifact" in arguments else {}
     flat = [str(tmp_path / one) if one in ("KEY", "RSA", "LOCKED") else one for one in arguments]
-    done = register("3.0.1", *flat)
+    done = register("3.0.1", *flat, **changed)
     assert done.returncode == code, done.stdout + done.stderr
     assert said in done.stderr
     assert "PRIVATE" not in done.stdout + done.stderr and "secret" not in done.stderr

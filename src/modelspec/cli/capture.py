@@ -141,6 +141,10 @@ def _artifact(given: dict[str, Any], store: str, taken: Taken) -> None:
     addresses = [one for one in map(str, given["artifact"]) if "://" in one]
     if addresses and len(given["artifact"]) > 1:
         raise click.UsageError("--artifact is paths, or one address alone.")
+    if addresses and (given["scan"] or given["sign"]):
+        raise click.UsageError(
+            "--sign and --scan take files of this machine: what is in place is not copied."
+        )
     if addresses:
         from modelspec.cli.progress import progress_of
         from modelspec.world.stores.placed import placed_at
@@ -184,8 +188,9 @@ def _artifact(given: dict[str, Any], store: str, taken: Taken) -> None:
     seen = [one.observed for _, one in found if one.format == chosen and one.observed]
     if len(seen) == 1:
         part["observed"] = seen[0]
-    if given["scan"]:
+    if given["scan"] and taken.artifact is not None:
         from modelspec.cli.scanning import suspected
+        from modelspec.world.source import place
 
         files = {file.path: place(file) for file in taken.artifact.files}
         said = [suspected(path, files[path]) for path, _ in unsafe]
