@@ -5,13 +5,17 @@ BIN := $(VENV)/bin
 SUPPORTED := 'import sys; sys.exit(sys.version_info < (3, 11) and "modelspec needs Python 3.11 or newer")'
 SOURCES := src tests benchmarks demo training
 
-.PHONY: demo test check lint types layers registry slow pages bench tools clean
+.PHONY: demo demo-trace test check lint types layers registry slow pages bench tools clean
 .DEFAULT_GOAL := check
 
 # The demo trains with the packages that the example's lock names, and runs a real serving engine, which
 # needs others: each gets an environment of its own.
 demo: .venv-train/.done .venv-demo/.done
 	.venv-demo/bin/python demo/run.py
+
+# One request of a first version's time, traced and asked again after two promotions and a rollback.
+demo-trace: .venv-train/.done .venv-demo/.done
+	.venv-demo/bin/python demo/trace.py
 
 test: $(VENV)/.done
 	$(BIN)/python -m pytest -n auto

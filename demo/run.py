@@ -7,36 +7,18 @@ Works in a scratch clone of HEAD, with a real MLServer on free ports, and leaves
 
 from __future__ import annotations
 
-import io
 import json
-import re
-import signal
 import sys
-import tempfile
-import time
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from clone import SERVING, Clone, Failed
 from engine import ENVIRONMENT, MODEL, serving
 from observing import looked, told
 from registering import emptied, pinned, registered, trained
+from steps import PIN, carried_out, promote, step, verdict
 
 PREVIOUS, NEXT = "2.3.0", "2.3.1"
-PIN = f"registry/environments/{ENVIRONMENT}/models/{MODEL}.yaml"
-VERSION = f"registry/models/{MODEL}/versions/{NEXT}.yaml"
-
-
-def promote(clone: Clone) -> None:
-    """Write the next version into the pin's `stable`: one line."""
-    digest = clone.run("modelspec", "digest", VERSION).strip()
-    path = clone.folder / PIN
-    before = path.read_text()
-    stable = re.compile(r"(?m)^(stable:\n  version: )\S+$")
-    after, count = stable.subn(rf"\g<1>{NEXT}@{digest}", before)
-    if count != 1 or after == before:
-        raise Failed(f"{PIN} does not pin another stable version than {NEXT}")
-    path.write_text(after)
 
 
 def demo(folder: Path) -> None:
@@ -69,7 +51,7 @@ def demo(folder: Path) -> None:
         verdict("a receipt says so", looked(clone, ENVIRONMENT, engine.address, PREVIOUS))
 
         step(5, f"{NEXT} is promoted: one line in one file, reviewed and merged like any other change.")
-        promote(clone)
+        promote(clone, NEXT)
         clone.say("git", "diff", "--unified=0", "--no-color", "--", PIN)
         clone.say("modelspec", "check")
         clone.say("modelspec", "compile")
@@ -117,42 +99,5 @@ def outputs(raw: bytes) -> Any:
     return json.loads(raw)["outputs"]
 
 
-def verdict(what: str, holds: bool) -> None:
-    """Print whether it holds, and stop if not."""
-    print(f"    {'yes' if holds else 'NO '}  {what}")
-    if not holds:
-        raise Failed(f"this does not hold: {what}")
-
-
-def step(number: int, text: str) -> None:
-    """Print the headline of a step."""
-    print(f"\n{number}. {text}", flush=True)
-
-
-def stop(number: int, _: object) -> NoReturn:
-    """Turn a signal into an exit that still cleans up."""
-    raise SystemExit(128 + number)
-
-
-def main() -> int:
-    """Run the demo; 0 when the first version came back, and its golden answers with it, bit for bit."""
-    for name in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(name, stop)
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(line_buffering=True)
-    started = time.monotonic()
-    try:
-        with tempfile.TemporaryDirectory(prefix="modelspec-demo-") as folder:
-            demo(Path(folder))
-    except Failed as error:
-        print(f"\nThe demo failed: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("\nInterrupted.", file=sys.stderr)
-        return 130
-    print(f"\nDone in {time.monotonic() - started:.0f} s; nothing is left running.")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(carried_out(demo))
