@@ -103,6 +103,8 @@ def test_no_verb_loads_a_registered_pickle(
         "reproduce": [[*tag, str(tmp_path / "whole")], [*tag, str(tmp_path / "ran"), "--run"]],
         "verify": [["--all"], ["--all", "--scan"], [*tag, "--base", "HEAD"]],
         "gc": [[]],
+        **{verb: [["--help"]] for verb in ("observe", "receipts", "drift", "timeline", "wait", "trace", "skew")},
+        "replay": [["--help"]],
         "explain": [["MS701"]],
         "schema": [["ModelVersion"]],
         "import-schema": [[str(out / "model.onnx"), "--view", "x"]],
