@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from conftest import GIT_ENV, Git, Run, edit, reference
 from receipts.branch import stored
@@ -216,6 +217,31 @@ def test_a_dry_run_writes_nothing(git: Git, invoke: Run) -> None:
     found = observe(invoke, git, save(git, metadata(git, "2.3.0")), "--dry-run")
     assert (len(found["receipts"]), found["commit"]) == (1, None)
     assert git("branch", "--list", "modelspec/receipts") == ""
+
+
+@pytest.mark.parametrize(
+    ("environment", "model"), [("production", "fraud"), ("staging", "fraud"), ("staging", "eta")]
+)
+def test_what_is_compiled_for_kserve_is_recognised(
+    git: Git, invoke: Run, environment: str, model: str
+) -> None:
+    """The stamps that the compiler writes are those that observers find: canary, shadow and standby as well."""
+    assert invoke("compile", environment, "--model", model, cwd=git.root).returncode == 0
+    folder = git.root / f"compiled/{environment}/models/{model}/kserve"
+    objects = [yaml.safe_load(file.read_text()) for file in sorted(folder.glob("*.yaml"))]
+    for one in objects:
+        one["metadata"]["generation"] = 1
+        one["status"] = {"observedGeneration": 1, "conditions": [{"type": "Ready", "status": "True"}]}
+    saved = save(git, {"apiVersion": "v1", "kind": "List", "items": objects})
+    done = invoke("observe", "--env", environment, saved, "--format", "json", cwd=git.root)
+    (one,) = json.loads(done.stdout)["receipts"]
+    declared = json.loads(
+        invoke("at", "2030-01-01T00:00:00Z", model, environment, "--format", "json", cwd=git.root).stdout
+    )["pins"][0]["slots"]
+    assert {(slot["slot"], slot["digest"], slot["share"]) for slot in one["slots"]} == {
+        (slot["slot"], slot["digest"], float(slot["weight"] or 0)) for slot in declared
+    }
+    assert invoke("drift", environment, "--grace", "0", cwd=git.root).returncode == 0
 
 
 Answer = Callable[[http.server.BaseHTTPRequestHandler], None]
