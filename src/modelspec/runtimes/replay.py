@@ -102,7 +102,9 @@ def served_as(version: ModelVersion, digest: str) -> Served:
                 "slot": "",
                 "artifact": {
                     "digest": artifact.digest,
-                    "files": [one.model_dump() for one in artifact.files],
+                    "files": [
+                        {"path": one.path, "size": one.size, "digest": one.digest} for one in artifact.files
+                    ],
                 },
                 "threads": _threads(version),
                 "inputs": [_tensor(one) for one in inputs_of(version)],
