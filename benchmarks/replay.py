@@ -118,7 +118,7 @@ def replays(folder: Path, count: int) -> None:
 
         def whole(root: Path = root, skipped: Skipped = skipped) -> Player:
             player = Player(engine, entry.digest, columns)
-            play(OwnRecords(locate(str(root))), None, None, lambda _stamp, _model: player, skipped)
+            play(OwnRecords(locate(str(root))), None, None, lambda _stamp, _model, _record: player, skipped)
             return player
 
         alone, _ = cpu(bare)

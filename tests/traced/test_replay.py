@@ -80,6 +80,36 @@ def test_what_is_not_replayed_is_counted_and_named(shop: Shop, invoke: Run) -> N
     assert reasons["unreadable"] == 1 and sum(reasons.values()) == 4
 
 
+def test_a_log_without_stamps_goes_by_time(shop: Shop, invoke: Run, tmp_path: Path) -> None:
+    """Pairs of another system: git names one version where nothing changed within the hour, else nobody."""
+    known = shop.ask("2.3.0", at("10:30"), rows(3, 5))
+    given = rows(3, 5)
+    log = tmp_path / "oip"
+    log.mkdir()
+    lines = []
+    for index, when in enumerate(("10:30", "10:31", "12:10")):
+        tensor = {"name": "features", "shape": [1, 4], "datatype": "FP32", "data": list(given[index])}
+        answer = {
+            "name": "minutes",
+            "shape": [1, 1],
+            "datatype": "FP32",
+            "data": [shop.answers[known[index]]],
+        }
+        response = {"id": f"r{index}", "model_name": "eta", "outputs": [answer]}
+        response["parameters"] = {"environment": "production"}
+        request = {"id": f"r{index}", "inputs": [tensor]}
+        time = f"2026-10-01T{when}:00Z"
+        lines.append(json.dumps({"time": time, "request": request, "response": response}))
+    (log / "log.jsonl").write_text("\n".join(lines) + "\n")
+    done = invoke("replay", "--log", str(log), "--format", "json", cwd=shop.git.root)
+    said = json.loads(done.stdout)
+    assert [(one["version"]["version"], one["requests"], one["equal_share"]) for one in said["versions"]] == [
+        ("2.3.0", 2, 1.0)
+    ], done.stderr
+    [left] = said["skipped"]
+    assert left["count"] == 1 and "neither receipts nor git" in left["reason"] and left["examples"] == ["r2"]
+
+
 def test_a_version_whose_artifact_is_gone(shop: Shop, invoke: Run) -> None:
     [one] = shop.ask("2.3.0", at("09:30"), rows(1))
     for tree in (shop.git.root / "store").glob("sha256-a874cb04*"):

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from modelspec.api.trace import Held
     from modelspec.cli.tracing import Tracer
     from modelspec.runtimes.bulk import Player, Shipped
+    from modelspec.tree.record import Record
 
 
 class Players:
@@ -26,8 +27,10 @@ class Players:
         """The stamp of the version that is asked whatever served."""
         return None if self._only is None else stamp_of(self._only.entry.digest)
 
-    def choose(self, stamp: str | None, model: str | None) -> Player | str:
-        """Return the version to ask, or why none is."""
+    def choose(self, stamp: str | None, model: str | None, record: Record | None = None) -> Player | str:
+        """Return the version to ask, or why none is; without a stamp, by the time of the record."""
+        if not stamp and self._only is None and record is not None:
+            return self._by_time(record)
         found = self._known.get((stamp, model))
         if found is None:
             found = self._known[stamp, model] = self._chosen(stamp, model)
@@ -67,6 +70,15 @@ class Players:
         if known is None:
             return f"the file of {one} is nowhere, not in the history here either"
         return self._player(known)
+
+    def _by_time(self, record: Record) -> Player | str:
+        from modelspec.api.trace import held
+
+        told = self._tracer.by_time(record)
+        if isinstance(told, str):
+            return f"{told}: --version asks one"
+        known = held(self._tracer.source.registry, self._tracer.history, *told)
+        return self._player(known) if known is not None else "the file of its version is nowhere"
 
     def _player(self, one: Held) -> Player | str:
         from modelspec.api.trace import schemas_of

@@ -26,6 +26,7 @@ from modelspec.trace.candidates import (
 )
 from modelspec.trace.columns import Mismatch, columns_of
 from modelspec.trace.contract import Judged
+from modelspec.trace.declared import Declaration
 from modelspec.trace.receipts import fold
 from modelspec.trace.served import of_pin, served_then
 from modelspec.trace.stamps import Versions
@@ -61,6 +62,8 @@ class Tracer:
         self.versions = Versions(source.registry, history)
         self._branch = branch
         self._helds: dict[str, Held | None] = {}
+        self._receipted: dict[tuple[str, str], list[Receipt]] = {}
+        self._declared: dict[tuple[str, str | None], dict[str, tuple[Declaration, ...]]] = {}
 
     def trace(self, record: Record, copies: int) -> Traced:
         """Return one request, traced."""
@@ -82,6 +85,19 @@ class Tracer:
         if held is not None and replay is None and self.asking.replay:
             replay = self._ask(record, held)
         return self._traced(record, copies, at, at_by, found, names, held, replay, notes, places)
+
+    def by_time(self, record: Record) -> tuple[str, str, str] | str:
+        """Return (model, version, digest) of who answered a record without a stamp, or why nobody is named.
+
+        Receipts and git alone are asked: for a whole log, where a replay is to follow anyway.
+        """
+        at, _ = self._instant(record)
+        model = self._model(record, [])
+        found = identify(Evidence(at, None, record.slot, self._places(model, record, at)))
+        name = self.versions.name(model, found.digest) if model is not None and found.digest else None
+        if found.digest is None or name is None or model is None:
+            return "no stamp, and neither receipts nor git name one version alone"
+        return model, name, found.digest
 
     def receipts(self, traced: Traced) -> list[Receipt]:
         """Return the receipts that a trace rests on: of the model, in the environments in question."""
@@ -138,7 +154,10 @@ class Tracer:
         if model is None or at is None:
             return ()
         environment = self.asking.environment or record.environment
-        known = trace.places_of(self.history, self.source.registry, model, environment)
+        key = (model, environment)
+        if key not in self._declared:
+            self._declared[key] = trace.places_of(self.history, self.source.registry, model, environment)
+        known = self._declared[key]
         found = []
         for place, declared in known.items():
             lines = of_pin(fold(self._receipts(place, model)), place, model)
@@ -149,7 +168,9 @@ class Tracer:
     def _receipts(self, environment: str, model: str) -> list[Receipt]:
         from modelspec.cli.branch import good
 
-        return good(self._branch.of(environment, model))
+        if (environment, model) not in self._receipted:
+            self._receipted[environment, model] = good(self._branch.of(environment, model))
+        return self._receipted[environment, model]
 
     def _names(
         self, model: str | None, found: Identified, stamped: list[tuple[str, str, str]]

@@ -47,8 +47,8 @@ class Player:
         self.tally.add(rows.ids, rows.owner, rows.outputs, now, tolerance, thresholds)
 
 
-Choose = Callable[[str | None, str | None], Player | str]
-"""From a record's stamp and model to the version that is asked, or why none is."""
+Choose = Callable[[str | None, str | None, Record | None], Player | str]
+"""From a stamp and a model to the version that is asked, or why none is; the record is for those without."""
 
 
 def again(replay: Replay, rows: Rows, tolerance: float) -> dict[str, Array]:
@@ -89,7 +89,7 @@ def play(
                 skipped.note(f"unreadable: {one.why}", one.place)
                 continue
             file, batch = one
-            player = choose(file.layout.stamp, file.layout.model)
+            player = choose(file.layout.stamp, file.layout.model, None)
             if isinstance(player, str):
                 skipped.note(player, file.path, _requests(batch))
                 continue
@@ -116,7 +116,7 @@ def _chosen(
         if isinstance(record, Unreadable):
             skipped.note(f"unreadable: {record.why}", record.place)
             continue
-        player = choose(record.stamp, record.model)
+        player = choose(record.stamp, record.model, record)
         if isinstance(player, str):
             skipped.note(player, record.id or record.place)
             continue

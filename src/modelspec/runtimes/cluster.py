@@ -37,7 +37,7 @@ def play_files(
     players: dict[str, Player] = {}
     with tempfile.TemporaryDirectory(prefix="modelspec-replay-") as above:
 
-        def choose(stamp: str | None, model: str | None) -> Player | str:
+        def choose(stamp: str | None, model: str | None, _: object = None) -> Player | str:
             wanted = only or stamp or ""
             if wanted not in shipped:
                 return "no version has its stamp"
