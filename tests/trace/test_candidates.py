@@ -14,7 +14,7 @@ SEEN = [receipt("A", "10:04", "10:05"), receipt("B", "12:04", "12:05")]
 
 def place(at: str, receipts: list[object], known: list[Declaration]) -> Place:
     lines = of_pin(fold(receipts), "production", "eta")  # type: ignore[arg-type]
-    return Place("production", served_then(lines, clock(at), known), tuple(known))
+    return Place("production", served_then(lines, clock(at), known), tuple(known), tuple(lines))
 
 
 def asked(

@@ -20,7 +20,6 @@ from modelspec.trace.candidates import (
     Identified,
     Place,
     identify,
-    is_steady,
     named_by,
     witnessed,
 )
@@ -162,7 +161,7 @@ class Tracer:
         for place, declared in known.items():
             lines = of_pin(fold(self._receipts(place, model)), place, model)
             then = served_then(lines, at, declared)
-            found.append(Place(place, then, declared, is_steady(lines, declared, at)))
+            found.append(Place(place, then, declared, tuple(lines)))
         return tuple(found)
 
     def _receipts(self, environment: str, model: str) -> list[Receipt]:

@@ -10,7 +10,7 @@ from typing import Final, Literal
 from modelspec.spec.instant import earlier, later
 from modelspec.spec.receipt import ReceiptSlot
 from modelspec.trace.declared import Declaration, declared_at
-from modelspec.trace.receipts import Stretch
+from modelspec.trace.receipts import Stretch, answering
 from modelspec.trace.served import SLACK, Then
 from modelspec.tree.digest import short
 from modelspec.tree.text import plural
@@ -35,13 +35,13 @@ Agreement = Literal["agrees", "differs", "unknown"]
 class Place:
     """One environment at the time of the request: what may have served by receipts, and what git declared.
 
-    `steady`: nothing changed there about that time, so that the slot on a record says which version it was.
+    `lines` are the stretches that receipts tell, of each cluster.
     """
 
     environment: str
     then: Then
     declared: tuple[Declaration, ...] = ()
-    steady: bool = True
+    lines: tuple[Sequence[Stretch], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +105,14 @@ def identify(evidence: Evidence) -> Identified:
     if evidence.time is None:
         why = "The record has neither a stamp nor a time, and its id tells none: say when, with --around."
         return Identified(None, None, (), (why,))
+    unseen = [(place, one) for place in evidence.places for one in _unseen(place, evidence.time)]
+    found += [suspect for place, one in unseen for suspect in _by_git(place, one)]
     suspects = _merged(found)
-    doubts = tuple(
-        dict.fromkeys(_sentence(doubt) for place in evidence.places for doubt in place.then.doubts)
-    )
+    said = [_sentence(doubt) for place in evidence.places for doubt in place.then.doubts]
+    said += [
+        _sentence(f"no receipt says when what {one.commit.short} declares was live") for _, one in unseen
+    ]
+    doubts = tuple(dict.fromkeys(said))
     reached = all(place.then.reached for place in evidence.places)
     if not suspects:
         return Identified(None, None, (), (*doubts, "Nothing was declared or seen that answers then."))
@@ -134,14 +138,73 @@ def _by_stamp(evidence: Evidence, stamped: Sequence[str], found: Sequence[Suspec
     return Identified(stamped[0], "stamp", suspects, (why,) if unexpected else ())
 
 
-def is_steady(
-    stretches: Iterable[Sequence[Stretch]], declared: Sequence[Declaration], time: datetime
+def _unseen(place: Place, time: datetime) -> Iterable[Declaration]:
+    """Yield the declarations of about that time whose deployment no receipt tells: they may have been live.
+
+    One is accounted for where receipts show it as live and gone, or as live later; and where what receipts
+    show for the instant is the deployment of a later declaration. Receipts of one state that follow one
+    another prove nothing about the time between them: what came and went there may be lost.
+    """
+    for line in place.lines:
+        now = next((at for at in range(len(line) - 1, -1, -1) if line[at].since <= time), None)
+        if now is None:
+            continue
+        window = list(_about(place.declared, time))
+        for one in window:
+            live = answering(one.slots or ())
+            if not live or live == line[now].answering or _is_accounted(line, now, one, live, time):
+                continue
+            # Near its beginning what was before it may still have answered.
+            firm = line[now].since <= earlier(time, SLACK)
+            later_ones = [other for other in place.declared if other.since > one.since]
+            if firm and any(_deploys(line[now], other) for other in later_ones):
+                continue
+            yield one
+
+
+def _about(declared: Sequence[Declaration], time: datetime) -> Iterable[Declaration]:
+    """Yield what was declared at some instant between a lag before and a slack after."""
+    first, last = declared_at(declared, earlier(time, LAG)), later(time, SLACK)
+    for one in declared:
+        if one is first or earlier(time, LAG) < one.since <= last:
+            yield one
+
+
+def _deploys(stretch: Stretch, one: Declaration) -> bool:
+    """Whether a stretch began as the deployment of a declaration: the same state, not long after it."""
+    begins = earlier(one.since, SLACK)
+    return stretch.answering == answering(one.slots or ()) and begins <= stretch.since <= later(
+        one.since, LAG
+    )
+
+
+def _is_accounted(
+    line: Sequence[Stretch], now: int, one: Declaration, live: frozenset[str], time: datetime
 ) -> bool:
-    """Whether no stretch began within the slack of an instant; without receipts, no declaration lately."""
-    lines = [line for line in stretches if line]
-    if lines:
-        return all(abs(one.since - time) > SLACK for line in lines for one in line)
-    return all(not earlier(time, LAG) < one.since <= later(time, SLACK) for one in declared)
+    for index, stretch in enumerate(line):
+        if stretch.answering != live or not _deploys(stretch, one):
+            continue
+        if index > now:
+            return True
+        ended = line[index + 1].since
+        if ended <= earlier(time, SLACK):
+            return True
+    return False
+
+
+def _by_git(place: Place, one: Declaration) -> Iterable[Suspect]:
+    words = f"declared by {one.commit.short} of {one.since:%Y-%m-%dT%H:%M:%SZ}; no receipt of it"
+    for slot in one.slots or ():
+        if slot.share > 0:
+            yield Suspect(slot.digest, (f"{place.environment} {slot.slot}",), (words,))
+
+
+def _is_steady(place: Place, time: datetime) -> bool:
+    """Whether nothing changed about that time, so that the slot on a record says which version it was."""
+    lines = [line for line in place.lines if line]
+    if any(abs(one.since - time) <= SLACK for line in lines for one in line):
+        return False
+    return all(not earlier(time, LAG) < one.since <= later(time, SLACK) for one in place.declared)
 
 
 def _suspected(place: Place, evidence: Evidence) -> Iterable[Suspect]:
@@ -150,21 +213,20 @@ def _suspected(place: Place, evidence: Evidence) -> Iterable[Suspect]:
     if not place.then.reached and evidence.time is not None:
         told += _lagging(place, evidence.time)
     mine = [row for row in told if evidence.slot is not None and row[1] in (evidence.slot, "unknown")]
-    answering = [row for row in told if row[2] > 0 and row[1] not in IDLE]
+    sharing = [row for row in told if row[2] > 0 and row[1] not in IDLE]
     # Versions change their slots in a rollout: then a slot names nobody.
-    chosen = (mine if place.steady else [*mine, *answering]) or answering
+    steady = evidence.time is None or _is_steady(place, evidence.time)
+    chosen = (mine if steady else [*mine, *sharing]) or sharing
     for digest, slot, _, words in chosen:
         yield Suspect(digest, (f"{place.environment} {slot}",), (words,))
 
 
 def _lagging(place: Place, time: datetime) -> Iterable[tuple[str, str, float, str]]:
     """Yield what was declared a little earlier or later: a merge is not live at once, and clocks differ."""
-    first, last = declared_at(place.declared, earlier(time, LAG)), later(time, SLACK)
-    for one in place.declared:
-        if one is first or earlier(time, LAG) < one.since <= last:
-            words = f"declared by {one.commit.short} of {one.since:%Y-%m-%dT%H:%M:%SZ}; no receipt of it"
-            slots: tuple[ReceiptSlot, ...] = one.slots or ()
-            yield from ((slot.digest, slot.slot, slot.share, words) for slot in slots)
+    for one in _about(place.declared, time):
+        words = f"declared by {one.commit.short} of {one.since:%Y-%m-%dT%H:%M:%SZ}; no receipt of it"
+        slots: tuple[ReceiptSlot, ...] = one.slots or ()
+        yield from ((slot.digest, slot.slot, slot.share, words) for slot in slots)
 
 
 def _merged(found: Iterable[Suspect]) -> tuple[Suspect, ...]:

@@ -1,0 +1,88 @@
+"""A law: whoever is named is the one that answered, whatever was lost, late, or told by clocks that lie."""
+
+from __future__ import annotations
+
+import random
+from datetime import timedelta
+
+import pytest
+
+from modelspec.spec.history import Commit
+from modelspec.spec.receipt import Receipt, written
+from modelspec.trace.candidates import Evidence, Place, identify
+from modelspec.trace.declared import Declaration
+from modelspec.trace.receipts import fold
+from modelspec.trace.served import of_pin, served_then
+from receipts.words import DAY, slots
+
+STATES = ("A", "B", "C", "A 90 B 10", "B 80 C 20")
+
+
+def minutes(count: float) -> timedelta:
+    return timedelta(minutes=count)
+
+
+def world(draw: random.Random) -> tuple[list[tuple[float, str]], list[Declaration], list[Receipt]]:
+    """Return the truth (since when which state), what git declared, and the receipts that were not lost."""
+    truth: list[tuple[float, str]] = []
+    declared: list[Declaration] = []
+    told: list[Receipt] = []
+    clock, state = 0.0, ""
+    for index in range(draw.randint(1, 6)):
+        clock += draw.choice((3, 20, 90, 400)) + draw.random() * 30
+        state = draw.choice([one for one in STATES if one != state])
+        merged = clock
+        clock += draw.random() * 25
+        truth.append((clock, state))
+        commit = Commit(f"{index:040x}", DAY + minutes(merged), "Ada", "ada@example.com", "A change")
+        declared.append(Declaration(commit, slots(state)))
+    for index, (since, state) in enumerate(truth):
+        if draw.random() < 0.35:
+            continue
+        ends = truth[index + 1][0] if index + 1 < len(truth) else since + 600
+        exact = draw.random() < 0.5
+        seen = since + draw.random() * min(30.0, ends - since) + (0.05 if exact else 0)
+        error = (draw.random() - 0.5) * 4
+        begin = since + error if exact else seen
+        told.append(
+            Receipt(
+                environment="production", model="eta", slots=slots(state),
+                since=written(DAY + minutes(begin)), observed=written(DAY + minutes(max(seen, begin))),
+                source="argocd", evidence="as the test says",
+            )
+        )  # fmt: skip
+    return truth, declared, told
+
+
+def answering(truth: list[tuple[float, str]], at: float, draw: random.Random) -> tuple[str, str] | None:
+    """Return (version, slot) of one that really answered then, None before the first state."""
+    now = [state for since, state in truth if since <= at]
+    if not now:
+        return None
+    one = draw.choice([slot for slot in slots(now[-1]) if slot.share > 0])
+    return one.digest, one.slot
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_who_is_named_is_who_answered(seed: int) -> None:
+    draw = random.Random(seed)
+    named = asked = 0
+    for _ in range(250):
+        truth, declared, told = world(draw)
+        lines = of_pin(fold(told), "production", "eta")
+        for _ in range(8):
+            at = draw.random() * (truth[-1][0] + 300)
+            who = answering(truth, at, draw)
+            if who is None:
+                continue
+            shown = DAY + minutes(at + (draw.random() - 0.5) * 4)
+            slot = who[1] if draw.random() < 0.3 else None
+            place = Place("production", served_then(lines, shown, declared), tuple(declared), tuple(lines))
+            found = identify(Evidence(shown, slot=slot, places=(place,)))
+            asked += 1
+            if found.digest is not None:
+                named += 1
+                assert found.digest == who[0], (found, truth, at)
+            elif found.candidates:
+                assert len(found.candidates) > 1 or found.why
+    assert named > asked / 5, "nobody is ever named"
