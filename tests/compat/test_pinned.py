@@ -7,12 +7,16 @@ from collections.abc import Mapping
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelspec.compat.pinned import Lazily, holding, needing
+from conftest import Git
+from modelspec.compat.pinned import Lazily, holding, needing, needing_ahead
 from modelspec.compat.world import World
 from modelspec.spec.kinds import PIN, VERSION
 from modelspec.spec.registry import Registry
-from modelspec.tree.snapshot import DictSnapshot
+from modelspec.tree.snapshot import DictSnapshot, Patched
+from modelspec.world.git import open_repository
+from modelspec.world.gittree import GitSnapshot
 from rules.cases import edited
+from world.trees import put
 
 
 @given(
@@ -67,3 +71,32 @@ def test_an_answer_of_what_would_be_counts_and_not_the_file() -> None:
     assert pin is not None
     elsewhere = Registry(DictSnapshot({pin.path: b"x"})).replaced(pin)
     assert elsewhere.sources((pin.path,)) == {pin.path: pin.document.source}
+
+
+def test_a_pin_that_spells_its_version_with_escapes_is_not_overlooked() -> None:
+    """And digits inside a digest are no version."""
+    pin = "registry/environments/p/models/{}.yaml"
+    version = "registry/models/{}/versions/1.0.0.yaml"
+    files = {
+        pin.format("a"): b"stable: {version: 1.0.0@sha256:91a2}\n",
+        pin.format("b"): b'stable: {version: "\\u0031.0.0@sha256:91a2"}\n',
+        pin.format("c"): b"stable: {version: 2.0.0@sha256:1.0.0}\n",
+        **{version.format(model): b"needs: []\n" for model in "abc"},
+    }
+    assert needing(Registry(DictSnapshot(files)), "p") == {"a", "b"}
+
+
+def test_what_is_looked_through_later_can_be_read_ahead(git: Git) -> None:
+    pin = "registry/environments/p/models/m{}.yaml"
+    version = "registry/models/m{}/versions/1.0.0.yaml"
+    for at in range(300):
+        put(git.root, pin.format(at), f"stable: {{version: 1.0.0@sha256:{at}}}\n")
+        put(git.root, version.format(at), f"{'needs' if at % 7 == 0 else 'wants'}: {at}\n")
+    git.commit("many")
+    found, _, _ = open_repository(str(git.root))
+    with GitSnapshot(found, found.resolve("HEAD")) as tree:
+        patched = Patched(tree, {version.format(1): b"needs: []\n", version.format(7): None})
+        registry = Registry(patched)
+        needing_ahead(registry, "p")
+        wanted = {f"m{at}" for at in range(0, 300, 7) if at != 7} | {"m1"}
+        assert needing(registry, "p") == wanted == needing(Registry(patched), "p")

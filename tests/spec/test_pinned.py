@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from conftest import ROOT
 from modelspec.spec.kinds import PIN
-from modelspec.spec.pinned import plain_pin, read_pin
+from modelspec.spec.pinned import meaning, plain_pin, read_pin
 from modelspec.spec.reader import Broken, Entry, Reader
 from modelspec.tree.snapshot import LINK, REGULAR, Blob
 
@@ -117,3 +117,31 @@ def test_what_nobody_can_read_is_nothing() -> None:
     assert read_pin(blob("<<<<<<< ours\n" + WHOLE), "production", "eta") is None
     assert read_pin(blob(WHOLE), "staging", "eta") is None
     assert read_pin(blob("elsewhere", LINK), "production", "eta") is None
+
+
+def test_a_pin_of_the_past_is_read_once_and_a_link_of_its_bytes_is_none() -> None:
+    text = WHOLE.encode()
+    reads = []
+
+    def load() -> bytes:
+        reads.append(1)
+        return text
+
+    reader = Reader()
+    plain = reader.declared("production", "eta", Blob(REGULAR, load, "1" * 40))
+    assert plain is not None
+    assert reader.declared("production", "eta", Blob(REGULAR, load, "1" * 40)) is plain
+    assert len(reads) == 1
+    assert reader.declared("production", "eta", Blob(LINK, load, "1" * 40)) is None
+    entry = strict(WHOLE)
+    assert isinstance(entry, Entry)
+    assert meaning(entry.value) == meaning(plain)
+    for old, new in (
+        ("weight: 10", "weight: 11"),
+        ("Wait", "Go"),
+        ("max: 2", "max: 3"),
+        ("weight: 5", "weight: 6"),
+    ):
+        other = read_pin(blob(WHOLE.replace(old, new)), "production", "eta")
+        assert other is not None
+        assert meaning(other) != meaning(plain), old

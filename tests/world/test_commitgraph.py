@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import accumulate
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from conftest import Git
 from modelspec.world.commitgraph import read_graph
 from modelspec.world.git import open_repository
-from modelspec.world.timeline import Timeline
+from modelspec.world.timeline import Timeline, _Line
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 INFO = Path(".git/objects/info")
@@ -111,3 +114,21 @@ def test_an_instant_is_found_with_the_graph(repository: Git) -> None:
     assert timeline.at(START + timedelta(seconds=99)) == 0
     assert timeline.at(START + timedelta(seconds=100)) == 2
     assert not timeline.slow
+
+
+def test_commits_have_their_places_in_any_order_of_asking(repository: Git) -> None:
+    ids = commits(repository, list(range(1_700_000_000, 1_700_000_012)))
+    repository("commit-graph", "write", "--reachable")
+    ids += commits(repository, [1_700_000_100])
+    found, _, _ = open_repository(str(repository.root))
+    for order in (range(12, -1, -1), range(13), (5, 9, 9, 2, 12, 0, 7)):
+        timeline = Timeline(found, ids[-1])
+        assert [timeline.index(ids[at]) for at in order] == list(order)
+        assert timeline.index("0" * 40) is None
+
+
+@given(st.lists(st.integers(0, 6), min_size=1, max_size=12))
+def test_times_are_raised_to_the_latest_before_them(times: list[int]) -> None:
+    timeline = Timeline.__new__(Timeline)
+    timeline.__dict__["_line"] = _Line([], None, [], times[::-1])
+    assert timeline._raised == list(accumulate(times, max))

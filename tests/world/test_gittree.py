@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import threading
 import zlib
 from pathlib import Path
 
@@ -347,3 +348,66 @@ def test_many_files_are_read_at_once_as_one_by_one(repository: Git) -> None:
     with snapshot(repository) as found:
         assert found.read_many(paths) == [data if isinstance(data, bytes) else None for data in wanted]
     assert sum(isinstance(data, bytes) for data in wanted) == 300
+
+
+@pytest.fixture
+def many(repository: Git) -> tuple[Git, list[str]]:
+    for number in range(400):
+        put(repository.root, f"registry/many/{number:03}", f"x{number}\n" * 40)
+    repository.commit("many")
+    return repository, [f"registry/many/{number:03}" for number in range(400)]
+
+
+def test_what_is_read_ahead_is_what_is_read_then(many: tuple[Git, list[str]]) -> None:
+    git, paths = many
+    with snapshot(git) as found:
+        plain = found.read_many(paths)
+    with snapshot(git) as found:
+        found.ahead(paths)
+        assert len(found.objects._begun) == 1
+        # Some of them, in their order: the others are skipped.
+        assert found.read_many(paths[3::2]) == plain[3::2]
+        assert found.objects._begun == []
+        found.ahead(paths)
+        # In another order what was begun is of no use, and of no harm.
+        assert found.read_many(paths[::-1]) == plain[::-1]
+        assert found.read_many([]) == []
+        assert found.get(paths[7]) is not None
+        begun = found.objects._begun[0][1]
+    assert begun.poll() is not None, "it ends with the snapshot"
+
+
+def test_a_large_file_among_many_that_are_read_ahead_is_left_out(many: tuple[Git, list[str]]) -> None:
+    git, paths = many
+    put(git.root, paths[100], "x" * (LIMIT + 1))
+    git.commit("large")
+    with snapshot(git) as found:
+        found.ahead(paths)
+        read = found.read_many(paths)
+    assert [at for at, data in enumerate(read) if data is None] == [100]
+    assert read[399] == b"x399\n" * 40
+
+
+def test_a_damaged_object_among_many_is_a_refusal(many: tuple[Git, list[str]]) -> None:
+    git, paths = many
+    blob = git("rev-parse", f"HEAD:{paths[300]}")
+    file = git.root / ".git/objects" / blob[:2] / blob[2:]
+    file.chmod(0o644)
+    file.write_bytes(zlib.compress(b"blob 3\0no\n"))
+    with snapshot(git) as found, pytest.raises(Refusal):
+        found.read_many(paths)
+    file.unlink()
+    with snapshot(git) as found, pytest.raises(Refusal, match="missing"):
+        found.read_many(paths)
+
+
+def test_whoever_stops_reading_many_leaves_no_process(many: tuple[Git, list[str]]) -> None:
+    git, paths = many
+    with snapshot(git) as found:
+        contents = found.contents("registry/many")
+        assert next(contents)[0] == paths[0]
+        contents.close()
+        children = Path(f"/proc/self/task/{threading.get_native_id()}/children")
+        alive = children.read_text().split() if children.exists() else []
+        named = [Path(f"/proc/{one}/cmdline").read_text() for one in alive]
+        assert not [line for line in named if "--buffer" in line]

@@ -213,3 +213,17 @@ def test_what_a_commit_says_is_the_same_read_alone_and_in_the_log(repository: Gi
     put(repository, "a", "1", 0, "Subject\nover two lines\n\nbody\n\nReviewed-by: Ben <ben@example.com>")
     with history(repository) as log:
         assert log.commit(log.tip) == log.of("a")[0].commit
+
+
+def test_what_git_began_to_look_for_is_what_is_found(repository: Git) -> None:
+    for number in range(6):
+        put(repository, f"r/{number % 2}", str(number), number)
+    with history(repository) as log:
+        log.ahead(["r/0", "r/1", "r/none"])
+        started = dict(log._started)
+        assert set(started) == {"r/0", "r/1", "r/none"}
+        assert contents(log, "r/0") == [b"0", b"2", b"4"]
+        assert log.of("r/none") == ()
+        log.ahead(["r/0"])
+        assert set(log._started) == {"r/1"}, "what is known is not looked for again"
+    assert all(process.poll() is not None for process in started.values())

@@ -20,6 +20,7 @@ from modelspec.spec.base import ref_name
 from modelspec.spec.environment import Pin
 from modelspec.spec.history import History
 from modelspec.spec.kinds import FEATURE_PIN, MODEL, PIN, VERSION
+from modelspec.spec.pinned import meaning
 from modelspec.spec.reader import Entry
 from modelspec.spec.registry import Registry
 from modelspec.tree.snapshot import Patched, Snapshot
@@ -101,10 +102,10 @@ def _already(log: tuple[Stood, ...], pin: Pin) -> str | None:
     if pin.hold is None or len(log) < 2 or log[-2].pin is None or log[-1].pin is None:
         return None
     was, now = log[-2].pin, log[-1].pin
-    back = was.stable != now.stable and goes_back(log, was.stable.version, now.stable.version)
-    turned_off = was.stable == now.stable and was.canary is not None and now.canary is None
+    back = was.stable.version != now.stable.version and goes_back(log, was.stable.version, now.stable.version)
+    turned_off = was.stable.version == now.stable.version and was.canary is not None and now.canary is None
     left = was.hold is None and (back or turned_off)
-    return ref_name(now.stable.version) if left and now == pin else None
+    return ref_name(now.stable.version) if left and meaning(now) == meaning(pin) else None
 
 
 def _target(registry: Registry, log: tuple[Stood, ...], pin: Entry[Pin], to: str | None) -> Stood | Declined:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -12,18 +13,20 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from modelspec.cli.base import ci_job
 from modelspec.cli.where import repository_of, require_registry, root_of
-from modelspec.spec.part import Part, Share, alone
-from modelspec.spec.registry import Registry
-from modelspec.tree.digest import sha256
 from modelspec.tree.finding import Refusal
 from modelspec.tree.text import visible
-from modelspec.world.child import ChildRenderer
 from modelspec.world.clock import now
 from modelspec.world.root import within_bare
 from modelspec.world.worktree import WorkTree
 
 if TYPE_CHECKING:
-    from modelspec.delta.pairs import Against
+    from modelspec.delta.pairs import Against, Rewrite
+    from modelspec.spec.part import Part, Share
+    from modelspec.spec.registry import Registry
+    from modelspec.world.child import ChildRenderer
+    from modelspec.world.git import Repository
+
+_PIN: Final = re.compile(r"registry/environments/[^/]+/models/[^/]+\.yaml")
 
 
 LARGE: Final = 1500
@@ -56,6 +59,8 @@ def open_registry(root: str | None, ref: str | None, at: datetime | None = None)
 
     `at` is the instant to judge at; by default now, and a revision's own time.
     """
+    from modelspec.spec.registry import Registry
+
     if ref is None:
         folder = root_of(root)
         with WorkTree(folder) as tree:
@@ -99,8 +104,8 @@ def open_change(
         with open_registry(root, ref, at) as source:
             yield source
         return
-    from modelspec.delta.pairs import Rewrite, against
-    from modelspec.tree.snapshot import Snapshot, merged
+    from modelspec.tree.snapshot import Snapshot, ahead, merged
+    from modelspec.world.git import parents, told_time
     from modelspec.world.gittree import GitSnapshot
     from modelspec.world.history import GitHistory
 
@@ -109,23 +114,18 @@ def open_change(
     repository, prefix, folder = repository_of(root)
     ours = repository.resolve("HEAD" if ref is None else ref)
     require_registry(repository, prefix, ours)
-    rewrites = [] if tag is None else [Rewrite(*tag, branch=False)]
-    if tip is not None:
-        seen = repository.known(tip)
-        if seen is None or not repository.is_ancestor(seen, ours):
-            rewrites.append(Rewrite(visible(ref or "HEAD"), seen or tip, ours))
-            base = "HEAD" if base is None else base
-        elif not repository.is_before(seen, ours):
-            rewrites.append(Rewrite(visible(ref or "HEAD"), seen, ours, aside=True))
+    rewrites = _rewritten(repository, ref, ours, tip, tag)
     if base is None:
-        base = "HEAD" if tip is None else tip
+        base = "HEAD" if rewrites or tip is None else tip
     theirs = ours if rewrites else repository.resolve(base)
     with ExitStack() as stack:
         below = stack.enter_context(GitSnapshot(repository, theirs, prefix))
-        history = stack.enter_context(GitHistory(repository, theirs, prefix))
+        history = stack.enter_context(GitHistory(repository, theirs, prefix, below.objects))
         head: Snapshot = below.at(ours, prefix) if ref is not None else stack.enter_context(WorkTree(folder))
         ancestor = None
-        if not repository.is_ancestor(theirs, ours):
+        ours_object = below.objects.commit(ours)
+        # Most changes are one commit on the base, or the base itself: no git has to be asked for that.
+        if theirs not in (ours, *parents(ours_object)) and not repository.is_ancestor(theirs, ours):
             ancestor = repository.merge_base(theirs, ours)
             if ancestor is None:
                 raise Refusal(
@@ -138,11 +138,39 @@ def open_change(
                     f"{visible(base)} and this change both changed {visible(', '.join(conflicts), 300)}",
                     f"git rebase {visible(base)}, or merge it, and check again",
                 )
+        found = tuple(head.changes(below))
+        # What happened to the pins that move, and who needs them, is always asked: git reads it while the
+        # models are loaded.
+        moved = [path for path in found if _PIN.fullmatch(path)]
+        history.ahead(moved)
+        for beside in dict.fromkeys(path.rpartition("/")[0] for path in moved):
+            ahead(head, [f"{beside}/{name}" for name, is_folder in head.ls(beside) if not is_folder])
+        from modelspec.delta.pairs import against
+        from modelspec.spec.registry import Registry
+
         registry = Registry(head)
-        compared = against(Registry(below, registry.reader), registry, history, rewrites)
-        instant = at or (repository.commit_time(ours) if ref is not None else now())
+        compared = against(Registry(below, registry.reader), registry, history, rewrites, found)
+        instant = at or (told_time(ours, ours_object) if ref is not None else now())
         commit = ours if ref is not None else None
         yield Source(folder, registry, instant, compared, theirs, commit, ancestor)
+
+
+def _rewritten(
+    repository: Repository, ref: str | None, ours: str, tip: str | None, tag: tuple[str, str, str] | None
+) -> list[Rewrite]:
+    """Return what a push took back: a tag that it moved, a remembered tip that is no first parent now."""
+    if tip is None and tag is None:
+        return []
+    from modelspec.delta.pairs import Rewrite
+
+    rewrites = [] if tag is None else [Rewrite(*tag, branch=False)]
+    if tip is not None:
+        seen = repository.known(tip)
+        if seen is None or not repository.is_ancestor(seen, ours):
+            rewrites.append(Rewrite(visible(ref or "HEAD"), seen or tip, ours))
+        elif not repository.is_before(seen, ours):
+            rewrites.append(Rewrite(visible(ref or "HEAD"), seen, ours, aside=True))
+    return rewrites
 
 
 def within_repository(root: Path) -> str:
@@ -163,6 +191,8 @@ def within_repository(root: Path) -> str:
 
 def shared(files: int) -> Share:
     """Return how to judge so many files: a large registry in as many parts as there are cores."""
+    from modelspec.spec.part import Part, alone
+
     if files < LARGE:
         return alone
     from modelspec.world.parallel import cores, forked
@@ -178,6 +208,8 @@ def shared(files: int) -> Share:
 @contextmanager
 def renderer() -> Iterator[ChildRenderer]:
     """Open the child that renders templates which are not the catalogue's own."""
+    from modelspec.world.child import ChildRenderer
+
     child = ChildRenderer()
     try:
         yield child
@@ -194,4 +226,6 @@ def catalogue() -> Path:
 @cache
 def trusted() -> frozenset[str]:
     """Return the sha256 of every template that modelspec ships: these are rendered in this process."""
+    from modelspec.tree.digest import sha256
+
     return frozenset(sha256(path.read_bytes()) for path in sorted(catalogue().glob("*/*.j2")))

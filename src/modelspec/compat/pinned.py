@@ -8,9 +8,11 @@ from typing import Final, Generic, TypeVar
 
 from modelspec.spec.kinds import PIN, VERSION
 from modelspec.spec.registry import Registry
+from modelspec.tree.snapshot import ahead
 
 T = TypeVar("T")
-_NUMBER: Final = re.compile(rb"([0-9][0-9A-Za-z.-]*)@sha256:")
+_NUMBER: Final = re.compile(rb"(?<![0-9A-Za-z.-])([0-9][0-9A-Za-z.-]*)@sha256:")
+"""A version before its digest. Only where a word begins: else each digit of every digest is tried as one."""
 
 
 class Lazily(Mapping[str, T], Generic[T]):
@@ -62,17 +64,33 @@ def naming(registry: Registry, environment: str, *words: str) -> frozenset[str]:
     Pins and versions are looked through as bytes and not read, which takes a tenth of the time. A file with a
     backslash may spell anything otherwise, so it may hold the word.
     """
-    models = {PIN.locate(*name): name[1] for name in registry.names(PIN, environment)}
-    versions: dict[str, str] = {}
-    for path, data in registry.sources(tuple(models)).items():
-        numbers = {found.decode() for found in _NUMBER.findall(data)}
-        versions |= {VERSION.locate(models[path], number): models[path] for number in numbers}
-    return holding(registry, versions, *words)
+    return holding(registry, _pinned(registry, environment), *words)
+
+
+def needing_ahead(registry: Registry, environment: str) -> None:
+    """Begin to read what `needing` looks through, for who has something else to do meanwhile."""
+    ahead(registry.snapshot, tuple(_pinned(registry, environment)))
+
+
+def _pinned(registry: Registry, environment: str) -> dict[str, str]:
+    """Return path -> model of the versions that the pins of an environment name; worked out once."""
+
+    def made() -> dict[str, str]:
+        models = {PIN.locate(*name): name[1] for name in registry.names(PIN, environment)}
+        versions: dict[str, str] = {}
+        for path, data in registry.sources(tuple(models)).items():
+            numbers = {found.decode() for found in _NUMBER.findall(data)}
+            if b"\\" in data:
+                # What is spelled with escapes may be any of them.
+                numbers |= {name[1] for name in registry.names(VERSION, models[path])}
+            versions |= {VERSION.locate(models[path], number): models[path] for number in numbers}
+        return versions
+
+    return registry.once(("pinned", environment), made)
 
 
 def holding(registry: Registry, paths: Mapping[str, str], *words: str) -> frozenset[str]:
     """Return what stands beside those of the paths whose files may hold one of these words."""
-    wanted = re.compile(b"|".join([rb"\\", *(re.escape(word.encode()) for word in words)]))
-    return frozenset(
-        paths[path] for path, data in registry.sources(tuple(paths)).items() if wanted.search(data)
-    )
+    wanted = [b"\\", *(word.encode() for word in words)]
+    found = registry.sources(tuple(paths))
+    return frozenset(paths[path] for path, data in found.items() if any(word in data for word in wanted))

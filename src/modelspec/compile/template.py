@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any, Final, TypeAlias
 
@@ -120,6 +121,7 @@ class Template:
         return run
 
 
+@lru_cache(maxsize=256)
 def compiled(source: str) -> Template | tuple[RenderFault, ...]:
     """Return the template that a source holds, or all that is wrong with it."""
     tree = parse(source)

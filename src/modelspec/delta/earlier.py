@@ -6,10 +6,10 @@ from collections.abc import Collection, Sequence
 
 from modelspec.delta.tenure import Standing, first_tenure
 from modelspec.spec.base import ref_name
-from modelspec.spec.environment import Pin
+from modelspec.spec.pinned import Declared
 
 
-def previous(log: Sequence[Standing], pin: Pin, withdrawn: Collection[str]) -> Standing | None:
+def previous(log: Sequence[Standing], pin: Declared, withdrawn: Collection[str]) -> Standing | None:
     """Return the state to go back to, or None when there is none.
 
     It is the last one in which every version that answered had done so before the newest version that
@@ -42,7 +42,7 @@ def goes_back(log: Sequence[Standing], was: str, now: str) -> bool:
     return mine is not None and (theirs is None or mine <= theirs)
 
 
-def answering(pin: Pin) -> frozenset[str]:
+def answering(pin: Declared) -> frozenset[str]:
     """Return the versions that answer: stable, canary and variants."""
     return frozenset(ref for slot, _, ref in pin.slots() if slot not in ("standby", "shadow"))
 

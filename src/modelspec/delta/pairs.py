@@ -72,9 +72,16 @@ class Against:
     rewrites: tuple[Rewrite, ...] = ()
 
 
-def against(base: Registry, head: Registry, history: History, rewrites: Sequence[Rewrite] = ()) -> Against:
-    """Compare a head with a base; `history` ends at the base."""
-    found = tuple(head.snapshot.changes(base.snapshot))
+def against(
+    base: Registry,
+    head: Registry,
+    history: History,
+    rewrites: Sequence[Rewrite] = (),
+    found: tuple[str, ...] | None = None,
+) -> Against:
+    """Compare a head with a base; `history` ends at the base; `found`: the paths that differ, if known."""
+    if found is None:
+        found = tuple(head.snapshot.changes(base.snapshot))
     paths = _judged(found)
     compiled = tuple(path for path in found if path.startswith("compiled/"))
     return Against(base, history, paths, tuple(pairs(base, head, paths)), compiled, tuple(rewrites))

@@ -12,7 +12,6 @@ from modelspec.spec.kinds import PIN
 from modelspec.spec.pinned import Declared
 
 if TYPE_CHECKING:
-    from modelspec.spec.environment import Pin
     from modelspec.spec.reader import Reader
 
 
@@ -21,7 +20,7 @@ class Standing:
     """What a pin said from a commit on: `pin` is None where it was gone or could not be read."""
 
     commit: Commit
-    pin: Pin | None
+    pin: Declared | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,17 +40,12 @@ class Tenure:
 
 def standings(history: History, reader: Reader, environment: str, model: str) -> tuple[Standing, ...]:
     """Return every revision of one pin, oldest first."""
-    # The log of a pin has no need of the models of values, which take a tenth of a second to load.
-    from modelspec.spec.reader import Entry
-
-    path = PIN.locate(environment, model)
     found = []
-    for revision in history.of(path):
-        pin = None
-        if revision.blob is not None:
-            entry = reader.read(PIN, (environment, model), path, revision.blob)
-            pin = entry.value if isinstance(entry, Entry) else None
-        found.append(Standing(revision.commit, pin))
+    for revision in history.of(PIN.locate(environment, model)):
+        blob = revision.blob
+        found.append(
+            Standing(revision.commit, None if blob is None else reader.declared(environment, model, blob))
+        )
     return tuple(found)
 
 

@@ -195,3 +195,11 @@ def read_pin(blob: Blob, environment: str, model: str) -> Declared | None:
 
     entry = Reader().read(PIN, (environment, model), PIN.locate(environment, model), blob)
     return entry.value if isinstance(entry, Entry) else None
+
+
+def meaning(pin: Declared) -> tuple[Any, ...]:
+    """Return what a pin means, for comparing two that may have been read in different ways."""
+    canary = 0 if pin.canary is None else pin.canary.weight
+    weights = {name: slot.weight for name, slot in pin.variants.items()}
+    whys = [None if why is None else (why.text, why.link) for why in (pin.reason, pin.hold)]
+    return (pin.slots(), canary, weights, whys, dict(pin.serve), pin.revalidated)

@@ -9,7 +9,8 @@ from pydantic import BaseModel, ValidationError
 
 from modelspec.spec.base import API
 from modelspec.spec.explain import faults_of, shown
-from modelspec.spec.kinds import Kind
+from modelspec.spec.kinds import PIN, Kind
+from modelspec.spec.pinned import Declared, read_pin
 from modelspec.tree.data import Data, spelled
 from modelspec.tree.document import Document
 from modelspec.tree.finding import Fault
@@ -67,10 +68,14 @@ class Reader:
 
     def __init__(self) -> None:
         self._known: dict[tuple[str, str], Entry[Any] | Broken[Any]] = {}
+        self._declared: dict[tuple[str, str], Declared | None] = {}
 
     def read(self, kind: Kind[V], name: tuple[str, ...], path: str, blob: Blob) -> Entry[V] | Broken[V]:
         """Return the entry that the file at `path` holds, or why it holds none."""
         refused = irregular(blob.mode)
+        known = self._known.get((blob.known_id or "", path)) if refused is None else None
+        if known is not None:
+            return known
         source = blob.read() if refused is None else refused
         if isinstance(source, Fault):
             return Broken(kind, name, path, b"", (source,))
@@ -81,6 +86,15 @@ class Reader:
         fresh = _read(kind, name, path, source, identity)
         self._known[(identity, path)] = fresh
         return fresh
+
+    def declared(self, environment: str, model: str, blob: Blob) -> Declared | None:
+        """Return what a pin's file says as `read_pin` does; remembered."""
+        key = (blob.known_id or "", PIN.locate(environment, model))
+        if irregular(blob.mode) is not None or not blob.known_id:
+            return read_pin(blob, environment, model)
+        if key not in self._declared:
+            self._declared[key] = read_pin(blob, environment, model)
+        return self._declared[key]
 
 
 def _read(kind: Kind[V], name: tuple[str, ...], path: str, source: bytes, blob: str) -> Entry[V] | Broken[V]:

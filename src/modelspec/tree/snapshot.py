@@ -85,12 +85,22 @@ class ReadsMany(Protocol):
         """Return the bytes of these files; None where there is none that is read."""
         ...
 
+    def ahead(self, paths: Sequence[str]) -> None:
+        """Begin to read files that will be asked for, while others do something else."""
+        ...
+
 
 def read_many(tree: Snapshot, paths: Sequence[str]) -> list[bytes | None]:
     """Return the bytes of many files of any snapshot; None where there is none that is read."""
     if isinstance(tree, ReadsMany):
         return tree.read_many(paths)
     return [_read(tree.get(path)) for path in paths]
+
+
+def ahead(tree: Snapshot, paths: Sequence[str]) -> None:
+    """Begin to read many files, where that is quicker: `read_many` asks for them next."""
+    if isinstance(tree, ReadsMany):
+        tree.ahead(paths)
 
 
 def _read(blob: Blob | None) -> bytes | None:
@@ -187,6 +197,9 @@ class Overlaid:
     def read_many(self, paths: Sequence[str]) -> list[bytes | None]:
         below = iter(read_many(self._below, [path for path in paths if path not in self._over]))
         return [_read(self._over[path]) if path in self._over else next(below) for path in paths]
+
+    def ahead(self, paths: Sequence[str]) -> None:
+        ahead(self._below, [path for path in paths if path not in self._over])
 
     def changes(self, other: Snapshot) -> Iterator[str]:
         # What lies below may know a quick way to compare itself; here only the paths above it are added.

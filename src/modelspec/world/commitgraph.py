@@ -12,7 +12,7 @@ import sys
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, repeat
 from operator import itemgetter
 from pathlib import Path
 from typing import Final
@@ -57,13 +57,10 @@ class CommitGraph:
         self._times: list[int] | array[int] = array("I")
         late: dict[int, int] = {}
         for layer in layers:
-            words = array("I", bytes(layer.data))
-            if sys.byteorder == "little":
-                words.byteswap()
             # An id, then two parents, the generation with two bits of the time, and the rest of the time.
-            size, parent = layer.width // 4 + 4, layer.width // 4
-            self._parents += words[parent::size]
-            self._times += words[parent + 3 :: size]
+            words, size, parent = layer.data.cast("I"), layer.width // 4 + 4, layer.width // 4
+            self._parents += _native(words[parent::size])
+            self._times += _native(words[parent + 3 :: size])
             ends = bytes(layer.data[layer.width + 11 :: layer.width + 16])
             if ends.translate(None, _EARLY):
                 late |= {layer.first + at: end & 3 for at, end in enumerate(ends) if end & 3}
@@ -90,18 +87,27 @@ class CommitGraph:
     def line(self, position: int) -> tuple[list[int], list[int]]:
         """Return positions and committer times (seconds) of a commit and its first parents, newest first."""
         parents = self._parents
-        positions: list[int] = []
-        # A graph with a circle would be no history.
-        for _ in range(len(parents) + 1):
+        positions = [position]
+        append = positions.append
+        for _ in repeat(None, len(parents)):
+            position = parents[position]
             if position == _NONE:
                 break
-            positions.append(position)
-            position = parents[position]
+            append(position)
         else:
+            # A graph with a circle would be no history.
             raise ValueError("the commit-graph goes round in circles")
         if len(positions) == 1:
             return positions, [self._times[positions[0]]]
         return positions, list(itemgetter(*positions)(self._times))
+
+
+def _native(words: memoryview) -> array[int]:
+    """Return big-endian words as this machine's numbers."""
+    found = array("I", words.tobytes())
+    if sys.byteorder == "little":
+        found.byteswap()
+    return found
 
 
 def read_graph(info: Path, algorithm: Algorithm) -> CommitGraph | None:

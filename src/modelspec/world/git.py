@@ -15,13 +15,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import Final, Literal
+from typing import IO, Final, Literal
 
 from modelspec.tree.finding import Refusal
 from modelspec.tree.text import did_you_mean, visible
 from modelspec.world.folders import is_folder
 
 Algorithm = Literal["sha1", "sha256"]
+
+_BUFFER: Final = 1 << 16
+"""As much as a pipe holds: with less, reading many small objects is mostly calls of the kernel."""
 
 _SWITCHES: Final = (
     "--no-pager",
@@ -115,13 +118,14 @@ class Repository:
             self.folder, (f"--git-dir={git_dir}",), arguments, given, {**dict(self.quarantine), **extra}
         )
 
-    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
-        """Start a git that answers on its stdout what it is asked on its stdin."""
+    def start(self, *arguments: str, given: IO[bytes] | None = None) -> subprocess.Popen[bytes]:
+        """Start a git that answers on its stdout what it is asked on its stdin, a pipe or an open file."""
         return subprocess.Popen(
             [_program(), *_SWITCHES, *self._where(), *arguments],
             cwd=self.folder,
             env=_environment() | dict(self.quarantine),
-            stdin=subprocess.PIPE,
+            bufsize=_BUFFER,
+            stdin=subprocess.PIPE if given is None else given,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
         )
@@ -157,16 +161,7 @@ class Repository:
     def commit_time(self, commit: str) -> datetime:
         """Return the committer's time of a commit, given by its full id; in UTC."""
         done = self.run("cat-file", "commit", commit)
-        match = re.search(rb"^committer .*> (\d{1,12}) [-+]\d{4}$", done.out, re.MULTILINE)
-        try:
-            if done.code != 0 or match is None:
-                raise ValueError
-            return datetime.fromtimestamp(int(match[1]), UTC)
-        except (ValueError, OverflowError):
-            raise Refusal(
-                f"commit {commit} has no time that can be read",
-                "judge it at an instant of your own: --now TIME; `git fsck` says what else is wrong with it",
-            ) from None
+        return told_time(commit, done.out if done.code == 0 else b"")
 
     def is_ancestor(self, older: str, newer: str) -> bool:
         """Whether a commit is the other one, or is reached from it; both by their full ids."""
@@ -220,6 +215,26 @@ class Repository:
         if hint is None:
             hint = "fetch it first, or name a branch, a tag or a commit that `git log --all` lists"
         return Refusal(f"{_quoted(revision)} names no commit here", hint)
+
+
+def told_time(commit: str, data: bytes) -> datetime:
+    """Return the committer's time that a commit object holds; in UTC."""
+    match = re.search(rb"^committer .*> (\d{1,12}) [-+]\d{4}$", data, re.MULTILINE)
+    try:
+        if match is None:
+            raise ValueError
+        return datetime.fromtimestamp(int(match[1]), UTC)
+    except (ValueError, OverflowError):
+        raise Refusal(
+            f"commit {commit} has no time that can be read",
+            "judge it at an instant of your own: --now TIME; `git fsck` says what else is wrong with it",
+        ) from None
+
+
+def parents(data: bytes) -> list[str]:
+    """Return the full ids of the parents that a commit object names."""
+    head = data.partition(b"\n\n")[0]
+    return [line[7:].decode("ascii", "replace") for line in head.split(b"\n") if line.startswith(b"parent ")]
 
 
 def open_repository(given: str | None = None) -> tuple[Repository, str, Path]:

@@ -10,7 +10,7 @@ from modelspec.tree.snapshot import LIMIT, Blob, Snapshot, irregular
 from modelspec.tree.text import visible
 from modelspec.world.git import Repository
 from modelspec.world.limits import MAX_DEPTH, MAX_NODES, too_large
-from modelspec.world.objects import FOLDER, TREE_LIMIT, Objects, TooLarge, Tree
+from modelspec.world.objects import FOLDER, Objects, TooLarge, Tree
 
 _EMPTY: Final[Tree] = {}
 
@@ -36,6 +36,11 @@ class GitSnapshot:
     def close(self) -> None:
         """End the process that reads. Reading again starts another."""
         self._objects.close()
+
+    @property
+    def objects(self) -> Objects:
+        """What reads the objects, for others that read the same repository."""
+        return self._objects
 
     def at(self, commit: str, prefix: str = "") -> GitSnapshot:
         """Return the tree at another commit of the same repository, read by the same process."""
@@ -65,23 +70,35 @@ class GitSnapshot:
         """Yield path and bytes of every file below a folder, read in batches."""
         listed = [(path, blob.mode, blob.id) for path, blob in self.walk(under)]
         read = [identity for _, mode, identity in listed if irregular(mode) is None]
-        found = iter(self._objects.read_all(read, "blob", LIMIT))
+        found = self._objects.read_all(read, "blob", LIMIT)
         for path, mode, _ in listed:
             data = irregular(mode) or next(found)
             yield path, too_large(data.size) if isinstance(data, TooLarge) else data
 
+    def ahead(self, paths: Sequence[str]) -> None:
+        """Let git begin to read files that `read_many` will be asked for."""
+        self._objects.ahead([identity for _, identity in self._listed(paths) if identity is not None])
+
     def read_many(self, paths: Sequence[str]) -> list[bytes | None]:
         """Return the bytes of many files in batches; None where there is none that is read."""
+        listed = self._listed(paths)
+        found = self._objects.read_all([one for _, one in listed if one is not None], "blob", LIMIT)
+        read = (next(found) if one is not None else None for _, one in listed)
+        return [data if isinstance(data, bytes) else None for data in read]
+
+    def _listed(self, paths: Sequence[str]) -> list[tuple[str, str | None]]:
+        """Return paths with the ids of their blobs; None where there is no file that is read."""
         folders = {path.rpartition("/")[0] for path in paths}
         folders |= {above for folder in folders for above in _above(folder)}
         for depth in range(max((folder.count("/") for folder in folders), default=-1) + 1):
             level = [self._folder(folder) for folder in folders if folder.count("/") == depth]
             self._objects.know_trees([one for one in level if one is not None])
-        entries = [self._entries(path.rpartition("/")[0]).get(path.rpartition("/")[2]) for path in paths]
-        wanted = [one[1] for one in entries if one is not None and irregular(one[0]) is None]
-        found = iter(self._objects.read_all(wanted, "blob", LIMIT))
-        read = (next(found) if one is not None and irregular(one[0]) is None else None for one in entries)
-        return [data if isinstance(data, bytes) else None for data in read]
+        found: list[tuple[str, str | None]] = []
+        for path in paths:
+            folder, _, name = path.rpartition("/")
+            mode, identity = self._entries(folder).get(name, (0, ""))
+            found.append((path, identity if mode and irregular(mode) is None else None))
+        return found
 
     def changes(self, other: Snapshot) -> Iterator[str]:
         if not isinstance(other, GitSnapshot):
@@ -149,8 +166,7 @@ class GitSnapshot:
         return identity
 
     def _root(self, commit: str, prefix: str) -> str | None:
-        data = self._objects.read(commit, "commit", TREE_LIMIT)
-        first = data.split(b"\n", 1)[0] if isinstance(data, bytes) else b""
+        first = self._objects.commit(commit).split(b"\n", 1)[0]
         identity: str | None = first.removeprefix(b"tree ").decode("ascii", "replace")
         for part in filter(None, prefix.split("/")):
             found = self._objects.tree(identity).get(part) if identity else None

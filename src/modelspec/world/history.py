@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import posixpath
 import re
+import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
@@ -16,7 +17,7 @@ from modelspec.tree.snapshot import LIMIT, Blob, irregular
 from modelspec.tree.text import visible
 from modelspec.world.git import Repository
 from modelspec.world.gittree import GitSnapshot, blob_of
-from modelspec.world.objects import TREE_LIMIT, Objects
+from modelspec.world.objects import Objects
 from modelspec.world.timeline import LATEST, Timeline
 
 _FIELDS: Final = 6
@@ -36,7 +37,9 @@ class GitHistory:
     Raises Refusal for a shallow clone: what is cut off can't be told from what never was.
     """
 
-    def __init__(self, repository: Repository, commit: str, prefix: str = "") -> None:
+    def __init__(
+        self, repository: Repository, commit: str, prefix: str = "", objects: Objects | None = None
+    ) -> None:
         if repository.shallow:
             raise Refusal(
                 "the clone is shallow: its history is incomplete",
@@ -44,14 +47,17 @@ class GitHistory:
             )
         self._repository = repository
         self._prefix = f"{prefix}/" if prefix else ""
-        self._objects = Objects(repository)
+        self._objects = objects or Objects(repository)
         self._tip = commit
         self._files: dict[str, Sequence[Revision]] = {}
+        self._started: dict[str, subprocess.Popen[bytes]] = {}
 
     def __enter__(self) -> GitHistory:
         return self
 
     def __exit__(self, *_: object) -> None:
+        for process in self._started.values():
+            _end(process)
         self._objects.close()
 
     @property
@@ -60,8 +66,19 @@ class GitHistory:
 
     def of(self, path: str) -> Sequence[Revision]:
         if path not in self._files:
+            self.warm(self._of(path))
+        return self._files[path]
+
+    def _of(self, path: str) -> Sequence[Revision]:
+        if path not in self._files:
             self._files[path] = self.under(path).get(path, ())
         return self._files[path]
+
+    def ahead(self, paths: Sequence[str]) -> None:
+        """Let git begin to look for what happened to these files, while others do something else."""
+        for path in paths[: _AT_ONCE - len(self._started)]:
+            if path not in self._files and path not in self._started:
+                self._started[path] = self._start(*self._touching(path))
 
     def under(self, folder: str) -> Mapping[str, Sequence[Revision]]:
         found: dict[str, list[Revision]] = {}
@@ -81,7 +98,7 @@ class GitHistory:
         len(self.timeline)
         self.timeline.index(self._tip)
         with ThreadPoolExecutor(min(_AT_ONCE, os.cpu_count() or 1)) as pool:
-            return dict(zip(paths, pool.map(self.of, paths), strict=True))
+            return dict(zip(paths, pool.map(self._of, paths), strict=True))
 
     def resolve(self, revision: str) -> str:
         """Return the full id of the commit that any revision of the same repository names."""
@@ -99,7 +116,8 @@ class GitHistory:
 
     def newest(self, path: str) -> Iterator[Touch]:
         """Yield what commits did to a file, or to the files below a folder: the newest first, as read."""
-        for commit, changes in self._log("--raw", "--end-of-options", self._tip, "--", self._spec(path)):
+        process = self._started.pop(path, None) or self._start(*self._touching(path))
+        for commit, changes in self._log(process):
             for changed, was, now in changes:
                 if changed.startswith(self._prefix):
                     shown = changed[len(self._prefix) :]
@@ -114,7 +132,9 @@ class GitHistory:
         return self._whole(self.timeline.id(index), index)
 
     def commits(self) -> Sequence[Commit]:
-        return [commit for commit, _ in self._log("--no-patch", "--end-of-options", self._tip)][::-1]
+        return [commit for commit, _ in self._log(self._start("--no-patch", "--end-of-options", self._tip))][
+            ::-1
+        ]
 
     def commit(self, identity: str) -> Commit:
         """Return one commit of this history by its full id."""
@@ -159,8 +179,7 @@ class GitHistory:
 
     def _raw(self, identity: str) -> tuple[bytes, bytes]:
         """Return the head of a commit object and its message."""
-        data = self._objects.read(identity, "commit", TREE_LIMIT)
-        head, _, message = (data if isinstance(data, bytes) else b"").partition(b"\n\n")
+        head, _, message = self._objects.commit(identity).partition(b"\n\n")
         return head, message
 
     def _time(self, index: int) -> datetime:
@@ -176,12 +195,18 @@ class GitHistory:
     def _blob(self, mode: int, identity: str) -> Blob | None:
         return blob_of(self._objects, mode, identity) if mode else None
 
-    def _log(self, *arguments: str) -> Iterator[tuple[Commit, list[Changed]]]:
-        """Yield each commit with what it changed, the newest first, while git is still looking."""
+    def _touching(self, path: str) -> tuple[str, ...]:
+        return ("--raw", "--end-of-options", self._tip, "--", self._spec(path))
+
+    def _start(self, *arguments: str) -> subprocess.Popen[bytes]:
         process = self._repository.start(*_LOG, _FORMAT, *arguments)
         assert process.stdin is not None
-        assert process.stdout is not None
         process.stdin.close()
+        return process
+
+    def _log(self, process: subprocess.Popen[bytes]) -> Iterator[tuple[Commit, list[Changed]]]:
+        """Yield each commit with what it changed, the newest first, while git is still looking."""
+        assert process.stdout is not None
         try:
             with process.stdout as stream:
                 yield from self._parsed(_tokens(stream))
@@ -192,8 +217,7 @@ class GitHistory:
                 )
         finally:
             # Whoever has read enough does not wait for the rest.
-            process.kill()
-            process.wait()
+            _end(process)
 
     def _parsed(self, tokens: Iterator[bytes]) -> Iterator[tuple[Commit, list[Changed]]]:
         token = next(tokens, None)
@@ -218,6 +242,13 @@ class GitHistory:
 
 Changed = tuple[str, tuple[int, str], tuple[int, str]]
 """Path, and (mode, blob) before and after; mode 0 where it is not there."""
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.kill()
+    process.wait()
+    if process.stdout is not None:
+        process.stdout.close()
 
 
 def _tokens(stream: IO[bytes]) -> Iterator[bytes]:

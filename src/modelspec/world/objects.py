@@ -1,13 +1,17 @@
-"""Git objects by id, through one `git cat-file --batch` that lives as long as it is needed."""
+"""Git objects by id, through a `git cat-file --batch` that lives as long as it is needed, or one for many."""
 
 from __future__ import annotations
 
 import binascii
+import fcntl
 import hashlib
 import os
+import re
 import subprocess
+import tempfile
 import weakref
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO, Final
 
@@ -21,6 +25,9 @@ TREE_LIMIT: Final = 64 * 1024 * 1024
 """The most bytes of one tree object: more than a million names in one folder."""
 _BATCH: Final = 256
 """How many objects are asked for at once: their ids fit into a pipe, so neither side waits for the other."""
+_AHEAD: Final = 1024 * 1024
+"""How many bytes git may be ahead of us: the most that a pipe may hold unless root says otherwise."""
+_AT_ONCE: Final = 4
 _MODES: Final = {
     b"100644": 0o100644,
     b"100755": 0o100755,
@@ -28,6 +35,8 @@ _MODES: Final = {
     b"160000": 0o160000,
     b"40000": FOLDER,
 }
+_ENTRIES_20: Final = re.compile(rb"([0-7]+) ([^/\0]+)\0(.{20})", re.DOTALL)
+_ENTRIES_32: Final = re.compile(rb"([0-7]+) ([^/\0]+)\0(.{32})", re.DOTALL)
 _CURE: Final = "run `git fsck`; in a partial clone, `git fetch --refetch --no-filter`"
 
 
@@ -46,7 +55,9 @@ class Objects:
         self._hash = hashlib.sha256 if repository.algorithm == "sha256" else hashlib.sha1
         self._width = self._hash().digest_size
         self._trees: dict[str, Tree] = {}
+        self._commits: dict[str, bytes] = {}
         self._warm: dict[str, bytes] = {}
+        self._begun: list[tuple[tuple[str, ...], subprocess.Popen[bytes]]] = []
         self._process: subprocess.Popen[bytes] | None = None
         self._owner = os.getpid()
         self._finalizer: weakref.finalize[[subprocess.Popen[bytes]], Objects] | None = None
@@ -59,18 +70,60 @@ class Objects:
         known = self._warm.pop(identity, None)
         return known if known is not None else self._ask([identity], kind, limit)[0]
 
+    def commit(self, identity: str) -> bytes:
+        """Return a commit object as it stands there; remembered. Nothing for one of unbelievable size."""
+        if identity not in self._commits:
+            data = self.read(identity, "commit", TREE_LIMIT)
+            self._commits[identity] = data if isinstance(data, bytes) else b""
+        return self._commits[identity]
+
     def warm(self, identities: Sequence[str], limit: int) -> None:
         """Read blobs that will be asked for next, once each: many at a time come several times as fast."""
         wanted = [identity for identity in dict.fromkeys(identities) if identity not in self._warm]
         found = self.read_all(wanted, "blob", limit)
         self._warm |= {key: data for key, data in zip(wanted, found, strict=True) if isinstance(data, bytes)}
 
-    def read_all(self, identities: Sequence[str], kind: str, limit: int) -> list[bytes | TooLarge]:
-        """Return the bytes of many objects: asked for in batches, they come several times as fast."""
-        found: list[bytes | TooLarge] = []
-        for start in range(0, len(identities), _BATCH):
-            found += self._ask(identities[start : start + _BATCH], kind, limit)
-        return found
+    def ahead(self, identities: Sequence[str]) -> None:
+        """Let git begin to read what `read_all` will be asked for, while others do something else."""
+        self._forked()
+        if len(identities) > _BATCH and len(self._begun) < _AT_ONCE:
+            self._begun.append((tuple(identities), self._begin(identities)))
+
+    def read_all(self, identities: Sequence[str], kind: str, limit: int) -> Iterator[bytes | TooLarge]:
+        """Yield the bytes of many objects in their order, while git reads on ahead of whoever takes them."""
+        self._forked()
+        begun = next((one for one in self._begun if _holds(one[0], identities)), None)
+        if begun is None and len(identities) <= _BATCH:
+            yield from self._ask(identities, kind, limit) if identities else ()
+            return
+        if begun is not None:
+            self._begun.remove(begun)
+        at = 0
+        while at < len(identities):
+            asked, process = begun or (identities[at:], self._begin(identities[at:]))
+            begun = None
+            try:
+                assert process.stdout is not None
+                for identity in asked:
+                    one = self._answer(process.stdout, identity, kind, limit)
+                    if at < len(identities) and identity == identities[at]:
+                        at += 1
+                        yield one
+                    if isinstance(one, TooLarge):
+                        # A new process is cheaper than reading all of an object that nobody wants.
+                        break
+            finally:
+                _end(process)
+
+    def _begin(self, identities: Sequence[str]) -> subprocess.Popen[bytes]:
+        """Start a git that reads many objects, named in a file, so that it waits for no question."""
+        with tempfile.TemporaryFile() as asked:
+            asked.write("".join(f"{identity}\n" for identity in identities).encode())
+            asked.seek(0)
+            process = self._repository.start("cat-file", "--batch", "--buffer", given=asked)
+        assert process.stdout is not None
+        _widen(process.stdout)
+        return process
 
     def _ask(self, identities: Sequence[str], kind: str, limit: int) -> list[bytes | TooLarge]:
         sink, source = self._pipes()
@@ -133,23 +186,45 @@ class Objects:
 
     def close(self) -> None:
         """End the process. Reading again starts another."""
+        self._forked()
+        while self._begun:
+            _end(self._begun.pop()[1])
         if self._finalizer is not None:
             self._finalizer()
         self._process = self._finalizer = None
 
-    def _pipes(self) -> tuple[IO[bytes], IO[bytes]]:
-        process = self._process
+    def _forked(self) -> None:
+        """Forget, in a fork, the processes: they belong to whoever started them."""
         if self._owner != os.getpid():
-            # A fork: the process belongs to whoever started it.
             if self._finalizer is not None:
                 self._finalizer.detach()
-            process, self._owner = None, os.getpid()
+            self._process = self._finalizer = None
+            self._begun.clear()
+            self._owner = os.getpid()
+
+    def _pipes(self) -> tuple[IO[bytes], IO[bytes]]:
+        self._forked()
+        process = self._process
         if process is None:
             process = self._process = self._repository.start("cat-file", "--batch")
             self._finalizer = weakref.finalize(self, _end, process)
         if process.stdin is None or process.stdout is None:
             raise AssertionError("both are pipes")
         return process.stdin, process.stdout
+
+
+def _holds(begun: Sequence[str], identities: Sequence[str]) -> bool:
+    """Whether all of these are among those, in the same order."""
+    rest = iter(begun)
+    return bool(identities) and all(identity in rest for identity in identities)
+
+
+def _widen(pipe: IO[bytes]) -> None:
+    """Let a pipe hold more, so that git may be further ahead; where it can't, it is a little slower."""
+    wider = getattr(fcntl, "F_SETPIPE_SZ", None)
+    if wider is not None:
+        with suppress(OSError):
+            fcntl.fcntl(pipe, wider, _AHEAD)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
@@ -165,25 +240,16 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def _parse(data: bytes, width: int, identity: str) -> Tree:
-    entries: Tree = {}
-    at = 0
-    try:
-        while at < len(data):
-            space = data.index(b" ", at)
-            end = data.index(b"\0", space)
-            raw, mode = data[space + 1 : end], data[at:space]
-            at = end + 1 + width
-            name = raw.decode("utf-8", "surrogateescape")
-            # A name with a slash, or one that stands twice, means one thing to us and another to git.
-            if at > len(data) or not mode.isdigit() or not name or "/" in name or name in entries:
-                raise ValueError
-            number = _MODES.get(mode)
-            entries[name] = (
-                int(mode, 8) if number is None else number,
-                binascii.hexlify(data[end + 1 : at]).decode("ascii"),
-            )
-    except ValueError:
-        raise Refusal(
-            f"the git tree {identity} is malformed", "run `git fsck`; do not merge what brought it"
-        ) from None
+    found = (_ENTRIES_20 if width == 20 else _ENTRIES_32).findall(data)
+    entries: Tree = {
+        name.decode("utf-8", "surrogateescape"): (
+            _MODES.get(mode) or int(mode, 8),
+            binascii.hexlify(child).decode(),
+        )
+        for mode, name, child in found
+    }
+    # A name with a slash, or one that stands twice, means one thing to us and another to git.
+    whole = sum([len(mode) + len(name) for mode, name, _ in found]) + len(found) * (width + 2)
+    if whole != len(data) or len(entries) != len(found):
+        raise Refusal(f"the git tree {identity} is malformed", "run `git fsck`; do not merge what brought it")
     return entries

@@ -6,7 +6,8 @@ import bisect
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from itertools import accumulate
+from itertools import compress, count, islice
+from operator import gt
 from pathlib import Path
 from typing import Final
 
@@ -37,6 +38,7 @@ class Timeline:
     def __init__(self, repository: Repository, tip: str) -> None:
         self._repository = repository
         self._tip = tip
+        self._asked = 0
 
     def __len__(self) -> int:
         return len(self._line.times)
@@ -64,8 +66,23 @@ class Timeline:
         found = self._listed.get(commit)
         if found is None and self._line.graph is not None:
             position = self._line.graph.position(commit)
-            found = None if position is None else self._placed.get(position)
+            found = None if position is None else self._place(position)
         return found
+
+    def _place(self, position: int) -> int | None:
+        """Return the index of a commit of the graph.
+
+        A log asks newest first, so each is looked for from the last one on; whoever asks in another order
+        gets a table of all of them.
+        """
+        positions = self._line.positions
+        if "_placed" not in self.__dict__:
+            try:
+                self._asked = positions.index(position, self._asked)
+            except ValueError:
+                return self._placed.get(position)
+            return len(positions) - 1 - self._asked
+        return self._placed.get(position)
 
     def at(self, instant: datetime) -> int | None:
         """Return the index of the last commit that is not later than the instant; None before the first."""
@@ -74,7 +91,15 @@ class Timeline:
 
     @cached_property
     def _raised(self) -> list[int]:
-        return list(accumulate(reversed(self._line.times), max))
+        times = self._line.times[::-1]
+        # Times run backwards rarely: where one does, it and those behind it are raised.
+        for at in compress(count(), map(gt, times, islice(times, 1, None))):
+            highest = times[at]
+            for later in range(at + 1, len(times)):
+                if times[later] >= highest:
+                    break
+                times[later] = highest
+        return times
 
     @cached_property
     def _listed(self) -> dict[str, int]:
