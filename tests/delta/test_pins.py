@@ -7,8 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from delta.test_tenure import log, pin, ref
-from modelspec.delta.pins import pin_changes
+from modelspec.delta.pins import needs_history, pin_changes
 from modelspec.spec.environment import Pin
+from modelspec.spec.pinned import meaning, read_pin
+from modelspec.tree.snapshot import of_bytes
 
 
 def kinds(was: Pin | None, now: Pin | None, *before: Pin) -> list[str]:
@@ -74,3 +76,37 @@ def test_a_canary_that_gets_less_asks_nothing() -> None:
 @given(st.integers(1, 3), st.integers(1, 3), st.none() | st.integers(4, 5), st.none() | st.integers(4, 5))
 def test_no_change_goes_unnamed(a: int, b: int, c: int | None, d: int | None) -> None:
     assert bool(pin_changes(pin(a, c), pin(b, d), log([pin(a, c)]))) == ((a, c) != (b, d))
+
+
+WHOLE = """\
+apiVersion: modelspec/v1
+kind: Pin
+environment: staging
+model: eta
+reason: {text: Better, link: "https://git.example.com/pull/1"}
+hold: {text: Wait}
+variants:
+  green: {version: REF, weight: 5}
+shadow: {version: REF}
+standby: {version: REF}
+canary: {version: REF, weight: 10}
+stable: {version: REF}
+""".replace("REF", ref(1))
+
+
+def test_two_readers_of_one_pin_make_no_change_of_it() -> None:
+    """The quick reader leaves an unusual layout to the strict one: what they return differs in class alone."""
+    quick = read_pin(of_bytes(WHOLE.encode()), "staging", "eta")
+    strict = read_pin(of_bytes(WHOLE.replace("text: Wait", 'text: "W\\u0061it"').encode()), "staging", "eta")
+    assert quick is not None and strict is not None
+    assert type(quick) is not type(strict)
+    assert meaning(quick) == meaning(strict)
+    assert pin_changes(quick, strict, ()) == pin_changes(strict, quick, ()) == ()
+
+
+def test_history_is_asked_for_only_where_going_back_is_a_question() -> None:
+    assert needs_history(pin(1), pin(2))
+    assert needs_history(pin(1, 2), pin(1, 3))
+    assert not needs_history(pin(1), pin(1, 2))
+    assert not needs_history(pin(1), other(pin(1), hold={"text": "wait"}))
+    assert not needs_history(None, pin(1)) and not needs_history(pin(1), None)

@@ -227,3 +227,40 @@ def test_what_git_began_to_look_for_is_what_is_found(repository: Git) -> None:
         log.ahead(["r/0"])
         assert set(log._started) == {"r/1"}, "what is known is not looked for again"
     assert all(process.poll() is not None for process in started.values())
+
+
+@pytest.mark.parametrize("prefix", ["", "r"])
+def test_one_pass_over_everything_finds_what_a_look_at_each_finds(
+    repository: Git, prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(9):
+        put(repository, f"r/d{number % 3}/a", str(number), number)
+        put(repository, f"r/d{number % 3}x", str(number), number)
+    repository("rm", "--quiet", "r/d1/a")
+    repository.commit("gone")
+    top = "" if prefix else "r/"
+    paths = [f"{top}d{number}/a" for number in range(3)] + [f"{top}d0x", f"{top}none"]
+    with history(repository, prefix) as log:
+        singly = {path: contents(log, path) for path in paths}
+        folder = [(touch.path, touch.commit.id) for touch in log.newest(f"{top}d0")]
+        assert folder == [(touch.path, touch.commit.id) for touch in log.newest(f"{top}d0", whole=True)]
+        assert [path for path, _ in folder] == [f"{top}d0/a"] * 3
+        everything = [touch.path for touch in log.newest("")]
+        assert everything == [touch.path for touch in log.newest("", whole=True)]
+        assert sum("d" in path for path in everything) == 19
+    monkeypatch.setattr("modelspec.world.history._MANY", 2)
+    with history(repository, prefix) as log:
+        found = log.of_all(paths)
+        assert list(found) == paths
+        assert {path: contents(log, path) for path in paths} == singly
+        assert singly[f"{top}d1/a"][-1] is None
+
+
+def test_more_files_than_gits_may_run_at_once_are_known_at_once(repository: Git) -> None:
+    for number in range(12):
+        put(repository, f"r/{number}", str(number), number)
+    with history(repository) as log:
+        log.ahead([f"r/{number}" for number in range(12)])
+        assert log._started == {}
+        assert len(log._files) == 12
+        assert contents(log, "r/11") == [b"11"]

@@ -12,15 +12,13 @@ from modelspec.spec.kinds import PIN, classify
 from modelspec.tree.snapshot import Snapshot
 
 ENVIRONMENTS: Final = "registry/environments"
-MANY: Final = 100
-"""For so many pins one pass over all of history is quicker than a look for each."""
 
 
 class Past(Protocol):
     """A first-parent history, as the log asks it."""
 
-    def newest(self, path: str) -> Iterator[Touch]:
-        """Yield what commits did to a file, or to the files below a folder: the newest first."""
+    def newest(self, path: str, *, whole: bool = False) -> Iterator[Touch]:
+        """Yield what commits did to a file, or below a folder: the newest first; all of it with `whole`."""
         ...
 
     def of_all(self, paths: Sequence[str]) -> Mapping[str, Sequence[Revision]]:
@@ -72,7 +70,6 @@ def _of_model(past: Past, environment: str | None, model: str) -> list[Event]:
     places = [environment] if environment is not None else environments(past)
     names = {PIN.locate(place, model): place for place in places}
     found = past.of_all(list(names))
-    past.warm(revision for revisions in found.values() for revision in revisions)
     return [event for path, revisions in found.items() for event in events_of(revisions, names[path], model)]
 
 
@@ -83,7 +80,7 @@ def environments(past: Past) -> list[str]:
 
 def _of_folder(past: Past, folder: str, limit: int) -> list[Event]:
     touches: list[tuple[Touch, str, str]] = []
-    for touch in past.newest(folder):
+    for touch in past.newest(folder, whole=not limit):
         found = classify(touch.path)
         if found is not None and found[0] is PIN:
             touches.append((touch, *found[1]))  # type: ignore[arg-type]  # a pin has two names
@@ -98,22 +95,11 @@ def _of_folder(past: Past, folder: str, limit: int) -> list[Event]:
             done.append(event_between(touch.commit, environment, model, touch.was, touch.now))
         except Undecided:
             wanted.setdefault(touch.path, set()).add(touch.commit.id)
-    if len(wanted) > MANY:
-        return [*done, *_kept(_whole(past, _all(past, folder)), wanted)]
     names = {touch.path: (environment, model) for touch, environment, model in touches}
     whole = past.of_all(list(wanted))
-    past.warm(revision for revisions in whole.values() for revision in revisions)
     for path, revisions in whole.items():
         done += _kept(events_of(revisions, *names[path]), {path: wanted[path]})
     return done
-
-
-def _all(past: Past, folder: str) -> list[tuple[Touch, str, str]]:
-    return [
-        (touch, *found[1])  # type: ignore[misc]  # a pin has two names
-        for touch in past.newest(folder)
-        if (found := classify(touch.path)) is not None and found[0] is PIN
-    ]
 
 
 def _whole(past: Past, touches: list[tuple[Touch, str, str]]) -> list[Event]:

@@ -11,8 +11,8 @@ from modelspec.change.versions import VersionDiff, version_diff
 from modelspec.compat.change import Change as Contrast
 from modelspec.compat.fields import judge
 from modelspec.delta.pairs import Change, pairs, touched
-from modelspec.delta.pins import PinChange, pin_changes
-from modelspec.delta.tenure import Standing
+from modelspec.delta.pins import PinChange, told
+from modelspec.delta.tenure import Standing, is_restore
 from modelspec.spec.base import ref_name
 from modelspec.spec.environment import FeaturePin, Pin
 from modelspec.spec.feature import FeatureSchema
@@ -139,10 +139,10 @@ def pin_diff(base: Registry, head: Registry, change: Change[Pin], history: Histo
     if isinstance(change.was, Broken) or isinstance(change.now, Broken):
         return PinDiff(environment, model, change.path, (), (), (), broken=True)
     was, now = change.before, change.after
-    changes = pin_changes(
+    changes = told(
         was.value if was else None,
         now.value if now else None,
-        history(environment, model) if was and now else (),
+        lambda slot, old, new: is_restore(history(environment, model), slot, old, new),
     )
     params = tuple(leaves(dict(was.value.serve), dict(now.value.serve), ("serve",))) if was and now else ()
     moved = dict.fromkeys((one.was, one.now) for one in changes if one.was != one.now)

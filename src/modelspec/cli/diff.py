@@ -65,9 +65,12 @@ def diff_command(
 def _revisions(root: str | None, was: str, now: str, form: str, *, colour: bool) -> str:
     from modelspec.change.registries import registry_diff
     from modelspec.cli.past import open_past
+    from modelspec.delta.pairs import pairs, touched
+    from modelspec.delta.pins import needs_history
     from modelspec.delta.tenure import standings
     from modelspec.report.diff import diff_data, diff_text
     from modelspec.report.paint import Paint
+    from modelspec.spec.kinds import PIN
     from modelspec.spec.reader import Reader
     from modelspec.spec.registry import Registry
 
@@ -75,9 +78,15 @@ def _revisions(root: str | None, was: str, now: str, form: str, *, colour: bool)
         head = past.resolve(now)
         reader = Reader()
         base = Registry(past.snapshot(past.tip), reader)
+        ahead = Registry(past.snapshot(head), reader)
+        asked = [one for one in pairs(base, ahead, touched(base, ahead)) if one.kind is PIN]
+        states = [(one.path, one.before, one.after) for one in asked]
+        past.of_all(
+            [path for path, old, new in states if old and new and needs_history(old.value, new.value)]
+        )
         found = registry_diff(
             base,
-            Registry(past.snapshot(head), reader),
+            ahead,
             lambda environment, model: standings(past, reader, environment, model),
         )
         if form == "json":

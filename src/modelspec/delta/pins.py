@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from modelspec.delta.tenure import Standing, held, is_restore
-from modelspec.spec.pinned import Declared
+from modelspec.spec.pinned import Declared, Weighted, Why
 
 Back: TypeAlias = Callable[[str, str, str], bool]
 """Whether giving a slot (first) the third version instead of the second goes back."""
@@ -44,6 +44,23 @@ def pin_changes(was: Declared | None, now: Declared | None, log: Sequence[Standi
     return told(was, now, lambda slot, old, new: is_restore(log, slot, old, new))
 
 
+def needs_history(was: Declared | None, now: Declared | None) -> bool:
+    """Whether it takes the pin's log to tell what changed between two states."""
+
+    def asked(slot: str, old: str, new: str) -> bool:
+        raise _Asked
+
+    try:
+        told(was, now, asked)
+    except _Asked:
+        return True
+    return False
+
+
+class _Asked(Exception):
+    """Whether a version goes back was asked."""
+
+
 def told(was: Declared | None, now: Declared | None, back: Back) -> tuple[PinChange, ...]:
     """Return what changed between two states of one pin, the most important first."""
     if was is None and now is None:
@@ -70,7 +87,7 @@ def _stable(was: Declared, now: Declared, back: Back) -> Iterator[PinChange]:
 
 def _canary(was: Declared, now: Declared, back: Back) -> Iterator[PinChange]:
     old, new = was.canary, now.canary
-    if old == new:
+    if _filled(old) == _filled(new):
         return
     if new is None:
         if old is not None and old.version != now.stable.version:
@@ -92,29 +109,35 @@ def _canary(was: Declared, now: Declared, back: Back) -> Iterator[PinChange]:
 
 def _others(was: Declared, now: Declared, back: Back) -> Iterator[PinChange]:
     before, after = held(was), held(now)
-    if was.variants != now.variants:
-        for slot in sorted(was.variants.keys() | now.variants.keys()):
-            old, new = was.variants.get(slot), now.variants.get(slot)
-            if old != new:
-                restores = new is None or (
-                    old is not None and old.version != new.version and back(slot, before[slot], after[slot])
-                )
-                weights = (old.weight if old else None, new.weight if new else None)
-                yield PinChange(
-                    "variants", slot, before.get(slot), after.get(slot), weights, restores=restores
-                )
-    if was.shadow != now.shadow:
+    for slot in sorted(was.variants.keys() | now.variants.keys()):
+        old, new = was.variants.get(slot), now.variants.get(slot)
+        if _filled(old) != _filled(new):
+            restores = new is None or (
+                old is not None and old.version != new.version and back(slot, before[slot], after[slot])
+            )
+            weights = (old.weight if old else None, new.weight if new else None)
+            yield PinChange("variants", slot, before.get(slot), after.get(slot), weights, restores=restores)
+    if before.get("shadow") != after.get("shadow"):
         yield PinChange("shadow", "shadow", before.get("shadow"), after.get("shadow"))
-    if was.standby != now.standby:
+    if before.get("standby") != after.get("standby"):
         yield PinChange("standby", "standby", before.get("standby"), after.get("standby"))
 
 
 def _beside(was: Declared, now: Declared) -> Iterator[PinChange]:
     if was.serve != now.serve:
         yield PinChange("params")
-    if was.hold != now.hold:
+    if _told(was.hold) != _told(now.hold):
         yield PinChange("hold" if now.hold is not None else "release")
     if was.revalidated != now.revalidated:
         yield PinChange("revalidation")
-    if was.reason != now.reason:
+    if _told(was.reason) != _told(now.reason):
         yield PinChange("reason")
+
+
+def _filled(slot: Weighted | None) -> tuple[str, int] | None:
+    """Return what fills a slot, the same whichever reader read the pin."""
+    return None if slot is None else (slot.version, slot.weight)
+
+
+def _told(why: Why | None) -> tuple[str, str | None] | None:
+    return None if why is None else (why.text, why.link)

@@ -32,6 +32,8 @@ def visible(text: str, limit: int = 80) -> str:
     CI logs obey lines that begin with `::` or `##[`, so these are broken up too.
     """
     cut = text if len(text) <= limit else text[: limit - 1] + "…"
+    if cut.isascii() and cut.isprintable() and not cut.lstrip(" ").startswith(("::", "##[")):
+        return cut
     return _CI_COMMAND.sub(r"\1\\\2", _HIDDEN.sub(_escape, cut))
 
 

@@ -12,6 +12,7 @@ import sys
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise, repeat
 from operator import itemgetter
 from pathlib import Path
@@ -22,6 +23,8 @@ from modelspec.world.git import Algorithm
 _WIDTHS: Final = {"sha1": (1, 20), "sha256": (2, 32)}
 _NONE: Final = 0x70000000
 """The position of a parent that is not there."""
+_FEW: Final = 1000
+"""After so many searches a table of all commits is quicker."""
 _EARLY: Final = bytes(byte for byte in range(256) if not byte & 3)
 """The last byte of the word before the time, where the time is before the year 2106."""
 
@@ -53,6 +56,7 @@ class CommitGraph:
 
     def __init__(self, layers: list[_Layer]) -> None:
         self._layers = layers
+        self._searched = 0
         self._parents: array[int] = array("I")
         self._times: list[int] | array[int] = array("I")
         late: dict[int, int] = {}
@@ -70,11 +74,24 @@ class CommitGraph:
     def position(self, commit: str) -> int | None:
         """Return the position of a commit, or None when the graph does not know it."""
         identity = bytes.fromhex(commit)
+        self._searched += 1
+        if self._searched > _FEW:
+            return self._table.get(identity)
         for layer in self._layers:
             found = layer.find(identity)
             if found is not None:
                 return layer.first + found
         return None
+
+    @cached_property
+    def _table(self) -> dict[bytes, int]:
+        """The positions of all commits, for who asks for many."""
+        found: dict[bytes, int] = {}
+        for layer in reversed(self._layers):
+            ids, width = bytes(layer.ids), layer.width
+            for at in range(layer.count):
+                found[ids[at * width : (at + 1) * width]] = layer.first + at
+        return found
 
     def id(self, position: int) -> str:
         """Return the id of the commit at a position."""

@@ -6,7 +6,7 @@ import os
 import posixpath
 import re
 import subprocess
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import IO, Final
@@ -24,6 +24,8 @@ _FIELDS: Final = 6
 _CHUNK: Final = 1 << 16
 _AT_ONCE: Final = 8
 """How many gits may look at history at the same time."""
+_MANY: Final = 40
+"""For so many files one pass over all of history is quicker than a look at it for each."""
 # No message can hold NUL, so nothing that a message says can pass for a field.
 _FORMAT: Final = "--format=tformat:%H%x00%ct%x00%an%x00%ae%x00%s%x00%b"
 _LOG: Final = ("log", "--first-parent", "--diff-merges=first-parent", "--no-renames", "--no-abbrev", "-z")
@@ -50,6 +52,7 @@ class GitHistory:
         self._objects = objects or Objects(repository)
         self._tip = commit
         self._files: dict[str, Sequence[Revision]] = {}
+        self._orders: dict[str, int] = {}
         self._started: dict[str, subprocess.Popen[bytes]] = {}
 
     def __enter__(self) -> GitHistory:
@@ -76,6 +79,9 @@ class GitHistory:
 
     def ahead(self, paths: Sequence[str]) -> None:
         """Let git begin to look for what happened to these files, while others do something else."""
+        if len(paths) > _AT_ONCE:
+            # No longer a matter of waiting: so many are asked for at once.
+            self.of_all(paths)
         for path in paths[: _AT_ONCE - len(self._started)]:
             if path not in self._files and path not in self._started:
                 self._started[path] = self._start(*self._touching(path))
@@ -89,16 +95,30 @@ class GitHistory:
         return found
 
     def of_all(self, paths: Sequence[str]) -> Mapping[str, Sequence[Revision]]:
-        """Return the revisions of some files: one run of git for each, a few at a time."""
-        if len(paths) < 2:
-            return {path: self.of(path) for path in paths}
-        from concurrent.futures import ThreadPoolExecutor
+        """Return the revisions of some files: a run of git for each, or one for many."""
+        missing = [path for path in dict.fromkeys(paths) if path not in self._files]
+        if len(missing) >= (2 if self.timeline.slow else _MANY):
+            self._pass_over(missing)
+        elif len(missing) > 1:
+            from concurrent.futures import ThreadPoolExecutor
 
-        # Whatever is made once is made here, and not by several threads.
-        len(self.timeline)
-        self.timeline.index(self._tip)
-        with ThreadPoolExecutor(min(_AT_ONCE, os.cpu_count() or 1)) as pool:
-            return dict(zip(paths, pool.map(self._of, paths), strict=True))
+            # Whatever is made once is made here, and not by several threads.
+            self.timeline.index(self._tip)
+            with ThreadPoolExecutor(min(_AT_ONCE, os.cpu_count() or 1)) as pool:
+                list(pool.map(self._of, missing))
+        found = {path: self._of(path) for path in paths}
+        self.warm(one for path in missing for one in found[path])
+        return found
+
+    def _pass_over(self, paths: Sequence[str]) -> None:
+        """Find what happened to these files by looking at every commit once."""
+        found: dict[str, list[Revision]] = {path: [] for path in paths}
+        wanted = {_bytes(self._prefix + path) for path in paths}
+        for touch in self._touches(self._every(), wanted.__contains__):
+            found[touch.path].append(Revision(touch.commit, touch.now))
+        for path, revisions in found.items():
+            revisions.reverse()
+            self._files[path] = revisions
 
     def resolve(self, revision: str) -> str:
         """Return the full id of the commit that any revision of the same repository names."""
@@ -111,17 +131,30 @@ class GitHistory:
 
     def order(self, commit: str) -> int:
         """Return where a commit stands in the history, counted from the oldest; -1 when it does not."""
-        index = self.timeline.index(commit)
-        return -1 if index is None else index
+        if commit not in self._orders:
+            index = self.timeline.index(commit)
+            self._orders[commit] = -1 if index is None else index
+        return self._orders[commit]
 
-    def newest(self, path: str) -> Iterator[Touch]:
-        """Yield what commits did to a file, or to the files below a folder: the newest first, as read."""
-        process = self._started.pop(path, None) or self._start(*self._touching(path))
-        for commit, changes in self._log(process):
+    def newest(self, path: str, *, whole: bool = False) -> Iterator[Touch]:
+        """Yield what commits did to a file, or to the files below a folder: the newest first, as read.
+
+        With `whole` everything will be read, which may be quicker to ask for in another way.
+        """
+        inside = _bytes(self._prefix + path)
+
+        def kept(changed: bytes) -> bool:
+            return changed.startswith(inside) and (not path or changed[len(inside) :][:1] in (b"", b"/"))
+
+        process = self._started.pop(path, None)
+        if process is None:
+            process = self._every() if whole else self._start(*self._touching(path))
+        yield from self._touches(process, kept)
+
+    def _touches(self, process: subprocess.Popen[bytes], kept: Callable[[bytes], bool]) -> Iterator[Touch]:
+        for commit, changes in self._log(process, kept):
             for changed, was, now in changes:
-                if changed.startswith(self._prefix):
-                    shown = changed[len(self._prefix) :]
-                    yield Touch(commit, shown, self._blob(*was), self._blob(*now))
+                yield Touch(commit, changed[len(self._prefix) :], self._blob(*was), self._blob(*now))
 
     def at(self, instant: datetime) -> Commit | None:
         index = self.timeline.at(instant)
@@ -198,18 +231,33 @@ class GitHistory:
     def _touching(self, path: str) -> tuple[str, ...]:
         return ("--raw", "--end-of-options", self._tip, "--", self._spec(path))
 
+    def _every(self) -> subprocess.Popen[bytes]:
+        """Start a git that tells all that each commit changed.
+
+        Told to look at a folder it compares each commit twice, and nearly every commit of a registry has to
+        do with it. In a repository that holds other things, what they change would have to be read, too.
+        """
+        if self._prefix:
+            return self._start("--raw", "--end-of-options", self._tip, "--", self._spec(""))
+        return self._start("--raw", "--end-of-options", self._tip)
+
     def _start(self, *arguments: str) -> subprocess.Popen[bytes]:
         process = self._repository.start(*_LOG, _FORMAT, *arguments)
         assert process.stdin is not None
         process.stdin.close()
         return process
 
-    def _log(self, process: subprocess.Popen[bytes]) -> Iterator[tuple[Commit, list[Changed]]]:
-        """Yield each commit with what it changed, the newest first, while git is still looking."""
+    def _log(
+        self, process: subprocess.Popen[bytes], kept: Callable[[bytes], bool] | None = None
+    ) -> Iterator[tuple[Commit, list[Changed]]]:
+        """Yield each commit with what it changed, the newest first, while git is still looking.
+
+        With `kept` only the changes of these paths, and only the commits that have any.
+        """
         assert process.stdout is not None
         try:
             with process.stdout as stream:
-                yield from self._parsed(_tokens(stream))
+                yield from self._parsed(_tokens(stream), kept)
             if process.wait() != 0:
                 raise Refusal(
                     f"git can't read the history of {self._tip}",
@@ -219,29 +267,38 @@ class GitHistory:
             # Whoever has read enough does not wait for the rest.
             _end(process)
 
-    def _parsed(self, tokens: Iterator[bytes]) -> Iterator[tuple[Commit, list[Changed]]]:
+    def _parsed(
+        self, tokens: Iterator[bytes], kept: Callable[[bytes], bool] | None
+    ) -> Iterator[tuple[Commit, list[Changed]]]:
         token = next(tokens, None)
         while token is not None:
             fields = [token, *(next(tokens, b"") for _ in range(_FIELDS - 1))]
             changes: list[Changed] = []
             token = next(tokens, None)
             while token is not None and token.lstrip(b"\n").startswith(b":"):
-                old, new, before, after, _ = token.lstrip(b"\n:").decode("ascii").split(" ")
-                path = next(tokens, b"").decode("utf-8", "surrogateescape")
-                changes.append((path, (int(old, 8), before), (int(new, 8), after)))
+                path = next(tokens, b"")
+                if kept is not None and kept(path):
+                    old, new, before, after, _ = token.lstrip(b"\n:").decode("ascii").split(" ")
+                    shown = path.decode("utf-8", "surrogateescape")
+                    changes.append((shown, (int(old, 8), before), (int(new, 8), after)))
                 token = next(tokens, None)
-            yield self._commit([field.decode("utf-8", "replace") for field in fields]), changes
+            if changes or kept is None:
+                yield self._commit([field.decode("utf-8", "replace") for field in fields]), changes
 
     def _commit(self, fields: list[str]) -> Commit:
         identity, _, author, email, subject, body = fields
-        index = self.timeline.index(identity)
-        if index is None:
+        index = self.order(identity)
+        if index < 0:
             raise Refusal(f"git lists commit {identity} twice, and differently", "run `git fsck`")
         return Commit(identity, self._time(index), author, email, subject, body.rstrip("\n"))
 
 
 Changed = tuple[str, tuple[int, str], tuple[int, str]]
 """Path, and (mode, blob) before and after; mode 0 where it is not there."""
+
+
+def _bytes(path: str) -> bytes:
+    return path.encode("utf-8", "surrogateescape")
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
