@@ -55,3 +55,14 @@ def test_who_needs_a_version_that_moves_is_reached() -> None:
     ][:1]
     _, whole, scoped = both(needs)
     assert [one.code for one in scoped] == [one.code for one in whole] != []
+
+
+def test_a_version_that_is_retired_reaches_the_pins_of_its_model_and_no_more() -> None:
+    """And a line that is taken back, or any other edit of a model, is judged with everything."""
+    withdrawn = [case for case in cases("MS510") if case["finds"] and not both(case)[0]]
+    assert withdrawn, "the rule on withdrawn versions in pins has a case that only retires one"
+    _, whole, scoped = both(withdrawn[0])
+    assert scoped == whole
+    assert "MS510" in [one.code for one in scoped]
+    taken_back = [case for case in cases("MS405") if case["finds"]]
+    assert taken_back and all(both(case)[0] for case in taken_back)

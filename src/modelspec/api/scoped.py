@@ -28,7 +28,9 @@ def judged_change(scene: Scene, reached: Reach) -> tuple[Finding, ...]:
 
 def closure(registry: Registry, reached: Reach) -> Scope:
     """Return all that the pins which a change reaches have to be right about."""
-    return registry.closure(*reached_pins(registry, reached))
+    pins, served = reached_pins(registry, reached)
+    judged = [pin for name in reached.judged if (pin := registry.value(PIN, *name)) is not None]
+    return registry.closure([*pins, *judged], served)
 
 
 def reached_pins(registry: Registry, reached: Reach) -> tuple[list[Entry[Pin]], list[Entry[FeaturePin]]]:

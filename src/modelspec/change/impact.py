@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from modelspec.compat.world import World
-from modelspec.delta.pairs import Against
+from modelspec.delta.pairs import Against, Change
 from modelspec.spec.base import ref_name
 from modelspec.spec.kinds import (
     ENVIRONMENT,
@@ -37,6 +38,8 @@ class Reach:
     readers: tuple[tuple[str, str, str], ...]
     """(environment, view, model) of every model that reads a view which is served otherwise."""
     whole: bool
+    judged: tuple[Name, ...] = ()
+    """Pins that compile as before and may be wrong now: those of a model that retires a version."""
 
 
 def reach(against: Against, head: Registry) -> Reach:
@@ -44,6 +47,7 @@ def reach(against: Against, head: Registry) -> Reach:
     pins: set[Name] = set()
     served: set[Name] = set()
     readers: set[tuple[str, str, str]] = set()
+    judged: set[Name] = set()
     whole = any(path.startswith("templates/") or classify(path) is None for path in against.paths)
     for change in against.changes:
         if not change.meant:
@@ -54,6 +58,13 @@ def reach(against: Against, head: Registry) -> Reach:
         elif change.kind is FEATURE_PIN:
             served.add((change.name[0], change.name[1]))
             whole = whole or head.get(ENVIRONMENT, change.name[0]) is None
+        elif _retires(change):
+            # Who pins it may not any more; whose way back it was, the rule of windows asks by itself.
+            judged |= {
+                (place, change.name[0])
+                for place, is_folder in head.snapshot.ls("registry/environments")
+                if is_folder and head.get(PIN, place, change.name[0]) is not None
+            }
         elif change.kind is ENVIRONMENT:
             pins |= {(name[0], name[1]) for name in head.names(PIN, change.name[0])}
             whole = True
@@ -74,7 +85,23 @@ def reach(against: Against, head: Registry) -> Reach:
             readers.add((environment, view, model))
     targets = {path.split("/")[1] for path in against.paths if path.startswith("templates/")}
     pins |= set(_served_by(head, targets))
-    return Reach(tuple(sorted(pins)), tuple(sorted(served)), tuple(sorted(readers)), whole)
+    return Reach(
+        tuple(sorted(pins)), tuple(sorted(served)), tuple(sorted(readers)), whole, tuple(sorted(judged))
+    )
+
+
+def _retires(change: Change[Any]) -> bool:
+    """Whether a model differs in its `retired` alone, which only got more lines."""
+    if change.kind is not MODEL or change.before is None or change.after is None:
+        return False
+    was, now = change.before.document.data, change.after.document.data
+    if not isinstance(was, dict) or not isinstance(now, dict):
+        return False
+    was, now = dict(was), dict(now)
+    before, after = was.pop("retired", []), now.pop("retired", [])
+    return (
+        was == now and isinstance(before, list) and isinstance(after, list) and after[: len(before)] == before
+    )
 
 
 def _needing(against: Against, head: Registry, environment: str, model: str) -> Iterator[str]:
