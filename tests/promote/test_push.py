@@ -177,7 +177,7 @@ def test_a_pull_request_is_opened_by_the_program_that_is_there(
     seen = tmp_path / "seen"
     for name, answer in (
         ("gh", "https://github.example.com/ml/registry/pull/7"),
-        ("glab", "!8 https://gitlab.example.com/x/-/merge_requests/8"),
+        ("glab", '{\\"iid\\": 8, \\"web_url\\": \\"https://gitlab.example.com/x/y/-/merge_requests/8\\"}'),
     ):
         program = tmp_path / name
         program.write_text(f'#!/bin/sh\npwd >> {seen}\nprintf "%s\\n" "$@" >> {seen}\necho "{answer}"\n')
@@ -193,8 +193,35 @@ def test_a_pull_request_is_opened_by_the_program_that_is_there(
         "--base", "main", "--title", "Promote; $(touch x)", "--body-file", lines[-1],
     ]  # fmt: skip
     assert not Path(lines[0]).exists(), "it ran in an empty folder that is gone"
-    opened = open_request("git@gitlab.example.com:x/y.git", "b", "main", "t", "")
-    assert opened.url == "https://gitlab.example.com/x/-/merge_requests/8"
+    seen.unlink()
+    opened = open_request("git@gitlab.example.com:x/y.git", "b", "main", "@t", "- a `secret` body\n")
+    assert opened.url == "https://gitlab.example.com/x/y/-/merge_requests/8"
+    lines = seen.read_text().splitlines()
+    assert lines[1:6] == ["api", "--hostname", "gitlab.example.com", "--method", "POST"]
+    assert lines[6:-1] == [
+        "projects/x%2Fy/merge_requests", "--raw-field", "source_branch=b", "--raw-field",
+        "target_branch=main", "--raw-field", "title=@t", "--field",
+    ]  # fmt: skip
+    # The body is a file, never an argument.
+    assert lines[-1].startswith("description=@/") and "body\n" not in seen.read_text()
+
+
+def test_a_merge_request_that_is_there_is_found_and_a_refusal_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "glab"
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    there = "Another open merge request already exists for this source branch: !12"
+    for out, err, url in (
+        (f'{{"message":["{there}"]}}', "409", "https://gitlab.example.com/x/y/-/merge_requests/12"),
+        ("[[", "glab: 401 Unauthorized", None),
+        ('{"web_url": "file:///etc"}', "odd", None),
+    ):
+        program.write_text(f"#!/bin/sh\nprintf '%s' '{out}'\nprintf '%s\\n' '{err}' >&2\nexit 1\n")
+        program.chmod(0o755)
+        opened = open_request("https://gitlab.example.com/x/y.git", "b", "main", "t", "")
+        assert opened.url == url
+        assert url or (err in (opened.hint or "") and "merge_requests/new" in (opened.hint or ""))
 
 
 def test_without_such_a_program_the_link_is_printed(monkeypatch: pytest.MonkeyPatch) -> None:

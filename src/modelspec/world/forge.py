@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -18,6 +19,7 @@ _ADDRESS: Final = re.compile(
     r"(?:(?:https?|ssh)://(?:[^@/]+@)?|(?:[\w.-]+@)?)(?P<host>[\w.-]+)(?::\d+)?[:/](?P<path>[\w./~-]+?)(?:\.git)?/?"
 )
 _LINK: Final = re.compile(r"https?://\S+")
+_THERE: Final = re.compile(r"already exists for this source branch: !(\d{1,12})")
 _PASSED: Final = (
     "PATH", "HOME", "XDG_CONFIG_HOME", "GH_TOKEN", "GITHUB_TOKEN", "GH_ENTERPRISE_TOKEN",
     "GITHUB_ENTERPRISE_TOKEN", "GH_CONFIG_DIR", "GITLAB_TOKEN", "GLAB_CONFIG_DIR",
@@ -38,7 +40,8 @@ def open_request(url: str, branch: str, main: str, title: str, body: str) -> Ope
     """Open a pull request from a branch that was pushed to a remote's URL, or find the one there is.
 
     The program is run in an empty folder, so that it reads no configuration of the repository; what it is
-    given are arguments, and the body is a file.
+    given are arguments, and the body is a file (`glab mr create` takes it as an argument only, so its `api`
+    is asked).
     """
     found = _ADDRESS.fullmatch(url)
     if found is None:
@@ -53,8 +56,10 @@ def open_request(url: str, branch: str, main: str, title: str, body: str) -> Ope
         note = Path(folder) / "body.md"
         note.write_text(body, encoding="utf-8")
         command = (
-            [program, "mr", "create", "--repo", f"https://{host}/{path}", "--source-branch", branch,
-             "--target-branch", main, "--title", title, "--description", body, "--yes"]
+            [program, "api", "--hostname", host, "--method", "POST",
+             f"projects/{quote(path, safe='')}/merge_requests",
+             "--raw-field", f"source_branch={branch}", "--raw-field", f"target_branch={main}",
+             "--raw-field", f"title={title}", "--field", f"description=@{note}"]
             if gitlab
             else [program, "pr", "create", "--repo", f"{host}/{path}", "--head", branch, "--base", main,
                   "--title", title, "--body-file", str(note)]
@@ -73,11 +78,29 @@ def open_request(url: str, branch: str, main: str, title: str, body: str) -> Ope
             )
         except (OSError, subprocess.TimeoutExpired):
             return Opened(None, where)
-    link = _LINK.search(done.stdout) or _LINK.search(done.stderr)
-    if link is not None and (done.returncode == 0 or "already exists" in done.stderr):
-        return Opened(visible(link.group(), 300))
+    link = _gitlab_link(done.stdout, done.stderr, f"https://{host}/{path}") if gitlab else _link(done)
+    if link is not None and (done.returncode == 0 or "already exists" in done.stdout + done.stderr):
+        return Opened(visible(link, 300))
     said = (done.stderr.strip().splitlines() or ["no reason was given"])[-1]
     return Opened(None, f"{Path(program).name} did not open it ({visible(said, 200)}); {where}")
+
+
+def _link(done: subprocess.CompletedProcess[str]) -> str | None:
+    found = _LINK.search(done.stdout) or _LINK.search(done.stderr)
+    return None if found is None else found.group()
+
+
+def _gitlab_link(out: str, err: str, project: str) -> str | None:
+    """Return the address of the merge request in GitLab's answer, or of the one that was there before."""
+    try:
+        answer = json.loads(out)
+    except (ValueError, RecursionError):
+        answer = None
+    found = answer.get("web_url") if isinstance(answer, dict) else None
+    if isinstance(found, str) and _LINK.fullmatch(found):
+        return found
+    there = _THERE.search(out) or _THERE.search(err)
+    return None if there is None else f"{project}/-/merge_requests/{there[1]}"
 
 
 def _by_hand(host: str, path: str, branch: str, main: str, gitlab: bool) -> str:
