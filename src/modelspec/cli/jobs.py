@@ -18,6 +18,7 @@ _GITHUB: Final = (
     "modelspec-restore.yml",
     "modelspec-deploy.yml",
 )
+_GITLAB: Final = ("modelspec.yml", "modelspec-deploy.yml")
 _RELEASE: Final = re.compile(r"modelspec-gitops==\d[\w.]*")
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._/-]*", re.ASCII)
 _URL: Final = re.compile(r"https://[A-Za-z0-9.-]+/[A-Za-z0-9._/-]+", re.ASCII)
@@ -61,7 +62,7 @@ def jobs(chosen: str, top: Path, within: str) -> dict[str, bytes]:
         }
     if chosen == "gitlab":
         return {
-            ".gitlab/modelspec.yml": _fitted("gitlab/modelspec.yml", requirement).encode(),
+            **{f".gitlab/{name}": _fitted(f"gitlab/{name}", requirement).encode() for name in _GITLAB},
             ".gitlab-ci.yml": _fitted("gitlab/gitlab-ci.yml", requirement)
             .replace("      root: .\n", f"      root: {root}\n")
             .encode(),
