@@ -11,6 +11,7 @@ from conftest import Git
 from modelspec.tree.finding import Refusal
 from modelspec.world.git import open_repository
 from modelspec.world.history import GitHistory
+from modelspec.world.parallel import forked
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -264,3 +265,26 @@ def test_more_files_than_gits_may_run_at_once_are_known_at_once(repository: Git)
         assert log._started == {}
         assert len(log._files) == 12
         assert contents(log, "r/11") == [b"11"]
+
+
+def test_a_fork_reads_nothing_that_was_begun_elsewhere(repository: Git) -> None:
+    """Two readers of one pipe would each get a part of it."""
+    for number in range(300):
+        (repository.root / f"f{number}").write_text(str(number))
+    repository.commit("many")
+    put(repository, "r/a", "1", 1)
+    put(repository, "r/a", "2", 2)
+    with history(repository) as log:
+        tree = log.snapshot(log.tip)
+        paths = [f"f{number}" for number in range(300)]
+        log.ahead(["r/a"])
+        tree.ahead(paths)
+
+        def seen(_: int) -> tuple[list[bytes | None], list[bytes | None]]:
+            found = tree.read_many(paths), contents(log, "r/a")
+            log.__exit__()
+            return found
+
+        wanted = [str(number).encode() for number in range(300)], [b"1", b"2"]
+        assert forked(seen, 2) == [wanted, wanted]
+        assert (tree.read_many(paths), contents(log, "r/a")) == wanted

@@ -54,14 +54,21 @@ class GitHistory:
         self._files: dict[str, Sequence[Revision]] = {}
         self._orders: dict[str, int] = {}
         self._started: dict[str, subprocess.Popen[bytes]] = {}
+        self._owner = os.getpid()
 
     def __enter__(self) -> GitHistory:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for process in self._started.values():
+        for process in self._mine().values():
             _end(process)
         self._objects.close()
+
+    def _mine(self) -> dict[str, subprocess.Popen[bytes]]:
+        """Return what was started here: in a fork nothing, since two readers of one pipe would share it."""
+        if self._owner != os.getpid():
+            self._started, self._owner = {}, os.getpid()
+        return self._started
 
     @property
     def tip(self) -> str:
@@ -82,9 +89,10 @@ class GitHistory:
         if len(paths) > _AT_ONCE:
             # No longer a matter of waiting: so many are asked for at once.
             self.of_all(paths)
-        for path in paths[: _AT_ONCE - len(self._started)]:
-            if path not in self._files and path not in self._started:
-                self._started[path] = self._start(*self._touching(path))
+        started = self._mine()
+        for path in paths[: _AT_ONCE - len(started)]:
+            if path not in self._files and path not in started:
+                started[path] = self._start(*self._touching(path))
 
     def under(self, folder: str) -> Mapping[str, Sequence[Revision]]:
         found: dict[str, list[Revision]] = {}
@@ -146,7 +154,7 @@ class GitHistory:
         def kept(changed: bytes) -> bool:
             return changed.startswith(inside) and (not path or changed[len(inside) :][:1] in (b"", b"/"))
 
-        process = self._started.pop(path, None)
+        process = self._mine().pop(path, None)
         if process is None:
             process = self._every() if whole else self._start(*self._touching(path))
         yield from self._touches(process, kept)
