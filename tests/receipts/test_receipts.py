@@ -132,6 +132,12 @@ receipts = st.builds(
 )
 
 
+def test_nothing_is_no_news_beside_a_first_state_of_the_same_instant() -> None:
+    nothing, first = receipt("", "10:00"), receipt("A", "10:00")
+    assert news([], [nothing, first]) == [first]
+    assert news([first], [nothing, first]) == []
+
+
 @given(st.lists(receipts, max_size=12), st.lists(receipts, max_size=6))
 def test_what_was_told_is_never_told_twice(known: list[Receipt], seen: list[Receipt]) -> None:
     found = news(known, seen)

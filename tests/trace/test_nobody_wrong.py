@@ -86,3 +86,24 @@ def test_who_is_named_is_who_answered(seed: int) -> None:
             elif found.candidates:
                 assert len(found.candidates) > 1 or found.why
     assert named > asked / 5, "nobody is ever named"
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_what_receipts_are_certain_of_is_what_served(seed: int) -> None:
+    draw = random.Random(seed)
+    certain = asked = 0
+    for _ in range(250):
+        truth, declared, told = world(draw)
+        lines = of_pin(fold(told), "production", "eta")
+        for _ in range(8):
+            at = draw.random() * (truth[-1][0] + 300)
+            who = answering(truth, at, draw)
+            if who is None:
+                continue
+            shown = DAY + minutes(at + (draw.random() - 0.5) * 4)
+            then = served_then(lines, shown, declared)
+            asked += 1
+            if then.certain:
+                certain += 1
+                assert who[0] in then.answering, (then, truth, at)
+    assert certain > asked / 5, "nothing is ever certain"

@@ -153,13 +153,15 @@ def kept(receipts: Iterable[Receipt], horizon: datetime) -> list[Receipt]:
 def _known(line: Sequence[Told], one: Told) -> bool:
     """Whether a sorted line of receipts says already what another one says."""
     before = line[: bisect_right(line, one.since, key=attrgetter("since"))]
-    if not before and not one.receipt.slots:
-        return True
     at_once = list(_at_once(before, one.since))
+    if len(at_once) == len(before) and not one.receipt.slots:
+        # Before the first state there was nothing.
+        return True
     if any(_repeats(one, other) for other in at_once):
         return True
     # Of two states at one instant, the one that was there before is not new.
-    for group in (_last_group(before), _last_group(before[: len(before) - len(at_once)])):
+    earlier_ones = _last_group(before[: len(before) - len(at_once)])
+    for group in (_last_group(before), earlier_ones, *([other] for other in at_once)):
         if group and _same(group, one):
             return one.receipt.commit is None or any(other.receipt.commit for other in group)
     return False

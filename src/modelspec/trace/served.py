@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from typing import Final, Literal
 
 from modelspec.spec.instant import earlier, later
-from modelspec.spec.receipt import ReceiptSlot
+from modelspec.spec.receipt import Receipt, ReceiptSlot
+from modelspec.spec.receipt import at as parsed
 from modelspec.trace.declared import Declaration, declared_at
 from modelspec.trace.receipts import Stretch, Stretches, answering
 
@@ -164,13 +165,15 @@ def _unseen(
     """Yield what git declared around the last receipt or after it: a switch that nobody may have seen.
 
     It may have been live from its merge until an hour after another one followed it. It is no doubt where it
-    was over when the stretch began, or where the next receipt is the switch to it: then it came later.
+    was over when the stretch began and that is some time ago, or where the next receipt is the switch to it:
+    then it came later.
     """
+    settled, proven = later(stretch.since, slack), _proven(stretch, earlier(at, slack))
     for one, until in _in_force(declared):
-        if one.since > at:
+        if one.since > later(at, slack):
             break
-        over = until is not None and (until <= later(stretch.since, slack) or until < earlier(at, LAG))
-        if over or one.slots is None or one.since <= earlier(stretch.seen, LAG):
+        over = until is not None and ((until <= settled and at > settled) or until < earlier(at, LAG))
+        if over or one.slots is None or (proven is not None and one.since <= earlier(proven, LAG)):
             continue
         if answering(one.slots) == stretch.answering:
             continue
@@ -182,6 +185,20 @@ def _unseen(
             continue
         said = f"git declared another state by {one.commit.short}, and no receipt says whether it was live"
         yield one.slots, _by_git(one), said
+
+
+def _proven(stretch: Stretch, until: datetime) -> datetime | None:
+    """Return when a state was seen last by receipts that begin no later than an instant; None by none.
+
+    A later receipt of the same state proves nothing about the time before it: what came and went there may
+    be a switch whose receipt is lost.
+    """
+    told = [observed for since, observed in map(_times, stretch.receipts) if since <= until]
+    return max(told, default=None)
+
+
+def _times(receipt: Receipt) -> tuple[datetime, datetime]:
+    return parsed(receipt.since), parsed(receipt.observed)
 
 
 def _in_force(declared: Sequence[Declaration]) -> Iterator[tuple[Declaration, datetime | None]]:
