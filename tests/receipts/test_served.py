@@ -79,8 +79,8 @@ def test_a_switch_that_nobody_saw() -> None:
     assert (names(lost), lost.certain) == ("AB", False)
     assert {one.by for one in lost.candidates} == {"receipt", "declared"}
     assert "no receipt says whether it was live" in lost.doubts[0]
-    assert names(then(receipts, "18:40", git)) == "AB", "it may not have gone yet"
-    assert then(receipts, "19:01", git).certain
+    assert names(then(receipts, "23:40", git)) == "AB", "it may not have gone yet"
+    assert then(receipts, "1.00:01", git).certain
 
 
 def test_a_slow_rollout_is_no_switch_that_nobody_saw() -> None:
@@ -93,9 +93,10 @@ def test_the_next_receipt_of_another_switch_says_nothing_of_an_earlier_one() -> 
     line = [receipt("A", "09:02", "09:10"), receipt("B", "16:02", "16:03")]
     assert names(then(line, "14:30", git)) == "AB"
     assert names(then(line, "15:30", git)) == "AB"
-    git = declared(("09:00", "A"), ("14:00", "B"), ("15:00", "A"), ("20:00", "B"))
-    line = [receipt("A", "09:02", "09:10"), receipt("B", "20:02", "20:03")]
-    assert names(then(line, "18:00", git)) == "A"
+    git = declared(("09:00", "A"), ("14:00", "B"), ("15:00", "A"), ("1.20:00", "B"))
+    line = [receipt("A", "09:02", "09:10"), receipt("B", "1.20:02", "1.20:03")]
+    assert names(then(line, "20:00", git)) == "AB"
+    assert names(then(line, "1.18:00", git)) == "A"
 
 
 def test_what_nobody_declared_and_a_receipt_shows() -> None:
@@ -131,3 +132,35 @@ def test_clusters_are_asked_each() -> None:
 def test_that_nothing_served_is_an_answer() -> None:
     found = then([receipt("A", "09:00", "09:01"), receipt("", "11:00", "11:01")], "12:00")
     assert (found.candidates, found.certain, found.reached) == ((), True, True)
+
+
+def test_pods_tell_since_when_they_are_up_not_since_when_they_serve() -> None:
+    # The node was drained at 18:00: B answered since 14:02, and only its new pods are left to tell.
+    line = [receipt("A", "09:02", "09:10"), receipt("B", "18:00", "18:10", source="kubernetes")]
+    assert names(then(line, "16:00", GIT)) == "AB"
+    assert names(then(line, "13:00", GIT)) == "A"
+    assert names(then(line, "18:16", GIT)) == "B"
+
+
+def test_a_pod_that_answers_says_nothing_of_those_beside_it() -> None:
+    git = declared(("09:00", "A"), ("14:00", "A 90 B 10"), ("1.14:00", "A"))
+    looks = [receipt("A", "09:30", source="open-inference"), receipt("A", "15:00", source="open-inference")]
+    assert names(then(looks[:1], "13:00", git)) == "A"
+    assert names(then(looks, "20:00", git)) == "AB"
+    # The canary's end may not have been synced: the pod that was seen is one of the canary's as well.
+    stuck = [*looks, receipt("A", "1.15:00", source="open-inference")]
+    assert names(then(stuck, "4.12:00", git)) == "AB"
+
+
+def test_a_state_declared_minutes_ago_was_not_seen_for_sure() -> None:
+    # B was seen for its first merge; what A hides is the time between the two others.
+    git = declared(("09:00", "A"), ("14:00", "B"), ("14:06", "A"), ("14:11", "B"), ("14:40", "A"))
+    line = [receipt("A", "09:02", "09:10"), receipt("B", "14:01", "14:13")]
+    assert names(then(line, "14:20", git)) == "AB"
+
+
+def test_what_nobody_saw_goes_away_slowly_too() -> None:
+    git = declared(("08:00", "A"), ("09:00", "C"), ("14:00", "B"))
+    line = [receipt("A", "08:02", "08:10"), receipt("B", "14:02", "14:10")]
+    assert names(then(line, "14:04", git)) == "ABC"
+    assert names(then(line[1:], "14:04", git[1:])) == "BC", "also where B's receipt is the first of all"

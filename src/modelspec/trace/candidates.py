@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final, Literal
 
 from modelspec.spec.instant import earlier, later
-from modelspec.spec.receipt import ReceiptSlot
-from modelspec.trace.declared import Declaration, declared_at
+from modelspec.trace.declared import Declaration
 from modelspec.trace.receipts import Stretch, answering
-from modelspec.trace.served import SLACK, Then
+from modelspec.trace.served import LAG, SLACK, Then
 from modelspec.tree.digest import short
 from modelspec.tree.text import plural
 
@@ -23,8 +22,6 @@ GRADES: Final[dict[Grade, str]] = {
     "witness": "of all that may have answered, it alone gives this answer again",
 }
 """How a version is known, from the best evidence to the least."""
-LAG: Final = timedelta(hours=1)
-"""How long after a merge an environment may still serve what was declared before, where no receipt tells."""
 LEAST_STAMP: Final = 12
 """The fewest hex digits by which a stamp names a version."""
 IDLE: Final = frozenset({"shadow", "standby"})
@@ -105,14 +102,10 @@ def identify(evidence: Evidence) -> Identified:
     if evidence.time is None:
         why = "The record has neither a stamp nor a time, and its id tells none: say when, with --around."
         return Identified(None, None, (), (why,))
-    unseen = [(place, one) for place in evidence.places for one in _unseen(place, evidence.time)]
-    found += [suspect for place, one in unseen for suspect in _by_git(place, one)]
     suspects = _merged(found)
-    said = [_sentence(doubt) for place in evidence.places for doubt in place.then.doubts]
-    said += [
-        _sentence(f"no receipt says when what {one.commit.short} declares was live") for _, one in unseen
-    ]
-    doubts = tuple(dict.fromkeys(said))
+    doubts = tuple(
+        dict.fromkeys(_sentence(doubt) for place in evidence.places for doubt in place.then.doubts)
+    )
     reached = all(place.then.reached for place in evidence.places)
     if not suspects:
         return Identified(None, None, (), (*doubts, "Nothing was declared or seen that answers then."))
@@ -138,80 +131,26 @@ def _by_stamp(evidence: Evidence, stamped: Sequence[str], found: Sequence[Suspec
     return Identified(stamped[0], "stamp", suspects, (why,) if unexpected else ())
 
 
-def _unseen(place: Place, time: datetime) -> Iterable[Declaration]:
-    """Yield the declarations of about that time whose deployment no receipt tells: they may have been live.
-
-    One is accounted for where receipts show it as live and gone, or as live later; and where what receipts
-    show for the instant is the deployment of a later declaration. Receipts of one state that follow one
-    another prove nothing about the time between them: what came and went there may be lost.
-    """
-    for line in place.lines:
-        now = next((at for at in range(len(line) - 1, -1, -1) if line[at].since <= time), None)
-        if now is None:
-            continue
-        window = list(_about(place.declared, time))
-        for one in window:
-            live = answering(one.slots or ())
-            if not live or live == line[now].answering or _is_accounted(line, now, one, live, time):
-                continue
-            # Near its beginning what was before it may still have answered.
-            firm = line[now].since <= earlier(time, SLACK)
-            later_ones = [other for other in place.declared if other.since > one.since]
-            if firm and any(_deploys(line[now], other) for other in later_ones):
-                continue
-            yield one
-
-
-def _about(declared: Sequence[Declaration], time: datetime) -> Iterable[Declaration]:
-    """Yield what was declared at some instant between a lag before and a slack after."""
-    first, last = declared_at(declared, earlier(time, LAG)), later(time, SLACK)
-    for one in declared:
-        if one is first or earlier(time, LAG) < one.since <= last:
-            yield one
-
-
-def _deploys(stretch: Stretch, one: Declaration) -> bool:
-    """Whether a stretch began as the deployment of a declaration: the same state, not long after it."""
-    begins = earlier(one.since, SLACK)
-    return stretch.answering == answering(one.slots or ()) and begins <= stretch.since <= later(
-        one.since, LAG
-    )
-
-
-def _is_accounted(
-    line: Sequence[Stretch], now: int, one: Declaration, live: frozenset[str], time: datetime
-) -> bool:
-    for index, stretch in enumerate(line):
-        if stretch.answering != live or not _deploys(stretch, one):
-            continue
-        if index > now:
-            return True
-        ended = line[index + 1].since
-        if ended <= earlier(time, SLACK):
-            return True
-    return False
-
-
-def _by_git(place: Place, one: Declaration) -> Iterable[Suspect]:
-    words = f"declared by {one.commit.short} of {one.since:%Y-%m-%dT%H:%M:%SZ}; no receipt of it"
-    for slot in one.slots or ():
-        if slot.share > 0:
-            yield Suspect(slot.digest, (f"{place.environment} {slot.slot}",), (words,))
-
-
 def _is_steady(place: Place, time: datetime) -> bool:
-    """Whether nothing changed about that time, so that the slot on a record says which version it was."""
+    """Whether one state alone comes into question, so that the slot on a record says which version it was.
+
+    Versions that change places in the same slots are no doubt of who answered, but of which slot they had.
+    """
     lines = [line for line in place.lines if line]
-    if any(abs(one.since - time) <= SLACK for line in lines for one in line):
+    if not place.then.certain or any(abs(one.since - time) <= SLACK for line in lines for one in line):
         return False
-    return all(not earlier(time, LAG) < one.since <= later(time, SLACK) for one in place.declared)
+    known = {(one.slot, one.digest) for one in place.then.candidates if one.share > 0}
+    return all(
+        {(slot.slot, slot.digest) for slot in one.slots or () if slot.share > 0} <= known
+        for one in place.declared
+        if earlier(time, LAG) < one.since <= later(time, SLACK)
+        and answering(one.slots or ()) <= place.then.answering
+    )
 
 
 def _suspected(place: Place, evidence: Evidence) -> Iterable[Suspect]:
     """Yield what may have answered in one environment; the slot that the record names narrows it down."""
     told = [(one.digest, one.slot, one.share, one.evidence) for one in place.then.candidates]
-    if not place.then.reached and evidence.time is not None:
-        told += _lagging(place, evidence.time)
     mine = [row for row in told if evidence.slot is not None and row[1] in (evidence.slot, "unknown")]
     sharing = [row for row in told if row[2] > 0 and row[1] not in IDLE]
     # Versions change their slots in a rollout: then a slot names nobody.
@@ -219,14 +158,6 @@ def _suspected(place: Place, evidence: Evidence) -> Iterable[Suspect]:
     chosen = (mine if steady else [*mine, *sharing]) or sharing
     for digest, slot, _, words in chosen:
         yield Suspect(digest, (f"{place.environment} {slot}",), (words,))
-
-
-def _lagging(place: Place, time: datetime) -> Iterable[tuple[str, str, float, str]]:
-    """Yield what was declared a little earlier or later: a merge is not live at once, and clocks differ."""
-    for one in _about(place.declared, time):
-        words = f"declared by {one.commit.short} of {one.since:%Y-%m-%dT%H:%M:%SZ}; no receipt of it"
-        slots: tuple[ReceiptSlot, ...] = one.slots or ()
-        yield from ((slot.digest, slot.slot, slot.share, words) for slot in slots)
 
 
 def _merged(found: Iterable[Suspect]) -> tuple[Suspect, ...]:

@@ -22,6 +22,8 @@ Key = tuple[str, str, str]
 SHARE: Final = 0.01
 """Percent by which two shares may differ and be the same: 66.67 and two thirds."""
 ANY_SLOT: Final = "unknown"
+PODS: Final = frozenset({"kubernetes", "kserve"})
+"""Sources that tell since when the pods of today are up: a state is older than the last of its restarts."""
 AHEAD: Final = timedelta(minutes=5)
 """How far another clock may be ahead of ours; what is further ahead is no time of a deployment."""
 
@@ -36,8 +38,8 @@ class Told:
 
     @property
     def exact(self) -> bool:
-        """Whether the source said when; else `since` is when somebody first looked."""
-        return self.since < self.observed
+        """Whether the source said when; else it began at `since` at the latest."""
+        return self.since < self.observed and self.receipt.source not in PODS
 
     @property
     def order(self) -> tuple[datetime, datetime]:

@@ -8,17 +8,17 @@ from datetime import datetime, timedelta
 from typing import Final, Literal
 
 from modelspec.spec.instant import earlier, later
-from modelspec.spec.receipt import Receipt, ReceiptSlot
-from modelspec.spec.receipt import at as parsed
+from modelspec.spec.receipt import ReceiptSlot
 from modelspec.trace.declared import Declaration, declared_at
 from modelspec.trace.receipts import Stretch, Stretches, answering
 
-SLACK: Final = timedelta(minutes=5)
-"""How far the clocks of clusters, observers and git are believed to lie apart, and a rollout to take where
-nothing says how long it took."""
-
-LAG: Final = timedelta(hours=1)
-"""How long after a merge an environment may still have served what was declared before."""
+SLACK: Final = timedelta(minutes=15)
+"""How far clocks (of clusters, observers, servers, git) are believed to lie apart, and a rollout to last,
+both together: old pods answer for minutes after a source says that the new state began."""
+LAG: Final = timedelta(hours=6)
+"""How long after a merge an environment may still serve what was declared before: a sync that is stuck."""
+PARTIAL: Final = frozenset({"open-inference"})
+"""Sources that show what one pod answers, and not what answers beside it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +68,8 @@ def served_then(
     `stretches` are those of each of its clusters (`of_pin`), `declared` what git said, oldest first. The
     states that come into question are the one that receipts tell for the instant; those of stretches that
     begin or end within `slack` of it; the next one, from the time on at which nothing proves the present
-    one any more, since a switch that was merely seen happened before that; and what git declared since an
-    hour before the last receipt, for a switch that nobody saw.
+    one any more, since a switch that was merely seen happened before that; and what git declared after the
+    last receipt that is not later, for a switch that nobody saw.
     """
     lines = [line for line in stretches if line]
     found: list[Candidate] = []
@@ -83,7 +83,7 @@ def served_then(
             doubts += [doubt] if doubt else []
     first = min((line[0].since for line in lines), default=None)
     if not reached:
-        found += _declared_alone(declared, at)
+        found += _declared_alone(declared, at, slack)
         doubts.append(
             "there is no receipt of it" if first is None else f"no receipt before {first:%Y-%m-%dT%H:%M:%SZ}"
         )
@@ -111,6 +111,8 @@ def _states(
             if at > later(line[index + 1].since, slack):
                 break
             others.append((line[index].slots, _by_receipt(line[index]), _near(line[index + 1], at)))
+            # What nobody saw between the two may be on its way out as well.
+            others += _unseen(line, index, at, declared, slack)
     following = 0 if now is None else now + 1
     for index in range(following, len(line)):
         if at < _begins(line, index, declared, slack):
@@ -119,8 +121,10 @@ def _states(
     if now is None:
         yield from others
         return
+    if now == 0 and at <= later(line[0].since, slack):
+        others += [(one.slots or (), _by_git(one), _near(line[0], at)) for one in _about(declared, at, slack)]
     yield line[now].slots, _by_receipt(line[now]), ""
-    others += _unseen(line[now], line[following] if following < len(line) else None, at, declared, slack)
+    others += _unseen(line, now, at, declared, slack)
     for slots, made, doubt in others:
         # Another share, or something else that stands by, leaves the question of who answered as it is.
         if answering(slots) != line[now].answering:
@@ -156,60 +160,118 @@ def _merged(declared: Sequence[Declaration], digests: frozenset[str], until: dat
 
 
 def _unseen(
-    stretch: Stretch,
-    following: Stretch | None,
-    at: datetime,
-    declared: Sequence[Declaration],
-    slack: timedelta,
+    line: Sequence[Stretch], now: int, at: datetime, declared: Sequence[Declaration], slack: timedelta
 ) -> Iterator[_State]:
-    """Yield what git declared around the last receipt or after it: a switch that nobody may have seen.
+    """Yield what git declared, for which there is no receipt: a switch that nobody may have seen.
 
-    It may have been live from its merge until an hour after another one followed it. It is no doubt where it
-    was over when the stretch began and that is some time ago, or where the next receipt is the switch to it:
-    then it came later.
+    That is all that was declared after what the receipts tell, until what followed it in git was a `LAG` old:
+    a merge is not live at once, and to have seen the state before it says nothing of the time after.
     """
-    settled, proven = later(stretch.since, slack), _proven(stretch, earlier(at, slack))
-    for one, until in _in_force(declared):
-        if one.since > later(at, slack):
-            break
-        over = until is not None and ((until <= settled and at > settled) or until < earlier(at, LAG))
-        if over or one.slots is None or (proven is not None and one.since <= earlier(proven, LAG)):
+    stretch = line[now]
+    # A later receipt of the same state proves nothing about the time before it.
+    seen = later(min(stretch.seen, at), slack)
+    told = _told(declared, stretch, seen)
+    for index, one in enumerate(declared):
+        if one.slots is None or one.since > later(at, slack):
             continue
-        if answering(one.slots) == stretch.answering:
-            continue
-        if (
-            following is not None
-            and following.answering == answering(one.slots)
-            and declared_at(declared, later(following.since, slack)) is one
-        ):
-            continue
-        said = f"git declared another state by {one.commit.short}, and no receipt says whether it was live"
+        if not _holds(stretch, one, seen):
+            following = declared[index + 1].since if index + 1 < len(declared) else None
+            over = following is not None and following <= earlier(at, LAG)
+            if index <= told or over or _left(line, now, declared, index, slack):
+                continue
+            if _came_later(line, now, declared, index, slack):
+                continue
+        said = f"git declares another state since {one.commit.short}, and no receipt says whether it was live"
         yield one.slots, _by_git(one), said
 
 
-def _proven(stretch: Stretch, until: datetime) -> datetime | None:
-    """Return when a state was seen last by receipts that begin no later than an instant; None by none.
+def _told(declared: Sequence[Declaration], stretch: Stretch, seen: datetime) -> int:
+    """Return the index of the first declaration that a stretch may show.
 
-    A later receipt of the same state proves nothing about the time before it: what came and went there may
-    be a switch whose receipt is lost.
+    Where nobody declared it, it is the one before that which stood when it was seen last. What one pod
+    shows, any declaration may have let it.
     """
-    told = [observed for since, observed in map(_times, stretch.receipts) if since <= until]
-    return max(told, default=None)
-
-
-def _times(receipt: Receipt) -> tuple[datetime, datetime]:
-    return parsed(receipt.since), parsed(receipt.observed)
-
-
-def _in_force(declared: Sequence[Declaration]) -> Iterator[tuple[Declaration, datetime | None]]:
-    """Yield each declaration with the instant at which the next one followed it."""
+    if _partial(stretch):
+        return -1
+    found = standing = -1
     for index, one in enumerate(declared):
-        yield one, declared[index + 1].since if index + 1 < len(declared) else None
+        if one.since > seen:
+            break
+        standing = index
+        if answering(one.slots or ()) == stretch.answering:
+            before = found if found >= 0 and declared[found + 1].since > earlier(stretch.since, LAG) else -1
+            found = before if before >= 0 else index
+    return found if found >= 0 else standing - 1
 
 
-def _declared_alone(declared: Sequence[Declaration], at: datetime) -> list[Candidate]:
-    one = declared_at(declared, at)
-    return [_by_git(one)(slot) for slot in (one.slots or ())] if one is not None else []
+def _left(
+    line: Sequence[Stretch], now: int, declared: Sequence[Declaration], index: int, slack: timedelta
+) -> bool:
+    """Whether a declaration was seen live already, and left for the present state, or given up long ago.
+
+    What was declared again at about that time may have been seen for the other one. A source that sees one
+    pod at a time does not say that the others are gone.
+    """
+    stretch, one = line[now], declared[index]
+    if _partial(stretch):
+        return False
+    if stretch.since > later(one.since, LAG):
+        return True
+    mine, first = answering(one.slots or ()), earlier(one.since, slack)
+    again = any(
+        answering(other.slots or ()) == mine
+        and other.since <= later(stretch.since, slack)
+        and declared[at + 1].since >= earlier(first, slack)
+        for at, other in enumerate(declared[:-1])
+        if at != index
+    ) or (index != len(declared) - 1 and answering(declared[-1].slots or ()) == mine)
+    return not again and any(
+        # By clocks that lie, what is told minutes apart may have come the other way round.
+        other.answering == mine and first <= other.since <= earlier(stretch.since, slack)
+        for other in line[:now]
+    )
+
+
+def _partial(stretch: Stretch) -> bool:
+    """Whether the source shows what one pod answers with, and not what answers beside it."""
+    return any(one.source in PARTIAL for one in stretch.receipts)
+
+
+def _holds(stretch: Stretch, one: Declaration, seen: datetime) -> bool:
+    """Whether the pod that was seen is one of a declaration that has others beside it."""
+    shown = {(slot.slot, slot.digest) for slot in stretch.slots if slot.share > 0}
+    return (
+        _partial(stretch)
+        and one.since <= seen
+        and shown <= {(slot.slot, slot.digest) for slot in one.slots or () if slot.share > 0}
+    )
+
+
+def _came_later(
+    line: Sequence[Stretch], now: int, declared: Sequence[Declaration], index: int, slack: timedelta
+) -> bool:
+    """Whether the next receipt is the switch to this very declaration, by a source that tells when it was."""
+    if now + 1 >= len(line) or not line[now + 1].exact or _partial(line[now]):
+        return False
+    following, one = line[now + 1], declared[index]
+    return (
+        following.answering == answering(one.slots or ())
+        and one.since <= later(following.since, slack)
+        and declared_at(declared, later(following.since, slack)) is one
+    )
+
+
+def _declared_alone(declared: Sequence[Declaration], at: datetime, slack: timedelta) -> list[Candidate]:
+    """Return what git declared, where no receipt reaches back."""
+    return [_by_git(one)(slot) for one in _about(declared, at, slack) for slot in one.slots or ()]
+
+
+def _about(declared: Sequence[Declaration], at: datetime, slack: timedelta) -> Iterator[Declaration]:
+    """Yield what was declared at some instant between a `LAG` before and the slack after."""
+    first = declared_at(declared, earlier(at, LAG))
+    for one in declared:
+        if one is first or earlier(at, LAG) < one.since <= later(at, slack):
+            yield one
 
 
 def _by_receipt(stretch: Stretch) -> Callable[[ReceiptSlot], Candidate]:
