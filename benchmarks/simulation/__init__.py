@@ -1,1 +1,1 @@
-"""A seeded world of models, environments, observers and logs that knows its own truth: what `trace` is held against."""
+"""A seeded world of models, clusters, observers and logs that knows its truth, to hold `trace` against."""

@@ -1,10 +1,9 @@
-"""Writes the world: a registry with its history, its store, its receipts, the logs, and the truth beside them."""
+"""Writes the world: a registry with history, store and receipts, the logs, and the truth beside them."""
 
 from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
@@ -20,7 +19,7 @@ from simulation.moves import COORDINATED, pins, steps_of
 from simulation.observers import receipts
 from simulation.repository import steps, write, write_receipts, write_store
 from simulation.requests import requests, write_truth
-from simulation.world import Cluster, Line, Pin, Size
+from simulation.world import DAY, Cluster, Line, Pin, Size
 
 SETTINGS = {
     "apiVersion": "modelspec/v1",
@@ -74,6 +73,7 @@ def generate(size: Size, out: Path, workers: int = 2) -> dict[str, object]:
     else:
         for job in jobs:
             _logged(*job)
+    gone = _expire(registry, size, lines, found)
     kinds = Counter(change.kind for pin in found for change in pin.changes)
     facts = {
         "size": asdict(size),
@@ -83,13 +83,33 @@ def generate(size: Size, out: Path, workers: int = 2) -> dict[str, object]:
         "receipts": files,
         "versions": sum(len(one.versions) for one in lines),
         "artifacts": artifacts,
+        "artifacts gone": gone,
         "records": {
-            name: sum(count for pin, count in zip(found, shares, strict=True) if system_of(pin.model).name == name)
+            name: sum(
+                count for pin, count in zip(found, shares, strict=True) if system_of(pin.model).name == name
+            )
             for name in sorted({system_of(pin.model).name for pin in found})
         },
     }
     (out / "facts.json").write_text(json.dumps(facts, indent=1), "utf-8")
     return facts
+
+
+def _expire(registry: Path, size: Size, lines: list[Line], found: list[Pin]) -> int:
+    """Remove the artifacts whose last tenure is longer over than artifacts are kept; return how many."""
+    horizon = size.end - size.keep * DAY
+    needed = set()
+    for pin in found:
+        ends = [*(change.time for change in pin.changes[1:]), size.end]
+        for change, end in zip(pin.changes, ends, strict=True):
+            if end > horizon:
+                needed.update(lines[pin.model].versions[version].artifact for _, version, _ in change.slots)
+    told = {version.artifact for line in lines for version in line.versions} - needed
+    for artifact in told:
+        folder = registry / "store" / artifact.replace(":", "-", 1)
+        shutil.rmtree(folder)
+        folder.with_name(f"{folder.name}.sha256sum").unlink()
+    return len(told)
 
 
 def _shares(size: Size, found: list[Pin]) -> list[int]:

@@ -16,11 +16,13 @@ from simulation.world import Line, Version
 GROUP = 4
 """How many models read one view, and move together when it changes."""
 FIELDS = ("distance", "duration", "amount", "age")
-_PURPOSES = ("eta", "fraud", "churn", "demand", "ranking", "pricing", "credit", "returns", "matching", "uplift")
+_PURPOSES = (
+    "eta", "fraud", "churn", "demand", "ranking", "pricing", "credit", "returns", "matching", "uplift",
+)  # fmt: skip
 
 
 def schemas(seed: int, view: str, count: int) -> list[tuple[str, bytes, str]]:
-    """Return path, content and reference of the schemas 1 to `count` of a view: each scales its fields anew."""
+    """Return path, content and reference of the schemas 1 to `count` of a view, each with other scales."""
     random = Random(f"{seed}/view/{view}")
     found = []
     for position in range(1, count + 1):

@@ -22,8 +22,9 @@ def _rollouts(random: Random, pin: Pin) -> tuple[Rollout, ...]:
     for at, change in enumerate(pin.changes):
         following = pin.changes[at + 1].time if at + 1 < len(pin.changes) else None
         drawn = random.random()
-        if at and drawn < 0.02:
-            # It never syncs: somebody paused it until the next commit.
+        if at and drawn < 0.02 and pin.observed:
+            # It never syncs: somebody paused it until the next commit. Of what nobody looks at, nobody could
+            # ever know.
             continue
         lag = random.uniform(1800, 4 * HOUR) if drawn < 0.06 else random.uniform(20, 400)
         begin = change.time + lag

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -53,7 +53,7 @@ _SYSTEMS = {
 
 
 def system_of(model: int) -> System:
-    """Return how a model is logged: two in five by us, seven in twenty with nothing that names the version."""
+    """Return how a model is logged: two in five by us, seven in twenty with no word of the version."""
     return _SYSTEMS.get(model % 20, _SYSTEMS[model % 10])
 
 
@@ -175,7 +175,7 @@ def _sagemaker(root: Path, pin: Pin, line: Line, told: Requests, system: System,
                 },
                 "eventMetadata": {
                     "eventId": told.ids[at],
-                    "inferenceTime": f"{datetime.fromtimestamp(int(told.said[at]) // 1_000_000, UTC):%Y-%m-%dT%H:%M:%SZ}",
+                    "inferenceTime": _second(int(told.said[at])),
                 },
                 "eventVersion": "0",
             }
@@ -185,6 +185,10 @@ def _sagemaker(root: Path, pin: Pin, line: Line, told: Requests, system: System,
             path = root / variant / _dated(hour) / "00-00-000-capture.jsonl.gz"
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(gzip.compress(("\n".join(records) + "\n").encode(), 3, mtime=0))
+
+
+def _second(microseconds: int) -> str:
+    return f"{datetime.fromtimestamp(microseconds // 1_000_000, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _captured(mode: str, data: str) -> dict[str, str]:

@@ -111,7 +111,9 @@ def _in_order(pin: Pin) -> None:
     kept: list[Change] = []
     for change in pin.changes:
         newest = max(version for _, version, _ in change.slots)
-        behind = any(newest < max(v for _, v, _ in other.slots) for other in kept if other.kind == "coordinated")
+        behind = any(
+            newest < max(v for _, v, _ in other.slots) for other in kept if other.kind == "coordinated"
+        )
         if not behind and (not kept or kept[-1].slots != change.slots):
             kept.append(change)
     pin.changes[:] = kept

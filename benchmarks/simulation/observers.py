@@ -1,4 +1,4 @@
-"""Who looks at the clusters, with what clock and when: late, seldom, or not at all for days; and the receipts."""
+"""Who looks at the clusters, by what clock: late, seldom, not at all for days; and the receipts of it."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def receipts(
     size: Size, pin: Pin, lines: Sequence[Line], clusters: Sequence[Cluster], commits: Sequence[str]
 ) -> list[Receipt]:
     """Return the receipts that observers of a pin left; `commits` are the ids of the steps of main."""
-    found = []
-    for at, cluster in enumerate(clusters):
+    found: list[Receipt] = []
+    for at, cluster in enumerate(clusters if pin.observed else ()):
         random = Random(f"{size.seed}/observer/{pin.environment}/{pin.model}/{at}")
         source = SOURCES[(pin.model + len(pin.environment)) % 3]
         watch = _Watch(random, pin, lines[pin.model], cluster, source, commits)
@@ -86,7 +86,9 @@ class _Watch:
         whole = begun[-1].end <= time
         if self._source == "argocd":
             told = begun[-HISTORY:] if whole else begun[-HISTORY:-1]
-            return [self._receipt(one, one.begin + self._cluster.clock, time, self._slots(one)) for one in told]
+            return [
+                self._receipt(one, one.begin + self._cluster.clock, time, self._slots(one)) for one in told
+            ]
         if self._source == "kubernetes":
             return [self._by_pods(begun[-1], time)] if whole else []
         return [self._by_endpoint(begun, time)]
@@ -95,7 +97,9 @@ class _Watch:
         """Pods tell since when the oldest one that is left is ready: after a drain that is much later."""
         ready = one.begin + 0.5 * (one.end - one.begin)
         drained = [drain for drain in self._drains if ready < drain <= time]
-        return self._receipt(one, (drained[-1] if drained else ready) + self._cluster.clock, time, self._slots(one))
+        return self._receipt(
+            one, (drained[-1] if drained else ready) + self._cluster.clock, time, self._slots(one)
+        )
 
     def _by_endpoint(self, begun: Sequence[Rollout], time: float) -> Receipt:
         """One pod answers: during a rollout an old or a new one, in a canary that of either slot."""

@@ -12,7 +12,8 @@ from random import Random
 
 from emit import Map, document
 
-from modelspec.spec.receipt import BRANCH, Receipt, at, canonical_bytes, located
+from modelspec.spec.receipt import BRANCH, Receipt, canonical_bytes, located
+from modelspec.spec.receipt import at as instant
 from modelspec.tree.digest import artifact_digest, listing, sha256
 from simulation.lines import GROUP, model_head, view_head
 from simulation.moves import COORDINATED
@@ -155,7 +156,7 @@ def write_receipts(out: Path, told: Iterable[Receipt]) -> int:
     days: dict[int, dict[str, bytes]] = defaultdict(dict)
     for receipt in told:
         data = canonical_bytes(receipt)
-        days[int(at(receipt.observed).timestamp()) // DAY][located(receipt, data)] = data
+        days[int(instant(receipt.observed).timestamp()) // DAY][located(receipt, data)] = data
     parts = []
     for day, files in sorted(days.items()):
         when = f"observer <observer@example.com> {(day + 1) * DAY}"

@@ -1,4 +1,4 @@
-"""The requests of one pin: when, with what, answered by whom. This is the truth that `trace` is held against."""
+"""The requests of one pin: when, with what, answered by whom: the truth that `trace` is held against."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def requests(
 
 
 def _times(size: Size, clusters: Sequence[Cluster], count: int, random: np.random.Generator) -> np.ndarray:
-    """Return the instants: the log is on in some hours, half of them around changes, where tracing is hard."""
+    """Return the instants: the log is on in some hours, half of them around changes, which are hard."""
     total = size.days * 24
     wanted = int(min(total, max(12, min(240, count // 30))))
     begins = np.array([one.begin for cluster in clusters for one in cluster.rollouts])
@@ -120,7 +120,9 @@ def _outputs(
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     for version in np.unique(versions):
-        session = onnxruntime.InferenceSession(line.versions[version].model, options, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(
+            line.versions[version].model, options, providers=["CPUExecutionProvider"]
+        )
         run = session.run
         for at in np.flatnonzero(versions == version):
             start = starts[at]

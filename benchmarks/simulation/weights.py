@@ -1,4 +1,4 @@
-"""Tiny real ONNX models: a linear one, trees, a net. Some versions share theirs, some differ in one last bit."""
+"""Tiny real ONNX models: linear ones, trees, nets. Some versions share theirs, some differ in a last bit."""
 
 from __future__ import annotations
 

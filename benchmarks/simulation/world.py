@@ -1,4 +1,4 @@
-"""What the simulated world is made of. Times are seconds since 1970, true ones unless a name says whose clock."""
+"""What the simulated world is made of. Times are true seconds since 1970, unless a name says whose clock."""
 
 from __future__ import annotations
 
@@ -26,6 +26,8 @@ class Size:
     promotions: int
     records: int
     seed: int
+    keep: int = 60
+    """Days that an artifact is kept after its last tenure: older ones are gone when requests are traced."""
 
     @property
     def end(self) -> int:
@@ -57,7 +59,7 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A model with its versions, oldest first, the view that it reads and the files of its registry folder."""
+    """A model with its versions, oldest first, the view that it reads, and which fields of it."""
 
     name: str
     view: str
@@ -89,6 +91,11 @@ class Pin:
     environment: str
     model: int
     changes: list[Change] = field(default_factory=list)
+
+    @property
+    def observed(self) -> bool:
+        """Whether anybody looks; of the others git's word is all that there is."""
+        return self.environment != "staging" or self.model % 10 not in (4, 9)
 
 
 @dataclass(frozen=True, slots=True)

@@ -164,3 +164,10 @@ def test_what_nobody_saw_goes_away_slowly_too() -> None:
     line = [receipt("A", "08:02", "08:10"), receipt("B", "14:02", "14:10")]
     assert names(then(line, "14:04", git)) == "ABC"
     assert names(then(line[1:], "14:04", git[1:])) == "BC", "also where B's receipt is the first of all"
+
+
+def test_old_pods_answer_while_new_ones_come_up() -> None:
+    lines = of_pin(fold(EXACT), "production", "eta")
+    # A rollout of eight minutes, by two clocks that are six apart.
+    assert names(served_then(lines, clock("14:16"), GIT)) == "AB"
+    assert served_then(lines, clock("14:18"), GIT).certain
