@@ -22,6 +22,7 @@ from modelspec.world import durable
 from modelspec.world.compiled import Difference, difference, read_regular
 from modelspec.world.folders import AGAIN, discard, entered, opened, parts_of, said
 from modelspec.world.limits import MAX_DEPTH
+from modelspec.world.parallel import each
 
 FOLDER: Final = "compiled"
 NEW: Final = ".compiled.new"
@@ -32,6 +33,7 @@ ONE_BY_ONE: Final = 64
 """Up to so many files and folders are flushed one by one; more, and the whole file system is, once."""
 _COPIED: Final = 64 * 1024 * 1024
 _LISTED: Final = 20
+_GROUPS: Final = 16
 
 
 def compare_tree(root: Path, wanted: Mapping[str, bytes], scope: Iterable[str]) -> Difference:
@@ -173,19 +175,48 @@ class _Build:
         for path in sorted(self.written):
             by_folder.setdefault((NEW, *path.split("/")[skip:-1]), []).append(path)
         there = set(self.folders)
+        if one_by_one:
+            self._fill(by_folder, there, flushed=True)
+            return
+        # Making a file is work of the file system, which does several in folders of their own at a time.
+        depth = _spread(by_folder)
+        apart: dict[tuple[str, ...], dict[tuple[str, ...], list[str]]] = {}
         for folder, paths in by_folder.items():
-            for depth in range(1, len(folder)):
-                inner = folder[: depth + 1]
-                if inner in there:
-                    continue
-                with entered(self.top, folder[:depth]) as above:
-                    os.mkdir(folder[depth], dir_fd=above)
-                there.add(inner)
-                self.folders.append(inner)
+            self._make(folder[: depth - 1], there)
+            apart.setdefault(folder[:depth], {})[folder] = paths
+        each(lambda one: self._fill(one, set(there), flushed=False), apart.values())
+
+    def _fill(
+        self,
+        by_folder: Mapping[tuple[str, ...], Sequence[str]],
+        there: set[tuple[str, ...]],
+        *,
+        flushed: bool,
+    ) -> None:
+        """Write files into their folders, which are made where they are not there."""
+        for folder, paths in by_folder.items():
+            self._make(folder, there)
             with entered(self.top, folder) as descriptor:
                 for path in paths:
                     name = path.rpartition("/")[2]
-                    durable.create(descriptor, name, self.written[path], flushed=one_by_one)
+                    durable.create(descriptor, name, self.written[path], flushed=flushed)
+
+    def _make(self, folder: tuple[str, ...], there: set[tuple[str, ...]]) -> None:
+        for depth in range(1, len(folder)):
+            inner = folder[: depth + 1]
+            if inner in there:
+                continue
+            with entered(self.top, folder[:depth]) as above:
+                os.mkdir(folder[depth], dir_fd=above)
+            there.add(inner)
+            self.folders.append(inner)
+
+
+def _spread(folders: Iterable[tuple[str, ...]]) -> int:
+    """Return the depth at which folders part into enough groups for several to be filled at a time."""
+    known = list(folders)
+    deepest = max(map(len, known))
+    return next((at for at in range(1, deepest) if len({one[:at] for one in known}) >= _GROUPS), deepest)
 
 
 def _names(folder: int) -> list[tuple[str, bool]]:
