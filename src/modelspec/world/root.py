@@ -61,11 +61,14 @@ def within_bare(named: str) -> tuple[Path, str] | None:
     `teams.git/ml` is the folder `ml` of a commit of `teams.git`; so is `ml` inside of `teams.git`. A root on
     disk comes first.
     """
+    folder = Path(named)
+    if _is_root(folder):
+        return None
+    # Loaded late: a check of a work tree runs no git.
     from modelspec.world.git import is_bare
 
-    folder = Path(named)
-    if _is_root(folder) or is_bare(folder):
-        return None if _is_root(folder) else (folder, "")
+    if is_bare(folder):
+        return folder, ""
     whole = folder.absolute()
     for above in whole.parents:
         if is_bare(above):
