@@ -17,7 +17,7 @@ from modelspec.world.stores.placed import placed_at, placed_tree
 from register.conftest import MODEL, Register, register, shop
 from world.stores.servers import free_port, needed, running
 
-pytest.importorskip("s3fs")
+pytest.importorskip("s3fs", reason="the extra `s3` is not installed")
 __all__ = ["register", "shop"]
 
 NEW = "registry/models/eta/versions/3.0.1.yaml"

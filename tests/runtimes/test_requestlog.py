@@ -88,6 +88,18 @@ TENSORS: dict[str, Any] = {
 }
 
 
+def test_a_request_that_outlasts_its_version_is_kept_all_the_same(tmp_path: Path) -> None:
+    log = open_log(tmp_path, Counts())
+    ids = [f"r{number}" for number in range(9)]
+    log.append(ids[0], features((0.25, 1, 8)), minutes(12.5))
+    log.close()
+    for late in ids[1:]:
+        log.append(late, features((0.5, 2, 9)), minutes(13.5))
+    for thread in [one for one in threading.enumerate() if one.name == "modelspec-late"]:
+        thread.join()
+    assert set(found(tmp_path)) == set(ids)
+
+
 def test_tensors_of_every_kind_come_back_in_their_shapes(tmp_path: Path) -> None:
     log = open_log(tmp_path, meter := Counts(), **TENSORS)
     inputs = {

@@ -62,6 +62,7 @@ class RequestLog:
         self._root, self._settings, self._key, self._meter = root, settings, key, meter
         self._share = round(settings.sample / 100 * _PARTS)
         self._lock = threading.Lock()
+        self._late = threading.Lock()
         self._waiting: list[Entry] = []
         self._bytes = 0
         self._dropped = 0
@@ -82,11 +83,16 @@ class RequestLog:
             entry = Entry(request, time.time_ns() // 1000, inputs, outputs)
             size = entry.size
             with self._lock:
-                if self._ended or self._bytes + size > MEMORY:
+                if self._bytes + size > MEMORY:
                     self._dropped += 1
                     return
                 self._bytes += size
-                self._waiting.append(entry)
+                late = self._ended
+                if not late:
+                    self._waiting.append(entry)
+            if late:
+                # It was under way while its version was unloaded.
+                threading.Thread(target=self._write_late, args=(entry,), name="modelspec-late").start()
         except Exception:
             # The request was answered: whatever is wrong with its record is no trouble of its caller.
             with self._lock:
@@ -99,6 +105,13 @@ class RequestLog:
         self._wake.set()
         self._thread.join(seconds)
         atexit.unregister(self.close)
+
+    def _write_late(self, entry: Entry) -> None:
+        """Write a request that came when the log was closed, in a file of its own."""
+        self._thread.join()
+        with self._late:
+            self._safely("take a request over", lambda: self._take([entry]))
+            self._flush()
 
     def _run(self) -> None:
         self._safely("clean", lambda: clean(self._root))
