@@ -104,8 +104,10 @@ def kustomization(**status: Any) -> dict[str, Any]:
     }
 
 
-def reconciled(revision: str, first: str, status: str = "ReconciliationSucceeded") -> dict[str, Any]:
-    return {"digest": f"sha256:{A}", "firstReconciled": first, "lastReconciled": "2026-10-09T00:00:00Z",
+def reconciled(
+    revision: str, first: str, status: str = "ReconciliationSucceeded", last: str | None = None
+) -> dict[str, Any]:
+    return {"digest": f"sha256:{A}", "firstReconciled": first, "lastReconciled": last or first,
             "lastReconciledStatus": status, "totalReconciliations": 9, "metadata": {"revision": revision}}  # fmt: skip
 
 
@@ -120,6 +122,30 @@ def test_flux_tells_what_it_applied_and_when_first() -> None:
         (at("2026-10-01T10:00:00Z"), (COMMIT,)),
         (at("2026-10-02T10:00:00Z"), (LATER,)),
     ]
+
+
+def test_flux_renames_the_entry_of_a_state_that_comes_back() -> None:
+    """As Flux 2.7 wrote it after a revert: one entry, from before the promotion, with the commit of the revert."""
+    history = [
+        reconciled(f"main@sha1:{LATER}", "2026-10-01T10:00:00Z", last="2026-10-03T10:00:00Z"),
+        reconciled(f"main@sha1:{COMMIT}", "2026-10-02T10:00:00Z", last="2026-10-02T11:00:00Z"),
+    ]
+    found = read(kustomization(lastAppliedRevision=f"main@sha1:{LATER}", history=history))
+    assert [(one.since, one.revisions) for one in found] == [
+        (at("2026-10-02T10:00:00Z"), (COMMIT,)),
+        (None, (LATER,)),
+    ]
+    assert all(one.renamed for one in found)
+
+
+def test_flux_that_came_back_and_went_again_tells_nothing_of_it() -> None:
+    history = [
+        reconciled(f"main@sha1:{'3' * 40}", "2026-10-04T10:00:00Z"),
+        reconciled(f"main@sha1:{LATER}", "2026-10-01T10:00:00Z", last="2026-10-03T10:00:00Z"),
+        reconciled(f"main@sha1:{COMMIT}", "2026-10-02T10:00:00Z", last="2026-10-02T11:00:00Z"),
+    ]
+    found = read(kustomization(lastAppliedRevision=f"main@sha1:{'3' * 40}", history=history))
+    assert [one.revisions for one in found] == [(COMMIT,), ("3" * 40,)]
 
 
 def test_flux_without_a_history_was_merely_seen() -> None:

@@ -103,6 +103,56 @@ def test_a_history_of_revisions_becomes_receipts_of_the_past(git: Git, invoke: R
     assert {one["slot"]: one["share"] for one in fraud[0]["slots"]} == {"stable": 100, "standby": 0}
 
 
+def kustomization(*history: tuple[str, str, str]) -> dict[str, Any]:
+    """As Flux has it, newest first: (revision, applied first, applied last)."""
+    return {
+        "apiVersion": "kustomize.toolkit.fluxcd.io/v1",
+        "kind": "Kustomization",
+        "metadata": {"name": "production", "namespace": "flux-system"},
+        "spec": {"path": "./compiled/production/models"},
+        "status": {
+            "conditions": [{"type": "Ready", "status": "True"}],
+            "lastAppliedRevision": f"main@sha1:{history[0][0]}",
+            "history": [
+                {
+                    "firstReconciled": first,
+                    "lastReconciled": last,
+                    "lastReconciledStatus": "ReconciliationSucceeded",
+                    "metadata": {"revision": f"main@sha1:{revision}"},
+                }
+                for revision, first, last in history
+            ],
+        },
+    }
+
+
+def test_a_revert_that_flux_files_under_its_old_entry_is_seen(git: Git, invoke: Run) -> None:
+    second = promote(git, "2.3.1")
+    git("revert", "--no-edit", "HEAD")
+    third = git("rev-parse", "HEAD")
+    made = git("show", "--no-patch", "--format=%cI", second)
+    long_ago, later = (
+        "2026-10-01T10:00:00Z",
+        (datetime.fromisoformat(made) + timedelta(seconds=9)).isoformat(),
+    )
+    found = observe(invoke, git, save(git, kustomization((third, long_ago, later), (second, made, made))))
+    versions = {
+        one["since"]: one["slots"][0]["version"] for one in found["receipts"] if one["model"] == "eta"
+    }
+    assert list(versions.values()) == ["2.3.1", "2.3.0"], "in the order in which they served"
+    assert long_ago not in versions, "the commit of the revert was not there then"
+
+
+def test_a_time_of_flux_before_the_commit_is_not_that_commit_s(git: Git, invoke: Run) -> None:
+    """Another model's promotion gives the same as before for the Kustomization that is looked at."""
+    promote(git, "2.3.1")
+    latest = git("rev-parse", "HEAD")
+    found = observe(
+        invoke, git, save(git, kustomization((latest, "2026-10-01T10:00:00Z", "2026-10-02T10:00:00Z")))
+    )
+    assert {one["since"] == one["observed"] for one in found["receipts"]} == {True}, "merely seen"
+
+
 def test_a_revision_without_a_pin_says_that_nothing_serves(git: Git, invoke: Run) -> None:
     first = git("rev-parse", "HEAD")
     (git.root / PIN).unlink()

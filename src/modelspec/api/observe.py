@@ -23,10 +23,19 @@ EVIDENCE: Final = 300
 """The most characters of a receipt's evidence."""
 _FOLDER: Final = re.compile(rf"(?:.*/)?compiled/({NAME})(?:/models/({NAME})(?:/.*)?)?/?")
 _COMMIT: Final = re.compile(r"[0-9a-f]{7,64}")
-PinsAt = Callable[[str], tuple[str, Sequence[DeclaredPin]] | None]
-"""From an id of a commit, perhaps shortened, to the whole id and the pins of the environment there.
 
-None when it is no commit of this repository."""
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """A commit that was applied: its id, when it was made by its own word, and the pins of an environment."""
+
+    commit: str
+    made: datetime
+    pins: Sequence[DeclaredPin]
+
+
+PinsAt = Callable[[str], Applied | None]
+"""From an id of a commit, perhaps shortened, to what it says; None when it is none of this repository."""
 
 
 @dataclass(slots=True)
@@ -49,7 +58,9 @@ def observed(
     """Return the receipts of what was seen in an environment, at an instant of our own clock."""
     found = Observed()
     applied: dict[tuple[str, str | None], list[tuple[datetime, Receipt]]] = {}
-    for one in seen:
+    states = list(seen)
+    newest = {one.place: one for one in states if isinstance(one, Observation)}
+    for one in states:
         if isinstance(one, Unclear):
             (found.wrong if one.wrong else found.notes).append(one)
             continue
@@ -60,10 +71,9 @@ def observed(
         since = _since(one, now, found)
         if since is None:
             continue
-        made = _Making(one, environment, since, now, cluster, found)
+        made = _Making(one, environment, since, now, cluster, found, newest[one.place] is one)
         if one.revisions:
-            receipts = made.of_revision(pins_at)
-            applied.setdefault((one.place, one.path), []).extend((since, receipt) for receipt in receipts)
+            applied.setdefault((one.place, one.path), []).extend(made.of_revision(pins_at))
         else:
             found.receipts += made.of_stamps(versions)
     for line in applied.values():
@@ -98,6 +108,7 @@ class _Making:
     now: datetime
     cluster: str | None
     found: Observed
+    newest: bool
 
     def of_stamps(self, versions: Versions) -> Iterator[Receipt]:
         """Yield the receipt of a state that was told by stamps; none, and findings, for stamps of nobody."""
@@ -115,10 +126,10 @@ class _Making:
             model = hits[0].model
             slots.append(ReceiptSlot(slot=_slot(shown.slot), digest=hits[0].digest, share=shown.share))
         if model is not None and re.fullmatch(NAME, model):
-            yield self._receipt(model, slots, None)
+            yield self._receipt(model, slots, None, self.since)
 
-    def of_revision(self, pins_at: PinsAt) -> Iterator[Receipt]:
-        """Yield a receipt for each model that is pinned at the commit that was applied."""
+    def of_revision(self, pins_at: PinsAt) -> Iterator[tuple[datetime, Receipt]]:
+        """Yield (since, receipt) for each model that is pinned at the commit that was applied."""
         folder = _FOLDER.fullmatch(self.one.path or "")
         if folder is not None and folder[1] != self.environment:
             said = f"it applies {visible(self.one.path or '')}, not {self.environment}: left out"
@@ -137,23 +148,30 @@ class _Making:
                 )
             )
             return
-        commit, pins = known
-        for pin in pins:
+        since = self.since
+        if self.one.renamed and since < known.made:
+            # What gave the same before this commit may be another pin's doing, or what a revert came back to.
+            if not self.newest:
+                return
+            since = self.now
+        for pin in known.pins:
             if folder is not None and folder[2] not in (None, pin.model):
                 continue
             if pin.pin is None:
-                said = f"{pin.path} can't be read at {commit[:12]}, which it applied"
+                said = f"{pin.path} can't be read at {known.commit[:12]}, which it applied"
                 self.found.wrong.append(Unclear(self.one.place, said, wrong=True))
                 continue
-            yield self._receipt(pin.model, slots_of(pin.pin), commit)
+            yield since, self._receipt(pin.model, slots_of(pin.pin), known.commit, since)
 
-    def _receipt(self, model: str, slots: Sequence[ReceiptSlot], commit: str | None) -> Receipt:
+    def _receipt(
+        self, model: str, slots: Sequence[ReceiptSlot], commit: str | None, since: datetime
+    ) -> Receipt:
         return Receipt(
             environment=self.environment,
             model=model,
             slots=tuple(sorted(slots, key=attrgetter("slot", "digest"))),
-            since=written(self.since),
-            observed=written(max(self.now, self.since)),
+            since=written(since),
+            observed=written(max(self.now, since)),
             commit=commit,
             cluster=self.cluster,
             source=self.one.source,

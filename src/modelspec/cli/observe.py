@@ -14,7 +14,7 @@ from modelspec.cli.where import repository_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from modelspec.api.at import DeclaredPin
+    from modelspec.api.observe import Applied
     from modelspec.spec.receipt import Receipt
     from modelspec.tree.observed import Seen
     from modelspec.tree.protocols import Observer
@@ -128,9 +128,10 @@ def _seen(watch: Observer) -> Iterable[Seen]:
             yield Unclear(place, error.message, error.fix, wrong=True)
 
 
-def _pins_at(past: GitHistory, revision: str, environment: str) -> tuple[str, Sequence[DeclaredPin]] | None:
+def _pins_at(past: GitHistory, revision: str, environment: str) -> Applied | None:
     """Return what an environment's pins said at a commit, which need not be on the main branch."""
     from modelspec.api.at import state_of
+    from modelspec.api.observe import Applied
     from modelspec.tree.finding import Refusal
 
     try:
@@ -138,4 +139,5 @@ def _pins_at(past: GitHistory, revision: str, environment: str) -> tuple[str, Se
     except Refusal:
         return None
     tree = past.snapshot(commit)
-    return commit, state_of(tree.walk(f"registry/environments/{environment}/models")).pins
+    pins = state_of(tree.walk(f"registry/environments/{environment}/models")).pins
+    return Applied(commit, past.claimed(commit), pins)

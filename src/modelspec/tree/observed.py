@@ -20,8 +20,9 @@ class Observation:
     """One state of one model, or of all that one revision of the registry declares.
 
     `since` is None where the source does not say when it began. `revisions` are ids of commits one of which
-    should be the registry's; then `path` is the folder of it that was applied. No slots and no revisions:
-    nothing of the model is served.
+    should be the registry's; then `path` is the folder of it that was applied. `renamed`: they are the last
+    that gave this state, and the commit may be younger than `since`. No slots and no revisions: nothing of
+    the model is served. A place shows its states in order, the one of now last.
     """
 
     source: str
@@ -33,6 +34,7 @@ class Observation:
     slots: tuple[Shown, ...] = ()
     revisions: tuple[str, ...] = ()
     path: str | None = None
+    renamed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
