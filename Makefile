@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 SUPPORTED := 'import sys; sys.exit(sys.version_info < (3, 11) and "modelspec needs Python 3.11 or newer")'
 SOURCES := src tests benchmarks demo training
 
-.PHONY: demo demo-trace test check lint types layers registry slow pages bench tools clean
+.PHONY: demo demo-trace test check lint types layers registry slow cluster pages bench tools clean
 .DEFAULT_GOAL := check
 
 # The demo trains with the packages that the example's lock names, and runs a real serving engine, which
@@ -22,7 +22,16 @@ test: $(VENV)/.done
 
 # What takes minutes: every kill point, many more generated examples.
 slow: $(VENV)/.done
-	$(BIN)/python -m pytest -n auto -m "slow or not slow" --hypothesis-profile=slow
+	$(BIN)/python -m pytest -n auto -m "not cluster" --hypothesis-profile=slow
+
+# What is compiled, applied to a Kubernetes API server with KServe's own controller, and observed there. They are
+# built first, from their sources: a quarter of an hour, once. Needs Go.
+cluster: $(VENV)/.done .tools/cluster/.done
+	$(BIN)/python -m pytest tests/cluster -m cluster
+
+.tools/cluster/.done: tests/cluster/build.py
+	$(PYTHON) tests/cluster/build.py .tools/cluster
+	touch $@
 
 check: lint types layers test registry
 
