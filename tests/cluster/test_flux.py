@@ -22,6 +22,8 @@ from conftest import ROOT, Git, edit, reference
 pytestmark = pytest.mark.cluster
 See = Callable[..., CompletedProcess[str]]
 PIN = "registry/environments/production/models/eta.yaml"
+NAMESPACE = "delivered"
+"""Other tests have the one that the page names."""
 
 
 @pytest.fixture(autouse=True)
@@ -38,7 +40,7 @@ def test_the_manifests_of_docs_deploy_bring_a_promotion_and_its_revert(
     compiled(git, seeing, "Compile")
     with served(root) as address:
         cluster.start_flux()
-        for name in ("flux-system", "models"):
+        for name in ("flux-system", NAMESPACE):
             cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
         for document in documented(address):
             cluster.apply(document)
@@ -71,13 +73,15 @@ def compiled(git: Git, seeing: See, message: str) -> None:
 
 
 def documented(address: str) -> Iterator[dict[str, Any]]:
-    """Yield the objects of docs/deploy.md for Flux, with the address of this test and quicker looks."""
+    """Yield the objects of docs/deploy.md for Flux, with the address and namespace of this test, and quicker looks."""
     text = (ROOT / "docs" / "deploy.md").read_text().partition("## Flux")[2]
     block = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)[0]
     for document in yaml.safe_load_all(block):
         document["spec"]["interval"] = "2s"
         if document["kind"] == "GitRepository":
             document["spec"]["url"] = address
+        else:
+            document["spec"]["targetNamespace"] = NAMESPACE
         yield document
 
 
@@ -95,7 +99,7 @@ def applied(cluster: Cluster) -> str | None:
 
 def stamp(cluster: Cluster) -> str | None:
     """Return the stamp that all pods of eta carry, None while they differ."""
-    pods = cluster.get("pods", "--selector=modelspec/model=eta", namespace="models")["items"]
+    pods = cluster.get("pods", "--selector=modelspec/model=eta", namespace=NAMESPACE)["items"]
     found = {pod["metadata"]["annotations"]["modelspec/stamp"] for pod in pods}
     return str(found.pop()) if len(found) == 1 else None
 
