@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conftest import Git
-from modelspec.compat.pinned import Lazily, holding, needing, needing_ahead
+from modelspec.compat.pinned import Lazily, holding, needing, needing_ahead, needing_searched, publishing
+from modelspec.compat.search import FEW, begin_needs
 from modelspec.compat.world import World
 from modelspec.spec.kinds import PIN, VERSION
 from modelspec.spec.registry import Registry
@@ -100,3 +101,47 @@ def test_what_is_looked_through_later_can_be_read_ahead(git: Git) -> None:
         needing_ahead(registry, "p")
         wanted = {f"m{at}" for at in range(0, 300, 7) if at != 7} | {"m1"}
         assert needing(registry, "p") == wanted == needing(Registry(patched), "p")
+
+
+def test_a_search_of_all_versions_finds_whoever_is_found_among_those_pinned(git: Git) -> None:
+    """And one whose other versions need something: who asks reads the pins of all of them."""
+    pin = "registry/environments/p/models/m{}.yaml"
+    version = "registry/models/m{}/versions/{}.yaml"
+    for at in range(FEW + 20):
+        put(git.root, pin.format(at), f"stable: {{version: 1.0.0@sha256:{at}}}\n")
+        put(git.root, version.format(at, "1.0.0"), f"{'needs' if at % 7 == 0 else 'wants'}: {at}\n")
+        put(git.root, version.format(at, "2.0.0"), f"{'needs' if at % 9 == 0 else 'wants'}: view-{at}\n")
+    put(git.root, version.format("elsewhere", "1.0.0"), "needs: x\n")
+    git.commit("many")
+    found, _, _ = open_repository(str(git.root))
+    with GitSnapshot(found, found.resolve("HEAD")) as tree:
+        assert begin_needs(tree, "p")
+        registry = Registry(tree)
+        needing_searched(registry, "p")
+        either = {f"m{at}" for at in range(FEW + 20) if at % 7 == 0 or at % 9 == 0}
+        assert needing(registry, "p") == either
+        assert {f"m{at}" for at in range(0, FEW + 20, 7)} == needing(Registry(tree), "p")
+        known = publishing(registry, "p", "needs", "view-5")
+        assert known == either | {f"m{at}" for at in range(FEW + 20) if str(at).startswith("5")}
+        patched = Patched(tree, {version.format(2, "3.0.0"): b"needs", version.format(7, "1.0.0"): b""})
+        assert publishing(Registry(patched), "p", "needs") == either - {"m7"} | {"m2"}
+
+
+def test_where_versions_are_many_or_pins_few_those_pinned_are_read_and_nothing_is_searched(git: Git) -> None:
+    pin = "registry/environments/{}/models/m{}.yaml"
+    for at in range(FEW + 1):
+        put(git.root, pin.format("p", at), "stable: {version: 0.0.1@sha256:1}\n")
+        put(git.root, f"registry/environments/q/models/{at}.yaml", "x\n") if at % 2 else None
+        for number in range(13):
+            put(
+                git.root, f"registry/models/m{at}/versions/0.0.{number}.yaml", "needs\n" if at == 3 else "x\n"
+            )
+    put(git.root, "registry/environments/q/environment.yaml", "window: {versions: 3, days: 7}\n")
+    git.commit("many")
+    found, _, _ = open_repository(str(git.root))
+    with GitSnapshot(found, found.resolve("HEAD")) as tree:
+        assert not begin_needs(tree, "p"), "thirteen versions of each model"
+        assert not begin_needs(tree, "q"), "too few pins"
+        windowed = Patched(tree, {"registry/environments/p/environment.yaml": b"window: {versions: 2}\n"})
+        assert begin_needs(windowed, "p"), "all versions will be asked for"
+        assert needing(Registry(tree), "p") == {"m3"}

@@ -346,7 +346,7 @@ def test_many_files_are_read_at_once_as_one_by_one(repository: Git) -> None:
         blobs = [found.get(path) for path in paths]
         wanted = [None if blob is None else blob.read() for blob in blobs]
     with snapshot(repository) as found:
-        assert found.read_many(paths) == [data if isinstance(data, bytes) else None for data in wanted]
+        assert found.look(paths) == [data if isinstance(data, bytes) else None for data in wanted]
     assert sum(isinstance(data, bytes) for data in wanted) == 300
 
 
@@ -361,17 +361,17 @@ def many(repository: Git) -> tuple[Git, list[str]]:
 def test_what_is_read_ahead_is_what_is_read_then(many: tuple[Git, list[str]]) -> None:
     git, paths = many
     with snapshot(git) as found:
-        plain = found.read_many(paths)
+        plain = found.look(paths)
     with snapshot(git) as found:
         found.ahead(paths)
         assert len(found.objects._begun) == 1
         # Some of them, in their order: the others are skipped.
-        assert found.read_many(paths[3::2]) == plain[3::2]
+        assert found.look(paths[3::2]) == plain[3::2]
         assert found.objects._begun == []
         found.ahead(paths)
         # In another order what was begun is of no use, and of no harm.
-        assert found.read_many(paths[::-1]) == plain[::-1]
-        assert found.read_many([]) == []
+        assert found.look(paths[::-1]) == plain[::-1]
+        assert found.look([]) == []
         assert found.get(paths[7]) is not None
         begun = found.objects._begun[0][1]
     assert begun.poll() is not None, "it ends with the snapshot"
@@ -383,7 +383,7 @@ def test_a_large_file_among_many_that_are_read_ahead_is_left_out(many: tuple[Git
     git.commit("large")
     with snapshot(git) as found:
         found.ahead(paths)
-        read = found.read_many(paths)
+        read = found.look(paths)
     assert [at for at, data in enumerate(read) if data is None] == [100]
     assert read[399] == b"x399\n" * 40
 
@@ -395,10 +395,10 @@ def test_a_damaged_object_among_many_is_a_refusal(many: tuple[Git, list[str]]) -
     file.chmod(0o644)
     file.write_bytes(zlib.compress(b"blob 3\0no\n"))
     with snapshot(git) as found, pytest.raises(Refusal):
-        found.read_many(paths)
+        found.look(paths)
     file.unlink()
     with snapshot(git) as found, pytest.raises(Refusal, match="missing"):
-        found.read_many(paths)
+        found.look(paths)
 
 
 def test_whoever_stops_reading_many_leaves_no_process(many: tuple[Git, list[str]]) -> None:

@@ -281,10 +281,10 @@ def test_a_fork_reads_nothing_that_was_begun_elsewhere(repository: Git) -> None:
         tree.ahead(paths)
 
         def seen(_: int) -> tuple[list[bytes | None], list[bytes | None]]:
-            found = tree.read_many(paths), contents(log, "r/a")
+            found = tree.look(paths), contents(log, "r/a")
             log.__exit__()
             return found
 
         wanted = [str(number).encode() for number in range(300)], [b"1", b"2"]
         assert forked(seen, 2) == [wanted, wanted]
-        assert (tree.read_many(paths), contents(log, "r/a")) == wanted
+        assert (tree.look(paths), contents(log, "r/a")) == wanted

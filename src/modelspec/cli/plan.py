@@ -59,14 +59,12 @@ def plan_command(
       modelspec plan --base origin/main --ref HEAD
       modelspec plan --base origin/main --format markdown --output plan.md --report json=plan.json
     """
-    with open_change(root, ref, base, default="HEAD", at=instant) as source, renderer() as child:
+    with (
+        open_change(root, ref, base, default="HEAD", at=instant, scoped=True) as source,
+        renderer() as child,
+    ):
         assert source.against is not None and source.base is not None
-        from modelspec.compat.pinned import needing_ahead
-        from modelspec.spec.kinds import PIN
-
-        for environment in dict.fromkeys(one.name[0] for one in source.against.changes if one.kind is PIN):
-            needing_ahead(source.registry, environment)
-        # Git reads while these are loaded, which takes as long.
+        # Git looks for what it was asked in `open_change` while these are loaded, which takes as long.
         from modelspec.api.plan import plan
         from modelspec.report.paint import Paint
         from modelspec.report.plan import Between, plan_json, plan_text

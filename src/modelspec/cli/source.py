@@ -83,12 +83,14 @@ def open_change(
     tip: str | None = None,
     default: str | None = None,
     at: datetime | None = None,
+    scoped: bool = False,
 ) -> Iterator[Source]:
     """Open a work tree or a revision beside the base that it is to be merged into.
 
     What is judged is what main will be: where the base moved on since the change left it, the change is
     laid over the base. `tip` is where main was when it was seen last; it is the base when none is named.
     In CI both come from the environment; elsewhere the base is `default`, and with none there is no base.
+    `scoped`: what the change reaches will be asked for, and not everything.
     Raises Refusal when base and change both changed one file, and for a shallow clone.
     """
     tag = None
@@ -104,7 +106,8 @@ def open_change(
         with open_registry(root, ref, at) as source:
             yield source
         return
-    from modelspec.tree.snapshot import Snapshot, ahead, merged
+    from modelspec.compat.search import begin_needs
+    from modelspec.tree.snapshot import Snapshot, merged
     from modelspec.world.git import parents, told_time
     from modelspec.world.gittree import GitSnapshot
     from modelspec.world.history import GitHistory
@@ -139,16 +142,19 @@ def open_change(
                     f"git rebase {visible(base)}, or merge it, and check again",
                 )
         found = tuple(head.changes(below))
-        # What happened to the pins that move, and who needs them, is always asked: git reads it while the
+        # What happened to the pins that move, and who needs them, is always asked: git looks for it while the
         # models are loaded.
         moved = [path for path in found if _PIN.fullmatch(path)]
         history.ahead(moved)
-        for beside in dict.fromkeys(path.rpartition("/")[0] for path in moved):
-            ahead(head, [f"{beside}/{name}" for name, is_folder in head.ls(beside) if not is_folder])
+        places = tuple(dict.fromkeys(path.split("/")[2] for path in moved)) if scoped else ()
+        searched = {place: begin_needs(head, place) for place in places}
+        from modelspec.compat.pinned import needing_ahead, needing_searched
         from modelspec.delta.pairs import against
         from modelspec.spec.registry import Registry
 
         registry = Registry(head)
+        for place, begun in searched.items():
+            (needing_searched if begun else needing_ahead)(registry, place)
         compared = against(Registry(below, registry.reader), registry, history, rewrites, found)
         instant = at or (told_time(ours, ours_object) if ref is not None else now())
         commit = ours if ref is not None else None

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final, Generic, TypeVar
 
+from modelspec.compat.search import FEW, MODELS, NEEDS
 from modelspec.spec.kinds import PIN, VERSION
 from modelspec.spec.registry import Registry
 from modelspec.tree.snapshot import ahead
@@ -65,6 +66,38 @@ def naming(registry: Registry, environment: str, *words: str) -> frozenset[str]:
     backslash may spell anything otherwise, so it may hold the word.
     """
     return holding(registry, _pinned(registry, environment), *words)
+
+
+def publishing(registry: Registry, environment: str, *words: str) -> frozenset[str]:
+    """Return the models that an environment pins with any version that may hold one of these words."""
+    models = [name[1] for name in registry.names(PIN, environment)]
+    found = _searched(registry, words) if len(models) > FEW else None
+    if found is not None:
+        return found & frozenset(models)
+    paths = {VERSION.locate(*name): model for model in models for name in registry.names(VERSION, model)}
+    return holding(registry, paths, *words)
+
+
+def _searched(registry: Registry, words: Sequence[str]) -> frozenset[str] | None:
+    """Return the models with a file that holds one of these words; None where it is not searched for.
+
+    For `needs` is always asked alone: that is what was begun ahead.
+    """
+    models: set[str] = set()
+    for asked in (NEEDS, tuple(word for word in words if word not in NEEDS)):
+        found = registry.search(MODELS, asked) if asked else frozenset()
+        if found is None:
+            return None
+        models |= {path.split("/")[2] for path in found}
+    return frozenset(models)
+
+
+def needing_searched(registry: Registry, environment: str) -> None:
+    """Let `needing` answer from the search of `search.begin_needs`.
+
+    Then a model may need others that has a version with that word, whether this one is pinned or not.
+    """
+    registry.later(("needing", environment), lambda: publishing(registry, environment, *NEEDS))
 
 
 def needing_ahead(registry: Registry, environment: str) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from modelspec.compat.barred import newly_barred
-from modelspec.compat.pinned import holding, needing_too
+from modelspec.compat.pinned import needing_too, publishing
 from modelspec.compat.reading import Judgements
 from modelspec.compat.verdict import Standing, deployable, standing
 from modelspec.compat.world import Trouble, World
@@ -101,12 +101,7 @@ def _models(against: Against, scene: Scene, head: World, base: World) -> list[st
     changed = (change for change in against.changes if change.kind in (PIN, VERSION))
     needing_too(against.base, registry, environment, [change.name[change.kind is PIN] for change in changed])
     own |= head.dependents.keys() | base.dependents.keys()
-    paths = {
-        VERSION.locate(*name): model
-        for _, model in registry.names(PIN, environment)
-        for name in registry.names(VERSION, model)
-    }
-    for model in holding(registry, paths, "needs", *sorted(views)) - own:
+    for model in publishing(registry, environment, "needs", *sorted(views)) - own:
         versions = (registry.value(VERSION, *name) for name in registry.names(VERSION, model))
         if any(
             bool(entry.value.needs) or any(feature.view in views for feature in entry.value.feature_refs)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel
 
@@ -25,11 +25,13 @@ from modelspec.spec.kinds import (
 )
 from modelspec.spec.reader import Broken, Entry, Reader
 from modelspec.spec.settings import Settings
-from modelspec.tree.snapshot import Blob, Snapshot, read_many
+from modelspec.tree.snapshot import Blob, Snapshot, look, search, search_ahead
 
 T = TypeVar("T")
 V = TypeVar("V", bound=BaseModel)
 AnyEntry = Entry[Any] | Broken[Any]
+_SEEN: Final = 2000
+"""From so many files that were read on, nothing is searched for without reading."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,7 @@ class Registry:
         self._named: dict[tuple[Kind[Any], tuple[str, ...]], AnyEntry] = {}
         self._walked: dict[str, Blob] | None = None
         self._memo: dict[object, Any] = {}
+        self._later: dict[object, Callable[[], Any]] = {}
 
     @cached_property
     def settings(self) -> Settings | None:
@@ -70,9 +73,13 @@ class Registry:
     def once(self, key: object, make: Callable[[], T]) -> T:
         """Return `make()`, a fact about this registry, computed at most once for `key`."""
         if key not in self._memo:
-            self._memo[key] = make()
+            self._memo[key] = self._later.pop(key, make)()
         value: T = self._memo[key]
         return value
+
+    def later(self, key: object, make: Callable[[], T]) -> None:
+        """Say how `once` is to compute what it is asked under this key; it may not be asked."""
+        self._later[key] = make
 
     def names(self, kind: Kind[V], *within: str) -> Sequence[tuple[str, ...]]:
         """Return the full names of a kind, by path only; `within` fixes the first parts of the name.
@@ -117,9 +124,30 @@ class Registry:
         """Return the bytes of many files by path, unread as kinds: for who looks for a word in them."""
         known = {path: self._seen[path] for path in paths if path in self._seen}
         others = [path for path in paths if path not in known]
-        found = dict(zip(others, read_many(self.snapshot, others), strict=True))
+        found = dict(zip(others, look(self.snapshot, others), strict=True))
         found |= {path: source_of(entry) for path, entry in known.items() if entry is not None}
         return {path: data for path, data in found.items() if data is not None}
+
+    def search(self, folder: str, words: Sequence[str]) -> frozenset[str] | None:
+        """Return the paths of the files below a folder that hold one of the words, perhaps of larger ones.
+
+        None where that is no quicker than to look through `sources`.
+        """
+        if len(self._seen) > _SEEN:
+            # Most of what the search would look at has been read.
+            return None
+        found = search(self.snapshot, folder, words)
+        if found is None:
+            return None
+        wanted = [word.encode() for word in words]
+        known = {path: entry for path, entry in self._seen.items() if path.startswith(f"{folder}/")}
+        held = {path: b"" if entry is None else source_of(entry) for path, entry in known.items()}
+        mine = {path for path, data in held.items() if any(word in data for word in wanted)}
+        return frozenset(mine | (found - known.keys()))
+
+    def search_ahead(self, folder: str, words: Sequence[str]) -> None:
+        """Begin what `search` will be asked for, while others do something else."""
+        search_ahead(self.snapshot, folder, words)
 
     def files(self) -> Iterator[tuple[str, Blob]]:
         """Yield every file of `registry/`, whether a kind lives there or not; walked once."""

@@ -78,32 +78,61 @@ class Snapshot(Protocol):
 
 
 @runtime_checkable
-class ReadsMany(Protocol):
-    """A snapshot that is much quicker when it is asked for many files at once."""
+class Looks(Protocol):
+    """A snapshot that is much quicker when many files are looked through at once."""
 
-    def read_many(self, paths: Sequence[str]) -> list[bytes | None]:
-        """Return the bytes of these files; None where there is none that is read."""
+    def look(self, paths: Sequence[str]) -> list[bytes | None]:
+        """Return the bytes of these files; None where there is none that is read.
+
+        Where a link is in place of a file, this may be what the link holds.
+        """
         ...
 
     def ahead(self, paths: Sequence[str]) -> None:
-        """Begin to read files that will be asked for, while others do something else."""
+        """Begin to read files that will be looked through, while others do something else."""
+        ...
+
+    def search(self, folder: str, words: Sequence[str]) -> frozenset[str] | None:
+        """Return the paths of the files below a folder that hold one of the words.
+
+        None where that is no quicker than to read them.
+        """
+        ...
+
+    def search_ahead(self, folder: str, words: Sequence[str]) -> None:
+        """Begin a search, while others do something else."""
         ...
 
 
-def read_many(tree: Snapshot, paths: Sequence[str]) -> list[bytes | None]:
-    """Return the bytes of many files of any snapshot; None where there is none that is read."""
-    if isinstance(tree, ReadsMany):
-        return tree.read_many(paths)
-    return [_read(tree.get(path)) for path in paths]
+def look(tree: Snapshot, paths: Sequence[str]) -> list[bytes | None]:
+    """Return the bytes of many files of any snapshot, to look through; None where none is read."""
+    if isinstance(tree, Looks):
+        return tree.look(paths)
+    return [read(tree.get(path)) for path in paths]
 
 
 def ahead(tree: Snapshot, paths: Sequence[str]) -> None:
-    """Begin to read many files, where that is quicker: `read_many` asks for them next."""
-    if isinstance(tree, ReadsMany):
+    """Begin to read many files, where that is quicker: `look` asks for them next."""
+    if isinstance(tree, Looks):
         tree.ahead(paths)
 
 
-def _read(blob: Blob | None) -> bytes | None:
+def search(tree: Snapshot, folder: str, words: Sequence[str]) -> frozenset[str] | None:
+    """Return the paths of the files below a folder that hold one of the words.
+
+    None where that is no quicker than to read them. Words have no line feed; larger files may be named.
+    """
+    return tree.search(folder, words) if isinstance(tree, Looks) else None
+
+
+def search_ahead(tree: Snapshot, folder: str, words: Sequence[str]) -> None:
+    """Begin a search, where that is quicker: `search` asks for the same next."""
+    if isinstance(tree, Looks):
+        tree.search_ahead(folder, words)
+
+
+def read(blob: Blob | None) -> bytes | None:
+    """Return the bytes of a file, None where there is none that is read."""
     data = blob.read() if blob is not None else None
     return data if isinstance(data, bytes) else None
 
@@ -194,12 +223,25 @@ class Overlaid:
     def walk(self, under: str) -> Iterator[tuple[str, Blob]]:
         return walk(self, under)
 
-    def read_many(self, paths: Sequence[str]) -> list[bytes | None]:
-        below = iter(read_many(self._below, [path for path in paths if path not in self._over]))
-        return [_read(self._over[path]) if path in self._over else next(below) for path in paths]
+    def look(self, paths: Sequence[str]) -> list[bytes | None]:
+        below = iter(look(self._below, [path for path in paths if path not in self._over]))
+        return [read(self._over[path]) if path in self._over else next(below) for path in paths]
 
     def ahead(self, paths: Sequence[str]) -> None:
         ahead(self._below, [path for path in paths if path not in self._over])
+
+    def search(self, folder: str, words: Sequence[str]) -> frozenset[str] | None:
+        below = search(self._below, folder, words)
+        if below is None:
+            return None
+        wanted = [word.encode() for word in words]
+        inside = [path for path in self._over if path.startswith(f"{folder}/")]
+        held = {path: read(self._over[path]) or b"" for path in inside}
+        mine = {path for path, data in held.items() if any(word in data for word in wanted)}
+        return frozenset(mine | (below - self._over.keys()))
+
+    def search_ahead(self, folder: str, words: Sequence[str]) -> None:
+        search_ahead(self._below, folder, words)
 
     def changes(self, other: Snapshot) -> Iterator[str]:
         # What lies below may know a quick way to compare itself; here only the paths above it are added.

@@ -18,6 +18,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Final
 
+from modelspec.world.changedpaths import filters
 from modelspec.world.git import Algorithm
 
 _WIDTHS: Final = {"sha1": (1, 20), "sha256": (2, 32)}
@@ -38,6 +39,8 @@ class _Layer:
     width: int
     ids: memoryview
     data: memoryview
+    index: memoryview | None
+    filters: memoryview | None
 
     def find(self, identity: bytes) -> int | None:
         """Return the position of a commit in this file, by halving."""
@@ -100,6 +103,22 @@ class CommitGraph:
             if at < layer.count:
                 return bytes(layer.ids[at * layer.width : (at + 1) * layer.width]).hex()
         raise IndexError(position)
+
+    def maybe(self, path: str) -> frozenset[int] | None:
+        """Return the positions of the commits that may have changed a path, by what its filters deny.
+
+        None where the graph has no filters, or they can't tell of this path.
+        """
+        found: set[int] = set()
+        for layer in self._layers:
+            known = None
+            if layer.index is not None and layer.filters is not None:
+                known = filters(layer.index, layer.filters, layer.count)
+            places = known.maybe(path.encode("utf-8", "surrogateescape")) if known is not None else None
+            if places is None:
+                return None
+            found.update(layer.first + place for place in places)
+        return frozenset(found)
 
     def line(self, position: int) -> tuple[list[int], list[int]]:
         """Return positions and committer times (seconds) of a commit and its first parents, newest first."""
@@ -166,4 +185,4 @@ def _layer(raw: bytes, algorithm: Algorithm, below: list[_Layer]) -> _Layer:
     if not count or len(ids) != count * width or len(data) != count * (width + 16):
         raise ValueError("the commit-graph is cut off")
     first = below[-1].first + below[-1].count if below else 0
-    return _Layer(first, count, width, ids, data)
+    return _Layer(first, count, width, ids, data, found.get(b"BIDX"), found.get(b"BDAT"))

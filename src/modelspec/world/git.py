@@ -118,8 +118,13 @@ class Repository:
             self.folder, (f"--git-dir={git_dir}",), arguments, given, {**dict(self.quarantine), **extra}
         )
 
-    def start(self, *arguments: str, given: IO[bytes] | None = None) -> subprocess.Popen[bytes]:
-        """Start a git that answers on its stdout what it is asked on its stdin, a pipe or an open file."""
+    def start(
+        self, *arguments: str, given: IO[bytes] | None = None, told: bool = False
+    ) -> subprocess.Popen[bytes]:
+        """Start a git that answers on its stdout what it is asked on its stdin, a pipe or an open file.
+
+        `told`: what it complains of comes on its stdout, too; else nobody hears it.
+        """
         return subprocess.Popen(
             [_program(), *_SWITCHES, *self._where(), *arguments],
             cwd=self.folder,
@@ -127,7 +132,7 @@ class Repository:
             bufsize=_BUFFER,
             stdin=subprocess.PIPE if given is None else given,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            stderr=subprocess.STDOUT if told else subprocess.DEVNULL,
         )
 
     def resolve(self, revision: str) -> str:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
 from modelspec.tree.finding import Fault, Refusal
-from modelspec.tree.snapshot import LIMIT, Blob, Snapshot, irregular
+from modelspec.tree.snapshot import LIMIT, Blob, Snapshot, irregular, read
 from modelspec.tree.text import visible
 from modelspec.world.git import Repository
 from modelspec.world.limits import MAX_DEPTH, MAX_NODES, too_large
 from modelspec.world.objects import FOLDER, Objects, TooLarge, Tree
 
 _EMPTY: Final[Tree] = {}
+_FEW: Final = 16
+"""So many folders of one depth are read to find files in them; of more git is asked by path."""
+_ASKED: Final = re.compile(r"[!-~]+")
+"""The paths that git can be asked for: a question is one line, without blanks."""
 
 
 class GitSnapshot:
@@ -76,29 +81,57 @@ class GitSnapshot:
             yield path, too_large(data.size) if isinstance(data, TooLarge) else data
 
     def ahead(self, paths: Sequence[str]) -> None:
-        """Let git begin to read files that `read_many` will be asked for."""
-        self._objects.ahead([identity for _, identity in self._listed(paths) if identity is not None])
+        """Let git begin to read files that `look` will be asked for."""
+        self._objects.ahead([name for name in self._named(paths) if name is not None])
 
-    def read_many(self, paths: Sequence[str]) -> list[bytes | None]:
+    def look(self, paths: Sequence[str]) -> list[bytes | None]:
         """Return the bytes of many files in batches; None where there is none that is read."""
-        listed = self._listed(paths)
-        found = self._objects.read_all([one for _, one in listed if one is not None], "blob", LIMIT)
-        read = (next(found) if one is not None else None for _, one in listed)
-        return [data if isinstance(data, bytes) else None for data in read]
+        named = self._named(paths)
+        told = iter(self._objects.look([name for name in named if name is not None], LIMIT))
+        found = [None if name is None else next(told) for name in named]
+        for at, (path, name) in enumerate(zip(paths, named, strict=True)):
+            if found[at] is None and name is not None and ":" in name:
+                # Of a path git does not say whether nothing is there, or what is there is missing.
+                found[at] = read(self.get(path))
+        return found
 
-    def _listed(self, paths: Sequence[str]) -> list[tuple[str, str | None]]:
-        """Return paths with the ids of their blobs; None where there is no file that is read."""
+    def _named(self, paths: Sequence[str]) -> list[str | None]:
+        """Return what git calls the files at these paths; None where there is no file that is read.
+
+        Folders are opened as long as they are few; through the many below them git finds its own way.
+        """
         folders = {path.rpartition("/")[0] for path in paths}
         folders |= {above for folder in folders for above in _above(folder)}
+        opened = {""}
         for depth in range(max((folder.count("/") for folder in folders), default=-1) + 1):
-            level = [self._folder(folder) for folder in folders if folder.count("/") == depth]
-            self._objects.know_trees([one for one in level if one is not None])
-        found: list[tuple[str, str | None]] = []
-        for path in paths:
-            folder, _, name = path.rpartition("/")
+            level = [folder for folder in folders if folder.count("/") == depth]
+            if len(level) > _FEW:
+                break
+            opened.update(level)
+        return [self._name(path, opened) for path in paths]
+
+    def _name(self, path: str, opened: Collection[str]) -> str | None:
+        folder, _, name = path.rpartition("/")
+        if folder in opened or not _ASKED.fullmatch(path):
             mode, identity = self._entries(folder).get(name, (0, ""))
-            found.append((path, identity if mode and irregular(mode) is None else None))
-        return found
+            return identity if mode and irregular(mode) is None else None
+        # The folder below the last that is opened: its id is known from there.
+        parts = path.split("/")
+        at = next(at for at in range(len(parts)) if "/".join(parts[:at]) not in opened)
+        identity_of = self._folder("/".join(parts[:at]))
+        return None if identity_of is None else f"{identity_of}:{'/'.join(parts[at:])}"
+
+    def search_ahead(self, folder: str, words: Sequence[str]) -> None:
+        """Let git begin to look for what `search` will be asked for."""
+        identity = self._folder(folder)
+        if identity is not None:
+            self._objects.searches.begin(identity, words)
+
+    def search(self, folder: str, words: Sequence[str]) -> frozenset[str] | None:
+        """Return the paths of the files below a folder that hold a word; None where they have to be read."""
+        identity = self._folder(folder)
+        found = frozenset[str]() if identity is None else self._objects.searches.holding(identity, words)
+        return None if found is None else frozenset(f"{folder}/{name}" for name in found)
 
     def changes(self, other: Snapshot) -> Iterator[str]:
         if not isinstance(other, GitSnapshot):

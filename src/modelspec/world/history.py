@@ -6,6 +6,7 @@ import os
 import posixpath
 import re
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
@@ -92,7 +93,7 @@ class GitHistory:
         started = self._mine()
         for path in paths[: _AT_ONCE - len(started)]:
             if path not in self._files and path not in started:
-                started[path] = self._start(*self._touching(path))
+                started[path] = self._touching(path)
 
     def under(self, folder: str) -> Mapping[str, Sequence[Revision]]:
         found: dict[str, list[Revision]] = {}
@@ -156,7 +157,7 @@ class GitHistory:
 
         process = self._mine().pop(path, None)
         if process is None:
-            process = self._every() if whole else self._start(*self._touching(path))
+            process = self._every() if whole else self._touching(path)
         yield from self._touches(process, kept)
 
     def _touches(self, process: subprocess.Popen[bytes], kept: Callable[[bytes], bool]) -> Iterator[Touch]:
@@ -236,8 +237,22 @@ class GitHistory:
     def _blob(self, mode: int, identity: str) -> Blob | None:
         return blob_of(self._objects, mode, identity) if mode else None
 
-    def _touching(self, path: str) -> tuple[str, ...]:
-        return ("--raw", "--end-of-options", self._tip, "--", self._spec(path))
+    def _touching(self, path: str) -> subprocess.Popen[bytes]:
+        """Start a git that tells what happened to a file or a folder.
+
+        Only those commits are named to it that the filters of a commit-graph do not deny, if there are any.
+        """
+        commits = self.timeline.maybe(f"{self._prefix}{path}") if path else None
+        if commits is None:
+            return self._start("--raw", "--end-of-options", self._tip, "--", self._spec(path))
+        with tempfile.TemporaryFile() as named:
+            named.write("".join(f"{commit}\n" for commit in commits).encode())
+            named.seek(0)
+            # Git would take nothing for its HEAD: a commit without the path among its changes tells nothing.
+            return self._start(
+                "--raw", "--no-walk=unsorted", "--stdin", *([] if commits else [self._tip]),
+                "--", self._spec(path), given=named,
+            )  # fmt: skip
 
     def _every(self) -> subprocess.Popen[bytes]:
         """Start a git that tells all that each commit changed.
@@ -249,10 +264,10 @@ class GitHistory:
             return self._start("--raw", "--end-of-options", self._tip, "--", self._spec(""))
         return self._start("--raw", "--end-of-options", self._tip)
 
-    def _start(self, *arguments: str) -> subprocess.Popen[bytes]:
-        process = self._repository.start(*_LOG, _FORMAT, *arguments)
-        assert process.stdin is not None
-        process.stdin.close()
+    def _start(self, *arguments: str, given: IO[bytes] | None = None) -> subprocess.Popen[bytes]:
+        process = self._repository.start(*_LOG, _FORMAT, *arguments, given=given)
+        if process.stdin is not None:
+            process.stdin.close()
         return process
 
     def _log(

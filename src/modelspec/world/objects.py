@@ -17,6 +17,7 @@ from typing import IO, Final
 
 from modelspec.tree.finding import Refusal
 from modelspec.world.git import Repository
+from modelspec.world.search import Searches
 
 FOLDER: Final = 0o040000
 Tree = dict[str, tuple[int, str]]
@@ -25,6 +26,8 @@ TREE_LIMIT: Final = 64 * 1024 * 1024
 """The most bytes of one tree object: more than a million names in one folder."""
 _BATCH: Final = 256
 """How many objects are asked for at once: their ids fit into a pipe, so neither side waits for the other."""
+_QUESTION: Final = 32 * 1024
+"""How many bytes may be asked for at once: they have to fit into a pipe as well."""
 _AHEAD: Final = 1024 * 1024
 """How many bytes git may be ahead of us: the most that a pipe may hold unless root says otherwise."""
 _AT_ONCE: Final = 4
@@ -60,6 +63,7 @@ class Objects:
         self._begun: list[tuple[tuple[str, ...], subprocess.Popen[bytes]]] = []
         self._process: subprocess.Popen[bytes] | None = None
         self._owner = os.getpid()
+        self.searches = Searches(repository)
         self._finalizer: weakref.finalize[[subprocess.Popen[bytes]], Objects] | None = None
 
     def read(self, identity: str, kind: str, limit: int) -> bytes | TooLarge:
@@ -84,10 +88,69 @@ class Objects:
         self._warm |= {key: data for key, data in zip(wanted, found, strict=True) if isinstance(data, bytes)}
 
     def ahead(self, identities: Sequence[str]) -> None:
-        """Let git begin to read what `read_all` will be asked for, while others do something else."""
+        """Let git begin to read what `read_all` or `look` will be asked for, for who does something else."""
         self._forked()
         if len(identities) > _BATCH and len(self._begun) < _AT_ONCE:
             self._begun.append((tuple(identities), self._begin(identities)))
+
+    def look(self, names: Sequence[str], limit: int) -> list[bytes | None]:
+        """Return the bytes of many files by id, or by the id of a tree and a path in it: `<id>:<path>`.
+
+        None where there is no file, or a larger one; for a path also where the file is missing. Where a path
+        leads is git's word, and a link gives what it holds; bytes are held against their ids as always.
+        """
+        self._forked()
+        begun = next((one for one in self._begun if _holds(one[0], names)), None)
+        if begun is None and len(names) <= _BATCH and sum(map(len, names)) <= _QUESTION:
+            try:
+                return self._looked(self._questioned(names), names, names, limit) if names else []
+            except Refusal:
+                # What it says next belongs to a question that nobody asks any more.
+                self.close()
+                raise
+        if begun is not None:
+            self._begun.remove(begun)
+        asked, process = begun or (names, self._begin(names))
+        try:
+            assert process.stdout is not None
+            return self._looked(process.stdout, asked, names, limit)
+        finally:
+            _end(process)
+
+    def _looked(
+        self, source: IO[bytes], asked: Sequence[str], names: Sequence[str], limit: int
+    ) -> list[bytes | None]:
+        """Return what git says to those of the names that it was asked for; it says something to each."""
+        found: list[bytes | None] = []
+        for one in asked:
+            data = self._told(source, one, limit)
+            if len(found) < len(names) and one == names[len(found)]:
+                found.append(data)
+        return found
+
+    def _told(self, source: IO[bytes], name: str, limit: int) -> bytes | None:
+        header = source.readline()
+        if header.endswith(b" missing\n"):
+            if ":" in name:
+                return None
+            raise Refusal(f"the git object {name} is missing", _CURE)
+        try:
+            identity, kind, told = header.split()
+            size = int(told)
+        except ValueError:
+            raise Refusal(f"the git object {name} is damaged", _CURE) from None
+        if size > limit:
+            _skip(source, size + 1)
+            return None
+        data = source.read(size + 1)[:-1]
+        if len(data) != size or self._id(kind, data) != identity.decode():
+            raise Refusal(f"the git object {name} is damaged", _CURE)
+        return data if kind == b"blob" else None
+
+    def _id(self, kind: bytes, data: bytes) -> str:
+        whole = self._hash(b"%s %d\0" % (kind, len(data)), usedforsecurity=False)
+        whole.update(data)
+        return whole.hexdigest()
 
     def read_all(self, identities: Sequence[str], kind: str, limit: int) -> Iterator[bytes | TooLarge]:
         """Yield the bytes of many objects in their order, while git reads on ahead of whoever takes them."""
@@ -126,14 +189,8 @@ class Objects:
         return process
 
     def _ask(self, identities: Sequence[str], kind: str, limit: int) -> list[bytes | TooLarge]:
-        sink, source = self._pipes()
+        source = self._questioned(identities)
         found: list[bytes | TooLarge] = []
-        try:
-            sink.write("".join(f"{identity}\n" for identity in identities).encode())
-            sink.flush()
-        except (BrokenPipeError, ValueError):
-            self.close()
-            raise Refusal(f"the git object {identities[0]} is damaged", _CURE) from None
         for index, identity in enumerate(identities):
             one = self._answer(source, identity, kind, limit)
             found.append(one)
@@ -143,6 +200,17 @@ class Objects:
                 rest = identities[index + 1 :]
                 return found + (self._ask(rest, kind, limit) if rest else [])
         return found
+
+    def _questioned(self, names: Sequence[str]) -> IO[bytes]:
+        """Ask the process for so many objects as fit into a pipe; return where it answers."""
+        sink, source = self._pipes()
+        try:
+            sink.write("".join(f"{name}\n" for name in names).encode())
+            sink.flush()
+        except (BrokenPipeError, ValueError):
+            self.close()
+            raise Refusal(f"the git object {names[0]} is damaged", _CURE) from None
+        return source
 
     def _answer(self, source: IO[bytes], identity: str, kind: str, limit: int) -> bytes | TooLarge:
         try:
@@ -159,9 +227,7 @@ class Objects:
             data = source.read(size + 1)[:-1]
         except (BrokenPipeError, ValueError):
             data, size = b"", -1
-        whole = self._hash(b"%s %d\0" % (kind.encode(), len(data)), usedforsecurity=False)
-        whole.update(data)
-        if len(data) != size or whole.hexdigest() != identity:
+        if len(data) != size or self._id(kind.encode(), data) != identity:
             self.close()
             raise Refusal(f"the git object {identity} is damaged", _CURE)
         return data
@@ -187,6 +253,7 @@ class Objects:
     def close(self) -> None:
         """End the process. Reading again starts another."""
         self._forked()
+        self.searches.close()
         while self._begun:
             _end(self._begun.pop()[1])
         if self._finalizer is not None:
@@ -217,6 +284,13 @@ def _holds(begun: Sequence[str], identities: Sequence[str]) -> bool:
     """Whether all of these are among those, in the same order."""
     rest = iter(begun)
     return bool(identities) and all(identity in rest for identity in identities)
+
+
+def _skip(source: IO[bytes], size: int) -> None:
+    """Read past so many bytes and keep none."""
+    while size > 0:
+        read = len(source.read(min(size, _AHEAD)))
+        size = size - read if read else 0
 
 
 def _widen(pipe: IO[bytes]) -> None:

@@ -20,6 +20,9 @@ LATEST: Final = 253402300799
 MANY: Final = 20_000
 """From so many commits on that git had to list one by one, a commit-graph is worth a hint."""
 
+_NAMED: Final = (64, 0.1)
+"""The most commits, or the greatest share of all of them, that is worth naming to git one by one."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Line:
@@ -83,6 +86,19 @@ class Timeline:
                 return self._placed.get(position)
             return len(positions) - 1 - self._asked
         return self._placed.get(position)
+
+    def maybe(self, path: str) -> list[str] | None:
+        """Return the ids of the commits that may have changed a path, newest first.
+
+        None where git is as quick by itself: without a commit-graph with filters of changed paths, and
+        where they deny too little.
+        """
+        line = self._line
+        found = line.graph.maybe(path) if line.graph is not None and not self.slow else None
+        few, share = _NAMED
+        if line.graph is None or found is None or len(found) > max(few, share * len(line.positions)):
+            return None
+        return [*line.listed, *(line.graph.id(position) for position in line.positions if position in found)]
 
     def at(self, instant: datetime) -> int | None:
         """Return the index of the last commit that is not later than the instant; None before the first."""
