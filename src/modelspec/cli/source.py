@@ -108,21 +108,28 @@ def open_change(
         return
     from modelspec.compat.search import begin_needs
     from modelspec.tree.snapshot import Snapshot, merged
-    from modelspec.world.git import parents, told_time
+    from modelspec.world.commitobject import parents, told_time
     from modelspec.world.gittree import GitSnapshot
     from modelspec.world.history import GitHistory
+    from modelspec.world.objects import Objects
 
     if ref is None:
         root_of(root)  # which refuses a bare repository: there is no work tree to judge
     repository, prefix, folder = repository_of(root)
-    ours = repository.resolve("HEAD" if ref is None else ref)
-    require_registry(repository, prefix, ours)
-    rewrites = _rewritten(repository, ref, ours, tip, tag)
-    if base is None:
-        base = "HEAD" if rewrites or tip is None else tip
-    theirs = ours if rewrites else repository.resolve(base)
     with ExitStack() as stack:
-        below = stack.enter_context(GitSnapshot(repository, theirs, prefix))
+        objects = Objects(repository)
+        stack.callback(objects.close)
+        objects.begin()
+        # Asked at once. After a push that took something back the base may be gone, and is not asked for.
+        sure = [base] if base is not None and tip is None and tag is None else []
+        named = ["HEAD" if ref is None else ref, *sure]
+        ours, *others = repository.resolve_all(named)
+        require_registry(repository, prefix, ours)
+        rewrites = _rewritten(repository, ref, ours, tip, tag)
+        if base is None:
+            base = "HEAD" if rewrites or tip is None else tip
+        theirs = ours if rewrites else others[0] if others else repository.resolve(base)
+        below = stack.enter_context(GitSnapshot(repository, theirs, prefix, objects))
         history = stack.enter_context(GitHistory(repository, theirs, prefix, below.objects))
         head: Snapshot = below.at(ours, prefix) if ref is not None else stack.enter_context(WorkTree(folder))
         ancestor = None

@@ -10,15 +10,16 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import IO, Final, Literal
 
 from modelspec.tree.finding import Refusal
 from modelspec.tree.text import did_you_mean, visible
+from modelspec.world.commitobject import told_time
 from modelspec.world.folders import is_folder
 
 Algorithm = Literal["sha1", "sha256"]
@@ -137,15 +138,19 @@ class Repository:
 
     def resolve(self, revision: str) -> str:
         """Return the full id of the commit that a revision names; raises Refusal with the cure."""
-        # `^main^{commit}` would ask git for everything but main.
-        if not revision or revision.startswith("^") or not _is_argument(revision):
-            raise Refusal(f"{_quoted(revision)} is not a revision", "name a branch, a tag or a commit")
-        if "@{" in revision and _FROM_REFLOG.fullmatch(revision) is None:
-            raise Refusal(
-                f"{_quoted(revision)} leaves a time to git, which takes any text for one",
-                "name a branch, a tag or a commit",
-            )
-        done = self.run("rev-parse", "--verify", "--end-of-options", revision + "^{commit}")
+        return self.resolve_all((revision,))[0]
+
+    def resolve_all(self, revisions: Sequence[str]) -> list[str]:
+        """Return the full ids of several revisions, asked for at once; raises Refusal for one without."""
+        for revision in revisions:
+            _require_revision(revision)
+        question, extra = ("rev-parse", "--verify", "--end-of-options"), dict(self.quarantine)
+        names = [(*question, f"{revision}^{{commit}}") for revision in revisions]
+        asked = [_begin(self.folder, self._where(), name, extra) for name in names]
+        answers = [_ended(process) for process in asked]
+        return [self._resolved(*one) for one in zip(revisions, answers, strict=True)]
+
+    def _resolved(self, revision: str, done: Done) -> str:
         found = done.out.decode("ascii", "replace")
         if done.code != 0 or _COMMIT.fullmatch(found) is None:
             raise self._unresolved(revision, done.err)
@@ -220,26 +225,6 @@ class Repository:
         if hint is None:
             hint = "fetch it first, or name a branch, a tag or a commit that `git log --all` lists"
         return Refusal(f"{_quoted(revision)} names no commit here", hint)
-
-
-def told_time(commit: str, data: bytes) -> datetime:
-    """Return the committer's time that a commit object holds; in UTC."""
-    match = re.search(rb"^committer .*> (\d{1,12}) [-+]\d{4}$", data, re.MULTILINE)
-    try:
-        if match is None:
-            raise ValueError
-        return datetime.fromtimestamp(int(match[1]), UTC)
-    except (ValueError, OverflowError):
-        raise Refusal(
-            f"commit {commit} has no time that can be read",
-            "judge it at an instant of your own: --now TIME; `git fsck` says what else is wrong with it",
-        ) from None
-
-
-def parents(data: bytes) -> list[str]:
-    """Return the full ids of the parents that a commit object names."""
-    head = data.partition(b"\n\n")[0]
-    return [line[7:].decode("ascii", "replace") for line in head.split(b"\n") if line.startswith(b"parent ")]
 
 
 def open_repository(given: str | None = None) -> tuple[Repository, str, Path]:
@@ -339,6 +324,17 @@ def _is_argument(text: str) -> bool:
         return False
 
 
+def _require_revision(revision: str) -> None:
+    # `^main^{commit}` would ask git for everything but main.
+    if not revision or revision.startswith("^") or not _is_argument(revision):
+        raise Refusal(f"{_quoted(revision)} is not a revision", "name a branch, a tag or a commit")
+    if "@{" in revision and _FROM_REFLOG.fullmatch(revision) is None:
+        raise Refusal(
+            f"{_quoted(revision)} leaves a time to git, which takes any text for one",
+            "name a branch, a tag or a commit",
+        )
+
+
 def _quoted(revision: str) -> str:
     return f"“{visible(revision)}”"
 
@@ -355,15 +351,30 @@ def _run(
     given: bytes = b"",
     extra: Mapping[str, str] | None = None,
 ) -> Done:
-    done = subprocess.run(
+    return _ended(_begin(folder, where, arguments, extra), given)
+
+
+def _begin(
+    folder: Path, where: tuple[str, ...], arguments: tuple[str, ...], extra: Mapping[str, str] | None
+) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
         [_program(), *_SWITCHES, *where, *arguments],
         cwd=folder,
         env=_environment() | dict(extra or {}),
-        input=given,
-        capture_output=True,
-        check=False,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     )
-    return Done(done.returncode, done.stdout, done.stderr.decode("utf-8", "replace"))
+
+
+def _ended(process: subprocess.Popen[bytes], given: bytes = b"") -> Done:
+    with process:
+        try:
+            out, error = process.communicate(given)
+        except BaseException:
+            process.kill()
+            raise
+    return Done(process.returncode, out, error.decode("utf-8", "replace"))
 
 
 @cache

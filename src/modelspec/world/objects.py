@@ -66,6 +66,10 @@ class Objects:
         self.searches = Searches(repository)
         self._finalizer: weakref.finalize[[subprocess.Popen[bytes]], Objects] | None = None
 
+    def begin(self) -> None:
+        """Start the process ahead of the first question, for who has something else to do meanwhile."""
+        self._pipes()
+
     def read(self, identity: str, kind: str, limit: int) -> bytes | TooLarge:
         """Return the bytes of the object with this full id; raises Refusal when it is not what it should be.
 
