@@ -173,8 +173,21 @@ def test_filters_that_are_not_understood_are_not_used(index: bytes, data: bytes,
     assert filters(memoryview(index), memoryview(data), count) is None
 
 
-def test_filters_that_end_before_they_begin_deny_nothing() -> None:
-    data = b"\0\0\0\1\0\0\0\7\0\0\0\x0axyz"
-    found = filters(memoryview(b"\0\0\0\2\0\0\0\1"), memoryview(data), 2)
-    assert found is not None
-    assert found.maybe(b"a") is None
+def test_filters_that_end_before_they_begin_are_not_used() -> None:
+    data = memoryview(b"\0\0\0\1\0\0\0\7\0\0\0\x0axyz")
+    assert filters(memoryview(b"\0\0\0\2\0\0\0\1"), data, 2) is None
+    assert filters(memoryview(b"\0\0\0\2\0\0\0\3"), data, 2) is not None
+
+
+def test_several_files_are_asked_for_at_once_and_each_has_what_it_has_alone(past: Git) -> None:
+    past(*WRITE)
+    paths = [path for path in PATHS if path.isascii()]
+    repository, _, _ = open_repository(str(past.root))
+    with GitHistory(repository, repository.resolve("HEAD")) as log:
+        singly = {path: [(one.commit.id, one.blob and one.blob.id) for one in log.of(path)] for path in paths}
+    with GitHistory(repository, repository.resolve("HEAD")) as log:
+        found = log.of_all([*paths, "r/none"])
+        assert not found.pop("r/none")
+        assert {
+            path: [(one.commit.id, one.blob and one.blob.id) for one in found[path]] for path in paths
+        } == singly

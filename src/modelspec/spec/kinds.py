@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import import_module
@@ -108,25 +107,26 @@ def _regex(kind: Kind[Any]) -> re.Pattern[str]:
     return re.compile(pattern)
 
 
-_PATTERNS: Final = tuple((kind, _regex(kind)) for kind in KINDS.values())
+def _view(kind: Kind[Any]) -> int | None:
+    """Return which part of a kind's path is a view's name, if one is."""
+    return kind.parts.index("view") if "view" in kind.parts else None
+
+
+_PATTERNS: Final = tuple((kind, _regex(kind), _view(kind)) for kind in KINDS.values())
 _BY_DEPTH: Final = {
-    depth: tuple((kind, regex) for kind, regex in _PATTERNS if kind.path.count("/") == depth)
-    for depth in range(8)
+    depth: tuple(one for one in _PATTERNS if one[0].path.count("/") == depth) for depth in range(8)
 }
 
 
 def classify(path: str) -> tuple[Kind[Any], tuple[str, ...]] | None:
     """Return the kind of a path and the names in it, or None when no kind lives there."""
-    for kind, regex in _BY_DEPTH.get(path.count("/"), ()):
+    # Asked of every file: plain loops are what is quickest here.
+    for kind, regex, view in _BY_DEPTH.get(path.count("/"), ()):
         match = regex.fullmatch(path)
         if match is not None:
             names = match.groups()
-            if any(name_trouble(name) for name in names) or RESERVED_VIEW in _view(kind, names):
-                return None
-            return kind, names
+            for name in names:
+                if name_trouble(name) is not None:
+                    return None
+            return None if view is not None and names[view] == RESERVED_VIEW else (kind, names)
     return None
-
-
-def _view(kind: Kind[Any], names: Sequence[str]) -> tuple[str, ...]:
-    """The view's name, if the path has one."""
-    return tuple(name for part, name in zip(kind.parts, names, strict=True) if part == "view")

@@ -26,37 +26,33 @@ _WORD: Final = 0xFFFFFFFF
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Filters:
-    """The filters of the commits in one file of a commit-graph, in its order."""
+    """The filters of the commits in one file of a commit-graph, in its order; none of them is empty."""
 
+    starts: array[int]
     ends: array[int]
-    """Where each filter ends in `data`; it begins where the one before it ends."""
+    """Where each filter begins and ends in `data`."""
+    sizes: frozenset[int]
+    """How many bytes filters have."""
     data: bytes
     hashes: int
 
-    def maybe(self, path: bytes) -> list[int] | None:
-        """Return the places of the commits that may have changed a path; None where filters can't tell.
+    def maybe(self, path: bytes) -> list[int]:
+        """Return the places of the commits that may have changed a path of ASCII characters.
 
-        `path` is a file or a folder without a slash at its end, from the top of the repository.
+        It is a file or a folder without a slash at its end, from the top of the repository.
         """
-        if not path.isascii():
-            return None
-        starts = array("I", chain((0,), self.ends[:-1]))
-        sizes = set(map(sub, self.ends, starts))
-        if not sizes or min(sizes) <= 0:
-            # A commit without a filter may have changed anything.
-            return None
         first, more = (_murmur3(path, seed) for seed in _SEEDS)
-        data, ends = self.data, self.ends
-        left: list[int] | range = range(len(ends))
+        data, starts, ends = self.data, self.starts, self.ends
+        left: list[int] | None = None
         for index in range(self.hashes):
             value = (first + index * more) & _WORD
-            bits = {size: value % (size * 8) for size in sizes}
+            bits = {size: value % (size * 8) for size in self.sizes}
             at = {size: bit >> 3 for size, bit in bits.items()}
             mask = {size: 1 << (bit & 7) for size, bit in bits.items()}
-            if isinstance(left, range):
+            if left is None:
                 left = [
                     place
-                    for place, start, end in zip(left, starts, ends, strict=True)
+                    for place, (start, end) in enumerate(zip(starts, ends, strict=True))
                     if data[start + at[end - start]] & mask[end - start]
                 ]
             else:
@@ -65,21 +61,27 @@ class Filters:
                     for place in left
                     if data[(start := starts[place]) + at[size := ends[place] - start]] & mask[size]
                 ]
-        return list(left)
+        return left or []
 
 
-def filters(index: memoryview, data: memoryview, count: int) -> Filters | None:
-    """Return the filters in the chunks BIDX and BDAT of a commit-graph; None where they are not known."""
-    if len(index) != count * 4 or len(data) < _HEADER.size:
+def filters(index: memoryview | None, data: memoryview | None, count: int) -> Filters | None:
+    """Return the filters in the chunks BIDX and BDAT of a commit-graph; None where they are of no use.
+
+    So it is where a chunk is not there or not understood, and where a commit has no filter: it may have
+    changed anything.
+    """
+    if index is None or data is None or len(index) != count * 4 or len(data) < _HEADER.size:
         return None
     version, hashes, _ = _HEADER.unpack_from(data)
     ends = array("I", index.tobytes())
     if sys.byteorder == "little":
         ends.byteswap()
+    starts = array("I", chain((0,), ends[:-1]))
+    sizes = frozenset(map(sub, ends, starts))
     kept = bytes(data[_HEADER.size :])
-    if version not in _KNOWN or not 0 < hashes <= _MOST or (ends and ends[-1] > len(kept)):
+    if version not in _KNOWN or not 0 < hashes <= _MOST or min(sizes) <= 0 or ends[-1] > len(kept):
         return None
-    return Filters(ends, kept, hashes)
+    return Filters(starts, ends, sizes, kept, hashes)
 
 
 def _murmur3(data: bytes, seed: int) -> int:

@@ -18,7 +18,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Final
 
-from modelspec.world.changedpaths import filters
+from modelspec.world.changedpaths import Filters, filters
 from modelspec.world.git import Algorithm
 
 _WIDTHS: Final = {"sha1": (1, 20), "sha256": (2, 32)}
@@ -105,20 +105,23 @@ class CommitGraph:
         raise IndexError(position)
 
     def maybe(self, path: str) -> frozenset[int] | None:
-        """Return the positions of the commits that may have changed a path, by what its filters deny.
+        """Return the positions of the commits that may have changed a path.
 
-        None where the graph has no filters, or they can't tell of this path.
+        None where the graph has no filters of changed paths, or they can't tell.
         """
+        if not path.isascii():
+            # There the two versions of the filters' hash differ.
+            return None
         found: set[int] = set()
-        for layer in self._layers:
-            known = None
-            if layer.index is not None and layer.filters is not None:
-                known = filters(layer.index, layer.filters, layer.count)
-            places = known.maybe(path.encode("utf-8", "surrogateescape")) if known is not None else None
-            if places is None:
+        for layer, known in zip(self._layers, self._filters, strict=True):
+            if known is None:
                 return None
-            found.update(layer.first + place for place in places)
+            found.update(layer.first + place for place in known.maybe(path.encode("ascii")))
         return frozenset(found)
+
+    @cached_property
+    def _filters(self) -> list[Filters | None]:
+        return [filters(layer.index, layer.filters, layer.count) for layer in self._layers]
 
     def line(self, position: int) -> tuple[list[int], list[int]]:
         """Return positions and committer times (seconds) of a commit and its first parents, newest first."""
