@@ -12,6 +12,7 @@ from modelspec.cli.options import (
     environment_names,
     format_option,
     model_names,
+    require_model,
     root_option,
     unknown,
 )
@@ -102,5 +103,5 @@ def _carried_out(source: Source, built: Built, *, compare: bool, clean: bool) ->
 def _known(source: Source, environment: str | None, model: str | None) -> None:
     if environment is not None and environment not in (known := set(environment_names(source.registry))):
         unknown("environment", environment, known)
-    if model is not None and model not in (known := set(model_names(source.registry))):
-        unknown("model", model, known)
+    if model is not None:
+        require_model(source.registry, model)

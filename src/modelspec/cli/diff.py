@@ -13,8 +13,8 @@ from modelspec.cli.options import (
     complete,
     emit,
     format_option,
-    model_names,
     output_option,
+    require_model,
     root_option,
     unknown,
     version_names,
@@ -115,8 +115,7 @@ def _version_diff(registry: Registry, model: str, was: str, now: str) -> Version
     from modelspec.spec.kinds import VERSION
     from modelspec.spec.reader import Entry
 
-    if model not in (models := set(model_names(registry))):
-        unknown("model", model, models)
+    require_model(registry, model)
     entries = []
     for version in (was, now):
         found = registry.get(VERSION, model, version)

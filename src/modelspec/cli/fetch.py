@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from modelspec.cli.options import complete, format_option, model_names, root_option, unknown, version_names
+from modelspec.cli.options import (
+    complete,
+    format_option,
+    require_model,
+    root_option,
+    unknown,
+    version_names,
+)
 from modelspec.cli.progress import progress_of
 from modelspec.tree.finding import Refusal
 from modelspec.tree.text import visible
@@ -73,8 +80,7 @@ def _registered(name: str, root: str | None) -> tuple[Store, str, int | None]:
     model, at, version = name.partition("@")
     with open_registry(root, None) as source:
         registry = source.registry
-        if model not in (known := set(model_names(registry))):
-            unknown("model", model, known)
+        require_model(registry, model)
         versions = [one[1] for one in registry.names(VERSION, model)]
         if not at:
             raise click.UsageError(f"Name the version: {model}@{versions[-1] if versions else '1.0.0'}.")

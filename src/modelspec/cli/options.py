@@ -103,6 +103,14 @@ def unknown(what: str, value: str, known: Iterable[str]) -> NoReturn:
     raise click.UsageError(f"No such {what}: {visible(value)}. {hint[0].upper()}{hint[1:]}")
 
 
+def require_model(registry: Any, model: str) -> None:
+    """Stop when there is no such model; say which one was meant. Looks at no other one before that."""
+    from modelspec.spec.kinds import MODEL
+
+    if registry.get(MODEL, model) is None:
+        unknown("model", model, model_names(registry))
+
+
 def complete(
     listing: Callable[[Any], Iterable[str]],
 ) -> Callable[[click.Context, click.Parameter, str], list[CompletionItem]]:
@@ -131,7 +139,7 @@ def complete_versions(context: click.Context, parameter: click.Parameter, text: 
 
 
 def model_names(registry: Any) -> Iterable[str]:
-    """Return the names of the models, for completion."""
+    """Return the names of the models, for completion; each is looked for."""
     from modelspec.spec.kinds import MODEL
 
     return (name[0] for name in registry.names(MODEL))

@@ -14,6 +14,7 @@ from modelspec.cli.options import (
     environment_names,
     format_option,
     model_names,
+    require_model,
     root_option,
     unknown,
 )
@@ -197,8 +198,7 @@ def known(registry: Registry, model: str, environments: Iterable[str], version: 
     """Stop when there is no such model, environment or version; say which one was meant."""
     from modelspec.spec.kinds import VERSION
 
-    if model not in (models := set(model_names(registry))):
-        unknown("model", model, models)
+    require_model(registry, model)
     places = set(environment_names(registry))
     for environment in environments:
         if environment not in places:

@@ -13,6 +13,7 @@ from modelspec.cli.options import (
     environment_names,
     format_option,
     model_names,
+    require_model,
     root_option,
     unknown,
     version_names,
@@ -46,8 +47,8 @@ def list_command(
 
     with open_registry(root, ref) as source:
         registry = source.registry
-        if model is not None and model not in (known := set(model_names(registry))):
-            unknown("model", model, known)
+        if model is not None:
+            require_model(registry, model)
         if environment is not None and environment not in (known := set(environment_names(registry))):
             unknown("environment", environment, known)
         rows = listed(registry, model, environment)
@@ -83,8 +84,7 @@ def show_command(name: str, ref: str | None, form: str, root: str | None) -> int
     model, at, version = name.partition("@")
     with open_registry(root, ref) as source:
         registry = source.registry
-        if model not in (known := set(model_names(registry))):
-            unknown("model", model, known)
+        require_model(registry, model)
         paint = Paint(colours())
         lost = unread(registry, model)
         if not at:

@@ -13,8 +13,8 @@ from modelspec.cli.options import (
     complete,
     emit,
     format_option,
-    model_names,
     output_option,
+    require_model,
     root_option,
     unknown,
     version_names,
@@ -129,8 +129,7 @@ def _named(tracer: Tracer, name: str) -> Held:
 
     model, at, version = name.partition("@")
     registry = tracer.source.registry
-    if model not in (known := set(model_names(registry))):
-        unknown("model", model, known)
+    require_model(registry, model)
     versions = [one[1] for one in registry.names(VERSION, model)]
     if not at:
         raise click.UsageError(f"Name the version: {model}@{versions[-1] if versions else '1.0.0'}.")

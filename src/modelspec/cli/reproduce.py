@@ -15,7 +15,7 @@ from modelspec.cli.options import (
     complete,
     environment_names,
     format_option,
-    model_names,
+    require_model,
     root_option,
     unknown,
     version_names,
@@ -135,8 +135,7 @@ def _entry(registry: Any, name: str, environment: str | None) -> Any:
     from modelspec.tree.text import visible
 
     model, at, version = name.partition("@")
-    if model not in (known := set(model_names(registry))):
-        unknown("model", model, known)
+    require_model(registry, model)
     if environment is not None and environment not in (places := set(environment_names(registry))):
         unknown("environment", environment, places)
     wanted = None

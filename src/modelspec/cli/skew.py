@@ -18,6 +18,7 @@ from modelspec.cli.options import (
     format_option,
     model_names,
     output_option,
+    require_model,
     root_option,
     unknown,
 )
@@ -132,8 +133,7 @@ def _held(tracer: Tracer, model: str, environment: str, number: str | None) -> H
     from modelspec.spec.kinds import PIN, VERSION
 
     registry = tracer.source.registry
-    if model not in (known := set(model_names(registry))):
-        unknown("model", model, known)
+    require_model(registry, model)
     if environment not in (places := set(environment_names(registry))):
         unknown("environment", environment, places)
     if number is None:

@@ -155,13 +155,14 @@ def open_change(
         history.ahead(moved)
         places = tuple(dict.fromkeys(path.split("/")[2] for path in moved)) if scoped else ()
         searched = {place: begin_needs(head, place) for place in places}
-        from modelspec.compat.pinned import needing_ahead, needing_searched
+        from modelspec.compat.pinned import needing_ahead
         from modelspec.delta.pairs import against
         from modelspec.spec.registry import Registry
 
         registry = Registry(head)
         for place, begun in searched.items():
-            (needing_searched if begun else needing_ahead)(registry, place)
+            if not begun:
+                needing_ahead(registry, place)
         compared = against(Registry(below, registry.reader), registry, history, rewrites, found)
         instant = at or (told_time(ours, ours_object) if ref is not None else now())
         commit = ours if ref is not None else None

@@ -17,6 +17,7 @@ from modelspec.cli.options import (
     format_option,
     model_names,
     output_option,
+    require_model,
     root_option,
     unknown,
 )
@@ -84,8 +85,8 @@ def trace_command(
     asking = Asking(model, environment, around, replay)
     with scanning() as progress, open_tracer(root, ref, asking, network=network) as tracer:
         registry = tracer.source.registry
-        if model is not None and model not in (models := set(model_names(registry))):
-            unknown("model", model, models)
+        if model is not None:
+            require_model(registry, model)
         if environment is not None and environment not in (places := set(environment_names(registry))):
             unknown("environment", environment, places)
         looked = looked_up(open_records(log, log_format, progress), request, around)

@@ -17,6 +17,7 @@ from modelspec.cli.options import (
     format_option,
     model_names,
     output_option,
+    require_model,
     root_option,
     unknown,
 )
@@ -89,8 +90,7 @@ def _judged(
     from modelspec.spec.kinds import VERSION
 
     registry = source.registry
-    if model not in (known := set(model_names(registry))):
-        unknown("model", model, known)
+    require_model(registry, model)
     if environment not in (known := set(environment_names(registry))):
         unknown("environment", environment, known)
     if version is not None:

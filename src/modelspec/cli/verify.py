@@ -14,7 +14,7 @@ from modelspec.cli.options import (
     complete,
     environment_names,
     format_option,
-    model_names,
+    require_model,
     root_option,
     unknown,
     version_names,
@@ -137,8 +137,7 @@ def _chosen(
     registry = source.registry
     if name is not None:
         model, at, version = name.partition("@")
-        if model not in (known := set(model_names(registry))):
-            unknown("model", model, known)
+        require_model(registry, model)
         found = verify.every(registry, model)
         if not at:
             return found

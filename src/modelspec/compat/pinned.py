@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final, Generic, TypeVar
 
-from modelspec.compat.search import FEW, MODELS, NEEDS
+from modelspec.compat.search import FEW, MODELS, NEEDS, begin_needs
 from modelspec.spec.kinds import PIN, VERSION
 from modelspec.spec.registry import Registry
 from modelspec.tree.snapshot import ahead
@@ -50,8 +50,20 @@ class Lazily(Mapping[str, T], Generic[T]):
 
 
 def needing(registry: Registry, environment: str) -> frozenset[str]:
-    """Return the models one of whose pinned versions may need others; looked through once a registry."""
-    return registry.once(("needing", environment), lambda: naming(registry, environment, "needs"))
+    """Return the models one of whose pinned versions may need others; looked through once a registry.
+
+    Where all versions are searched, a model is among them for any version, whether that one is pinned or not.
+    """
+
+    def made() -> frozenset[str]:
+        found = None
+        if begin_needs(registry.snapshot, environment):
+            found = _searched(registry, NEEDS)
+        if found is None:
+            return naming(registry, environment, "needs")
+        return found & frozenset(name[1] for name in registry.names(PIN, environment))
+
+    return registry.once(("needing", environment), made)
 
 
 def needing_too(other: Registry, known: Registry, environment: str, models: Iterable[str]) -> None:
@@ -90,14 +102,6 @@ def _searched(registry: Registry, words: Sequence[str]) -> frozenset[str] | None
             return None
         models |= {path.split("/")[2] for path in found}
     return frozenset(models)
-
-
-def needing_searched(registry: Registry, environment: str) -> None:
-    """Let `needing` answer from the search of `search.begin_needs`.
-
-    Then a model may need others that has a version with that word, whether this one is pinned or not.
-    """
-    registry.later(("needing", environment), lambda: publishing(registry, environment, *NEEDS))
 
 
 def needing_ahead(registry: Registry, environment: str) -> None:

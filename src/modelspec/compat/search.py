@@ -20,7 +20,7 @@ def begin_needs(tree: Snapshot, environment: str) -> bool:
     """Begin the search for who may need others, where that is quicker than to look at what is pinned.
 
     That is so where all versions will be asked for, as a window does, and where they are few for each pin.
-    Else git begins to read the pins. Returns whether it was begun: then `pinned.needing_searched` takes it.
+    Else git begins to read the pins. Returns whether it is the search.
     """
     folder = f"registry/environments/{environment}/models"
     pins = [name for name, is_folder in tree.ls(folder) if not is_folder]

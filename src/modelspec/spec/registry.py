@@ -25,7 +25,7 @@ from modelspec.spec.kinds import (
 )
 from modelspec.spec.reader import Broken, Entry, Reader
 from modelspec.spec.settings import Settings
-from modelspec.tree.snapshot import Blob, Snapshot, look, search, search_ahead
+from modelspec.tree.snapshot import Blob, Snapshot, look, search
 
 T = TypeVar("T")
 V = TypeVar("V", bound=BaseModel)
@@ -56,7 +56,6 @@ class Registry:
         self._named: dict[tuple[Kind[Any], tuple[str, ...]], AnyEntry] = {}
         self._walked: dict[str, Blob] | None = None
         self._memo: dict[object, Any] = {}
-        self._later: dict[object, Callable[[], Any]] = {}
 
     @cached_property
     def settings(self) -> Settings | None:
@@ -73,13 +72,9 @@ class Registry:
     def once(self, key: object, make: Callable[[], T]) -> T:
         """Return `make()`, a fact about this registry, computed at most once for `key`."""
         if key not in self._memo:
-            self._memo[key] = self._later.pop(key, make)()
+            self._memo[key] = make()
         value: T = self._memo[key]
         return value
-
-    def later(self, key: object, make: Callable[[], T]) -> None:
-        """Say how `once` is to compute what it is asked under this key; it may not be asked."""
-        self._later[key] = make
 
     def names(self, kind: Kind[V], *within: str) -> Sequence[tuple[str, ...]]:
         """Return the full names of a kind, by path only; `within` fixes the first parts of the name.
@@ -144,10 +139,6 @@ class Registry:
         held = {path: b"" if entry is None else source_of(entry) for path, entry in known.items()}
         mine = {path for path, data in held.items() if any(word in data for word in wanted)}
         return frozenset(mine | (found - known.keys()))
-
-    def search_ahead(self, folder: str, words: Sequence[str]) -> None:
-        """Begin what `search` will be asked for, while others do something else."""
-        search_ahead(self.snapshot, folder, words)
 
     def files(self) -> Iterator[tuple[str, Blob]]:
         """Yield every file of `registry/`, whether a kind lives there or not; walked once."""
