@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -15,7 +16,34 @@ from modelspec.rules.rule import Scene
 from modelspec.rules.run import run
 from modelspec.spec.instant import instant
 from modelspec.tree.finding import Finding
+from modelspec.tree.snapshot import DictSnapshot, read
 from rules.cases import NOW, cases, codes, opened
+
+
+@pytest.fixture
+def searching(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Sequence[str]]]:
+    """Let trees be searched, however few pins there are, as those of a large registry in git are."""
+    asked: list[tuple[str, Sequence[str]]] = []
+
+    def search(self: DictSnapshot, folder: str, words: Sequence[str]) -> frozenset[str]:
+        asked.append((folder, words))
+        held = {path: blob.read() for path, blob in self.walk(folder)}
+        wanted = [word.encode() for word in words]
+        return frozenset(
+            path
+            for path, data in held.items()
+            if isinstance(data, bytes) and any(one in data for one in wanted)
+        )
+
+    def look(self: DictSnapshot, paths: Sequence[str]) -> list[bytes | None]:
+        return [read(self.get(path)) for path in paths]
+
+    for name, method in (("search", search), ("look", look), ("ahead", None), ("search_ahead", None)):
+        monkeypatch.setattr(DictSnapshot, name, method or (lambda *_: None), raising=False)
+    monkeypatch.setattr("modelspec.compat.search.FEW", -1)
+    monkeypatch.setattr("modelspec.compat.pinned.FEW", -1)
+    return asked
+
 
 ELSEWHERE = {"MS522", "MS592"}
 """Warnings on what a pin leaves unused elsewhere; the next check of the whole registry has them."""
@@ -41,6 +69,17 @@ def test_what_is_found_is_what_the_whole_registry_gives(code: str) -> None:
     for case in cases(code):
         _, whole, scoped = both(case)
         assert scoped == whole, case["name"]
+
+
+def test_what_is_found_is_the_same_where_trees_are_searched(
+    searching: list[tuple[str, Sequence[str]]],
+) -> None:
+    for code in ("MS301", "MS311", "MS312", "MS501", "MS510", "MS514"):
+        for case in cases(code):
+            _, whole, scoped = both(case)
+            assert scoped == whole, case["name"]
+    assert {folder for folder, _ in searching} == {"registry/models"}
+    assert {words for _, words in searching} > {("\\", "needs")}, "and for the views that move"
 
 
 PIN = "registry/environments/production/models/{}.yaml"
