@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -144,3 +145,22 @@ def test_where_versions_are_many_or_pins_few_those_pinned_are_read_and_nothing_i
         windowed = Patched(tree, {"registry/environments/p/environment.yaml": b"window: {versions: 2}\n"})
         assert begin_needs(windowed, "p"), "all versions will be asked for"
         assert needing(Registry(tree), "p") == {"m3"}
+
+
+def test_an_answer_of_what_would_be_counts_in_a_search_and_not_the_file(
+    git: Git, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry = Registry(edited([]).snapshot())
+    versions = list(registry.entries(VERSION))
+    needy = next(entry for entry in versions if entry.value.needs)
+    other = next(entry for entry in versions if b"needs" not in entry.document.source)
+    put(git.root, needy.path, "x\n")
+    put(git.root, other.path, "needs\n")
+    git.commit("the other way round")
+    found, _, _ = open_repository(str(git.root))
+    with GitSnapshot(found, found.resolve("HEAD")) as tree:
+        assert Registry(tree).search("registry/models", ("needs",)) == {other.path}
+        replaced = Registry(tree).replaced(needy).replaced(other)
+        assert replaced.search("registry/models", ("needs",)) == {needy.path}
+        monkeypatch.setattr("modelspec.spec.registry._SEEN", 1)
+        assert replaced.search("registry/models", ("needs",)) is None, "what was read needs no search"
