@@ -184,3 +184,18 @@ def test_the_real_child_answers_what_the_same_renderer_answers_without_limits() 
         for source in (*ATTACKS.values(), fine, "a: {{ x }}\n"):
             assert renderer.render(source, context) == here.render(source, context)
         assert renderer.render("a: {{ x }}\n", {"x": 1}) == Rendered({"a": 1}, (Hole(("a",), ("x",), 1),))
+
+
+def test_a_child_that_was_begun_ahead_is_the_one_that_renders() -> None:
+    with ChildRenderer() as renderer:
+        renderer.begin()
+        begun = renderer._child
+        assert begun is not None
+        renderer.begin()
+        found = renderer.render("a: {{ b }}\n", {"b": 1})
+        assert isinstance(found, Rendered) and found.data == {"a": 1}
+        assert renderer._child is begun
+        renderer.close()
+        again = renderer.render("a: {{ b }}\n", {"b": 2})
+        assert isinstance(again, Rendered) and renderer._child is not begun
+    assert begun.poll() is not None

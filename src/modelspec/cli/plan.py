@@ -15,7 +15,7 @@ from modelspec.cli.options import (
     report_option,
     root_option,
 )
-from modelspec.cli.source import open_change, renderer, trusted
+from modelspec.cli.source import foreign, open_change, renderer, trusted
 
 FORMS = ("text", "markdown", "json")
 
@@ -64,6 +64,8 @@ def plan_command(
         renderer() as child,
     ):
         assert source.against is not None and source.base is not None
+        if foreign(source.registry.snapshot):
+            child.begin()
         # Git looks for what it was asked in `open_change` while these are loaded, which takes as long.
         from modelspec.api.plan import plan
         from modelspec.report.paint import Paint

@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from modelspec.delta.pairs import Against, Rewrite
     from modelspec.spec.part import Part, Share
     from modelspec.spec.registry import Registry
+    from modelspec.tree.snapshot import Snapshot
     from modelspec.world.child import ChildRenderer
     from modelspec.world.git import Repository
 
@@ -33,6 +35,8 @@ LARGE: Final = 1500
 """From so many files on a second process earns more than it costs."""
 MOST: Final = 8
 """Each part reads once more what all of them share: more parts than this gain little."""
+_TEMPLATES: Final = 64
+"""So many templates are looked at ahead."""
 T = TypeVar("T")
 
 
@@ -107,7 +111,7 @@ def open_change(
             yield source
         return
     from modelspec.compat.search import begin_needs
-    from modelspec.tree.snapshot import Snapshot, merged
+    from modelspec.tree.snapshot import merged
     from modelspec.world.commitobject import parents, told_time
     from modelspec.world.gittree import GitSnapshot
     from modelspec.world.history import GitHistory
@@ -243,3 +247,12 @@ def trusted() -> frozenset[str]:
     from modelspec.tree.digest import sha256
 
     return frozenset(sha256(path.read_bytes()) for path in sorted(catalogue().glob("*/*.j2")))
+
+
+def foreign(tree: Snapshot) -> bool:
+    """Whether a tree has a template that modelspec does not ship: the child will have to render it."""
+    from modelspec.tree.digest import sha256
+    from modelspec.tree.snapshot import read
+
+    templates = (blob for path, blob in tree.walk("templates") if path.endswith(".j2"))
+    return any(sha256(read(blob) or b"") not in trusted() for blob in islice(templates, _TEMPLATES))

@@ -66,6 +66,7 @@ class ChildRenderer:
         self._owner = os.getpid()
         self._used = 0.0
         self._exceeded = 0
+        self._answers = False
 
     def __enter__(self) -> ChildRenderer:
         return self
@@ -96,11 +97,16 @@ class ChildRenderer:
             self.close()
         return answer
 
+    def begin(self) -> None:
+        """Start the child ahead of the first template, for who has something else to do meanwhile."""
+        self._started()
+
     def close(self) -> None:
         """End the child. Rendering again starts another."""
         if self._finalizer is not None:
             self._finalizer()
         self._child = self._finalizer = None
+        self._answers = False
         self._used = 0.0
 
     def _fault(self, what: str) -> RenderFault:
@@ -108,13 +114,14 @@ class ChildRenderer:
         self.close()
         return RenderFault(RULE, f"the template {what}", fix=_FIX)
 
-    def _running(self) -> subprocess.Popen[bytes]:
+    def _started(self) -> subprocess.Popen[bytes]:
         if self._owner != os.getpid():
             # A fork: the child belongs to whoever started it.
             if self._finalizer is not None:
                 self._finalizer.detach()
             self._child = self._finalizer = None
             self._owner = os.getpid()
+            self._answers = False
         if self._child is not None:
             return self._child
         cpu, memory = self._cpu, self._memory
@@ -151,6 +158,12 @@ class ChildRenderer:
         for pipe in (child.stdin, child.stdout):
             if pipe is not None:
                 os.set_blocking(pipe.fileno(), False)
+        return child
+
+    def _running(self) -> subprocess.Popen[bytes]:
+        child = self._started()
+        if self._answers:
+            return child
         # The first answers wait for imports, which no template is to blame for.
         try:
             for source in _FIRST:
@@ -162,6 +175,7 @@ class ChildRenderer:
         if sys.platform == "linux":
             # From here on it can open nothing at all: no file, no socket.
             resource.prlimit(child.pid, resource.RLIMIT_NOFILE, (_STANDARD, _STANDARD))
+        self._answers = True
         return child
 
     def _end(self, child: subprocess.Popen[bytes]) -> str:
