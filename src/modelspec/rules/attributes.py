@@ -16,8 +16,6 @@ from modelspec.tree.text import visible
 from modelspec.tree.wildmatch import compiled, matches
 
 _NAME: Final = ".gitattributes"
-_PLAIN: Final = (None, "text")
-"""What `merge` may be: unspecified, or set to git's own three-way merge of text."""
 _ALWAYS: Final = (
     "registry/modelspec.yaml",
     "registry/environments/production/models/model.yaml",
@@ -27,16 +25,34 @@ _ALWAYS: Final = (
 """Paths as they will be in a registry that is still empty."""
 
 
+_BLANKS: Final = re.compile(r"[ \t\r]+")
+_QUOTED: Final = re.compile(r'"((?:[^"\\]|\\(?:[abfnrtv"\\]|[0-3][0-7][0-7]))*)"')
+_ESCAPED: Final = re.compile(r"\\([0-7]{3}|.)")
+_ATTRIBUTE: Final = re.compile(r"(?P<sign>[-!]?)(?P<name>[A-Za-z0-9_.][A-Za-z0-9_.-]*)(?:=(?P<value>.*))?")
+_LONGEST: Final = 2048
+"""Characters of a line; git reads no longer one."""
+_UNSPECIFIED: Final = "!"
+_UNSET: Final = "-"
+_SET: Final = "text"
+"""What `merge` is when it is set: git's own three-way merge of text."""
+_PLAIN: Final = (_UNSPECIFIED, _SET)
+
+
 @dataclass(frozen=True, slots=True)
 class _Line:
-    """A line of a .gitattributes file that says something of `merge`."""
+    """A line of a .gitattributes file: `says` has (attribute, its value, the word as written) in order."""
 
     path: str
-    mark: Mark
+    number: int
+    text: str
     pattern: str
     folder: str
-    merge: str | None
-    said: str
+    says: tuple[tuple[str, str, str], ...]
+
+    def mark(self, said: str) -> Mark:
+        """Where a word of the line stands."""
+        start = self.text.rindex(said) + 1
+        return Mark(self.number, start, start + len(said))
 
 
 @rule("MS013", "merge-plain", of=REGISTRY)
@@ -51,22 +67,54 @@ def merge_plain(registry: Registry, scene: Scene) -> Iterator[Problem]:
     *Fix:* remove the attribute. One file a pin and a fixed order of keys keep merges free of false
     conflicts without it.
     """
-    lines = [line for path in _attribute_files(registry) for line in _lines(registry, path)]
-    if all(line.merge in _PLAIN for line in lines):
-        return
-    wrong: dict[_Line, str] = {}
-    steps = {line: compiled(line.pattern, line.folder) for line in lines}
-    for path in _paths(registry):
-        # Of all lines that match, the last one of the deepest folder decides.
-        deciding = [line for line in lines if matches(steps[line], path)]
-        if deciding and deciding[-1].merge not in _PLAIN:
-            wrong.setdefault(deciding[-1], path)
-    for line, path in wrong.items():
+    macros: dict[str, tuple[tuple[str, str, str], ...]] = {"binary": (("merge", _UNSET, "-merge"),)}
+    lines: list[_Line] = []
+    for path in _attribute_files(registry):
+        for line in _lines(registry, path):
+            if line.pattern.startswith("[attr]"):
+                if path != _NAME:
+                    continue  # git takes macros from the root's file alone
+                macros[line.pattern.removeprefix("[attr]")] = line.says
+            else:
+                lines.append(line)
+    lines = [line for line in lines if any(name == "merge" or name in macros for name, _, _ in line.says)]
+    wrong: dict[tuple[_Line, str], str] = {}
+    steps = [(line, compiled(line.pattern, line.folder)) for line in reversed(lines)]
+    for path in _paths(registry) if lines else ():
+        deciding = _deciding((line for line, step in steps if matches(step, path)), macros)
+        if deciding is not None:
+            wrong.setdefault(deciding, path)
+    for (line, said), path in wrong.items():
         yield Problem(
-            Place(line.path, mark=line.mark),
-            f"{visible(line.said)} makes git merge {visible(path, 120)} without telling conflicts",
-            fix=f"remove {visible(line.said)}",
+            Place(line.path, mark=line.mark(said)),
+            f"{visible(said)} makes git merge {visible(path, 120)} without telling conflicts",
+            fix=f"remove {visible(said)}",
         )
+
+
+def _deciding(
+    lines: Iterator[_Line], macros: dict[str, tuple[tuple[str, str, str], ...]]
+) -> tuple[_Line, str] | None:
+    """Return the line, and its word, that gives a path another merge than git's; None when none does.
+
+    `lines` are those that match it, the deciding ones first. As git does: what is said last counts, and
+    a macro stands for what it says where it is set.
+    """
+    known: dict[str, str] = {}
+    for line in lines:
+        for name, value, word in reversed(line.says):
+            waiting = [(name, value)]
+            while waiting:
+                name, value = waiting.pop()
+                if name in known:
+                    continue
+                known[name] = value
+                if name == "merge":
+                    return None if value in _PLAIN else (line, word)
+                if value == _SET:
+                    # The last one of the macro counts, and what it stands for before the one before it.
+                    waiting.extend((name, value) for name, value, _ in macros.get(name, ()))
+    return None
 
 
 def _attribute_files(registry: Registry) -> Iterator[str]:
@@ -93,28 +141,30 @@ def _lines(registry: Registry, path: str) -> Iterator[_Line]:
     if not isinstance(source, bytes):
         return
     folder = path.rpartition("/")[0]
-    macros: dict[str, str | None] = {"binary": "unset"}
-    for number, text in enumerate(source.decode("utf-8", "replace").split("\n"), 1):
-        words = re.findall(r'"(?:[^"\\]|\\.)*"|\S+', text)
-        if not words or words[0].startswith("#"):
+    for number, text in enumerate(source.decode("utf-8-sig", "replace").split("\n"), 1):
+        if len(text) > _LONGEST:
             continue
-        pattern, *attributes = words
-        found = [(word, value) for word in attributes for value in _merge(word, macros)]
-        if not found:
+        quoted = _QUOTED.match(text.lstrip(" \t\r"))
+        if quoted is not None:
+            pattern, rest = _ESCAPED.sub(_escaped, quoted[1]), text.lstrip(" \t\r")[quoted.end() :]
+        else:
+            pattern, *words = _BLANKS.split(text.strip(" \t\r"), 1)
+            rest = "".join(words)
+        if not pattern or pattern.startswith(("#", "!")):
             continue
-        said, merge = found[-1]
-        if pattern.startswith("[attr]"):
-            macros[pattern.removeprefix("[attr]")] = merge
-            continue
-        start = text.index(said) + 1
-        mark = Mark(number, start, start + len(said))
-        yield _Line(path, mark, pattern.strip('"'), folder, merge, said)
+        found = [(_ATTRIBUTE.fullmatch(word), word) for word in _BLANKS.split(rest) if word]
+        says = [
+            (one["name"], one["sign"] or (_SET if one["value"] is None else one["value"]), word)
+            for one, word in found
+            if one is not None
+        ]
+        # Of a line with a word that is no attribute git takes nothing.
+        if len(says) == len(found) and says:
+            yield _Line(path, number, text, pattern, folder, tuple(says))
 
 
-def _merge(word: str, macros: dict[str, str | None]) -> Iterator[str | None]:
-    """Yield what one attribute of a line says of `merge`, if anything; None is unspecified."""
-    name, _, value = word.lstrip("-!").partition("=")
-    if name == "merge":
-        yield "unset" if word.startswith("-") else None if word.startswith("!") else value or "text"
-    elif name in macros:
-        yield None if word.startswith(("-", "!")) else macros[name]
+def _escaped(match: re.Match[str]) -> str:
+    """Return the character that an escape of C stands for."""
+    code = match[1]
+    named = dict(zip("abfnrtv", "\a\b\f\n\r\t\v", strict=True))
+    return chr(int(code, 8)) if code.isdigit() else named.get(code, code)

@@ -6,21 +6,34 @@ so no pattern of a hostile pull request can make it explode.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Final, Literal
 
-_TOKEN: Final = re.compile(
-    r"(?P<dirs>\*\*/)|(?P<star>\*+)|(?P<one>\?)|\[(?P<set>[!^]?[^/][^]/]*)\]|\\?(?P<char>.)", re.DOTALL
-)
+_Ranges = tuple[tuple[str, str], ...]
+_CLASSES: Final[dict[str, _Ranges]] = {
+    "alnum": (("0", "9"), ("A", "Z"), ("a", "z")),
+    "alpha": (("A", "Z"), ("a", "z")),
+    "blank": ((" ", " "), ("\t", "\t")),
+    "cntrl": (("\0", "\x1f"), ("\x7f", "\x7f")),
+    "digit": (("0", "9"),),
+    "graph": (("!", "~"),),
+    "lower": (("a", "z"),),
+    "print": ((" ", "~"),),
+    "punct": (("!", "/"), (":", "@"), ("[", "`"), ("{", "~")),
+    "space": ((" ", " "), ("\t", "\r")),
+    "upper": (("A", "Z"),),
+    "xdigit": (("0", "9"), ("A", "F"), ("a", "f")),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class _Token:
-    """One step of a pattern; `text` is a character, or what stands in a bracket."""
+    """One step of a pattern; `text` is a character, `ranges` what stands in a bracket."""
 
-    kind: Literal["char", "one", "set", "star", "dirs", "rest"]
+    kind: Literal["char", "one", "set", "star", "dirs", "rest", "never"]
     text: str = ""
+    ranges: _Ranges = ()
+    negated: bool = False
 
     def takes(self, char: str) -> bool:
         """Whether this step consumes the character."""
@@ -28,7 +41,9 @@ class _Token:
             return char == self.text
         if self.kind in ("dirs", "rest"):
             return True
-        return char != "/" and (self.kind != "set" or _in_set(self.text, char))
+        if self.kind == "set":
+            return char != "/" and any(low <= char <= high for low, high in self.ranges) is not self.negated
+        return char != "/" and self.kind != "never"
 
 
 def compiled(pattern: str, folder: str = "") -> tuple[_Token, ...]:
@@ -36,14 +51,65 @@ def compiled(pattern: str, folder: str = "") -> tuple[_Token, ...]:
     steps = [_Token("char", char) for char in (folder + "/" if folder else "")]
     if "/" not in pattern:
         steps.append(_Token("dirs"))
-    for match in _TOKEN.finditer(pattern.removeprefix("/")):
-        kind, text = match.lastgroup or "char", match[match.lastgroup or 0]
-        if kind == "star" and len(text) > 1 and match.end() == len(pattern.removeprefix("/")):
-            # A trailing `**` takes everything below; elsewhere it is a `*`.
-            before = steps[-1] if steps else _Token("char", "/")
-            kind = "rest" if before == _Token("char", "/") else "star"
-        steps.append(_Token(kind, text))  # type: ignore[arg-type]  # the groups are named for the kinds
+    body = pattern.removeprefix("/")
+    index = 0
+    while index < len(body):
+        char = body[index]
+        if char == "[":
+            step, index = _bracket(body, index + 1)
+        elif char == "*":
+            end = index + len(body[index:]) - len(body[index:].lstrip("*"))
+            step, index = _stars(body, index, end)
+        elif char == "\\":
+            step = _Token("char", body[index + 1]) if index + 1 < len(body) else _Token("never")
+            index += 2
+        else:
+            step, index = _Token("one") if char == "?" else _Token("char", char), index + 1
+        steps.append(step)
     return tuple(steps)
+
+
+def _stars(body: str, start: int, end: int) -> tuple[_Token, int]:
+    """Return the step of the stars from `start` up to `end`, and where it goes on.
+
+    Within a name git took `**` for `*` in some releases and for any path in others: here it is any path.
+    """
+    if end - start > 1 and body.startswith("/", end):
+        return _Token("dirs"), end + 1
+    if end - start > 1 and end == len(body):
+        return _Token("rest"), end
+    return _Token("star"), end
+
+
+def _bracket(body: str, index: int) -> tuple[_Token, int]:
+    """Return the step of the bracket whose inside begins at `index`, and where it goes on.
+
+    One that is not closed, or names a class that does not exist, matches nothing.
+    """
+    never = _Token("never"), len(body)
+    negated = body.startswith(("!", "^"), index)
+    start = index = index + negated
+    found: list[tuple[str, str]] = []
+    last = ""  # the character that a `-` could go on from
+    while index == start or not body.startswith("]", index):
+        end = body.find("]", index + 2) if body.startswith("[:", index) else -1
+        if end > index + 2 and body[end - 1] == ":":
+            ranges = _CLASSES.get(body[index + 2 : end - 1])
+            if ranges is None:
+                return never
+            found.extend(ranges)
+            last, index = "", end + 1
+            continue
+        through = bool(last) and body.startswith("-", index) and not body.startswith("]", index + 1)
+        index += through
+        index += body.startswith("\\", index)
+        if index >= len(body):
+            return never
+        char = body[index]
+        found.append((last, char) if through else (char, char))
+        last = "" if through else char
+        index += 1
+    return _Token("set", ranges=tuple(found), negated=negated), index + 1
 
 
 def matches(steps: tuple[_Token, ...], path: str) -> bool:
@@ -68,23 +134,8 @@ def _open(steps: tuple[_Token, ...], states: set[int], at_start: bool) -> set[in
     found = set(states)
     for state in sorted(states):
         while state < len(steps) and (
-            steps[state].kind == "star" or (steps[state].kind == "dirs" and at_start)
+            steps[state].kind in ("star", "rest") or (steps[state].kind == "dirs" and at_start)
         ):
             state += 1
             found.add(state)
     return found
-
-
-def _in_set(text: str, char: str) -> bool:
-    negated = text[0] in "!^"
-    body = text[1:] if negated else text
-    inside = False
-    index = 0
-    while index < len(body):
-        if index + 2 < len(body) and body[index + 1] == "-":
-            inside |= body[index] <= char <= body[index + 2]
-            index += 3
-        else:
-            inside |= body[index] == char
-            index += 1
-    return inside is not negated
