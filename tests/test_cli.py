@@ -168,6 +168,40 @@ def test_a_closed_pipe_is_no_traceback(example: Path) -> None:
     assert len(done.stdout) == 10
 
 
+@pytest.mark.parametrize("verb", ["check", "list", "--help", "schema Pin"])
+def test_output_that_nobody_reads_is_no_finding(verb: str, example: Path) -> None:
+    command = [sys.executable, "-m", "modelspec", *verb.split()]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, cwd=example, text=True, **pipes) as process:  # type: ignore[call-overload]
+        process.stdout.close()
+        assert process.stderr.read() == ""
+    assert process.returncode == 141
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize(("verb", "code"), [("check", 0), ("check --ref nowhere", 3), ("chek", 2)])
+def test_closed_streams_change_no_exit_code(closed: str, verb: str, code: int, example: Path) -> None:
+    done = subprocess.run(
+        f"{sys.executable} -m modelspec {verb} {closed}",
+        shell=True, cwd=example, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert "Traceback" not in done.stderr
+    assert done.returncode == code
+
+
+@pytest.mark.parametrize(("verb", "code"), [("check --ref nowhere", 3), ("chek", 2)])
+def test_a_full_stderr_changes_no_exit_code(verb: str, code: int, example: Path) -> None:
+    command = f"{sys.executable} -m modelspec {verb} 2> /dev/full"
+    assert subprocess.run(command, shell=True, cwd=example, check=False).returncode == code
+
+
+def test_a_usage_error_shows_what_was_typed_escaped(invoke: Run, tmp_path: Path) -> None:
+    done = invoke("check", "\u202eab\n::error::all is well", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "\u202e" not in done.stderr
+    assert "\n::error" not in done.stderr
+
+
 def test_list_gives_each_version_its_states(invoke: Run, example: Path) -> None:
     rows = {
         tuple(line.split()[:2]): " ".join(line.split()[2:])

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gc
+import io
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
 from typing import Any, Final
 
@@ -60,6 +62,9 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
 
 BUG: Final = 70
 REFUSED: Final = 3
+INTERRUPTED: Final = 130
+UNREAD: Final = 141
+"""What a shell says of a program that died because nobody reads its output (SIGPIPE), as git does."""
 
 
 class Verbs(click.Group):
@@ -74,6 +79,18 @@ class Verbs(click.Group):
             return None
         command: click.Command = getattr(import_module(found[0]), f"{cmd_name.replace('-', '_')}_command")
         return command
+
+    def make_context(self, *arguments: Any, **more: Any) -> click.Context:
+        try:
+            return super().make_context(*arguments, **more)
+        except BrokenPipeError:  # of --help; click would make a 1 of it, which here means findings
+            raise click.exceptions.Exit(_unread()) from None
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            raise click.exceptions.Exit(_unread()) from None
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -116,6 +133,7 @@ def cli(context: click.Context, root: str | None) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command and exit with its code: 0, 1 findings, 2 usage, 3 refused, 70 our bug."""
+    _open_streams()
     # Looking through all installed packages for plugins of pydantic takes a tenth of a small check; no
     # package that happens to be installed shall change how a registry is read.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
@@ -123,6 +141,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     # Else Python looks for cycles in all that was read before it ends, a tenth of the time that a plan takes.
     gc.freeze()
     sys.exit(code)
+
+
+def _open_streams() -> None:
+    """Open what was closed of the standard streams (`>&-`) on nothing.
+
+    Else the next file that is opened takes its number, and what is printed goes into it.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            descriptor = os.open(os.devnull, os.O_RDWR)
+            if descriptor != number:
+                os.dup2(descriptor, number)
+                os.close(descriptor)
+            setattr(sys, name, os.fdopen(number, "w" if number else "r", encoding="utf-8"))
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
@@ -137,19 +169,21 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except click.exceptions.Exit as stop:
         return stop.exit_code
     except click.ClickException as error:
-        error.show()
+        told = io.StringIO()
+        error.show(told)
+        with suppress(OSError):  # as in _refuse
+            click.echo(visible_lines(told.getvalue()), err=True, nl=False)
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         click.echo("modelspec: interrupted", err=True)
-        return 130
+        return INTERRUPTED
     except Refusal as refusal:
         return _refuse(refusal.message, refusal.hint)
     except BrokenPipeError:
-        # Whoever read our output has gone; nothing more can be said to them.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return _unread()
     except OSError as error:
-        where = f": {visible(os.fsdecode(error.filename), 200)}" if error.filename else ""
+        named = error.filename if isinstance(error.filename, str | bytes) else ""
+        where = f": {visible(os.fsdecode(named), 200)}" if named else ""
         return _refuse(f"{error.strerror or error}{where}", None)
     except MemoryError:
         return _refuse("the input is larger than this machine can take", None)
@@ -164,8 +198,15 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return BUG
 
 
+def _unread() -> int:
+    """Whoever read our output has gone; nothing more can be said to them."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return UNREAD
+
+
 def _refuse(message: str, hint: str | None) -> int:
-    click.echo(f"modelspec: {visible_lines(message)}", err=True)
-    if hint:
-        click.echo(f"  fix: {visible_lines(hint)}", err=True)
+    with suppress(OSError):  # stderr may be full or gone: the exit code still tells
+        click.echo(f"modelspec: {visible_lines(message)}", err=True)
+        if hint:
+            click.echo(f"  fix: {visible_lines(hint)}", err=True)
     return REFUSED

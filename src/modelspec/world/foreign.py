@@ -26,7 +26,8 @@ def foreign(path: Path) -> Iterator[BinaryIO]:
             raise Refusal(f"{shown} is a symbolic link", "name the file that it leads to") from None
         told = error.strerror if isinstance(error, OSError) else str(error)
         raise Refusal(f"{shown} can't be read: {(told or 'unknown error').lower()}") from None
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise Refusal(f"{shown} is not a regular file")
     with os.fdopen(descriptor, "rb") as stream:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise Refusal(f"{shown} is not a regular file")
         yield stream
