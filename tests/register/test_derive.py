@@ -52,6 +52,15 @@ def test_the_number_is_held_to_what_changed(invoke: Run, shop: Git) -> None:
     assert again.returncode == 0 and "already derived" in again.stdout
 
 
+@pytest.mark.parametrize("text", ["a\x1b[31mb", "\u202eab", "\udcff", "x" * 70_000])
+def test_a_description_that_no_file_can_hold_is_declined(text: str, invoke: Run, shop: Git) -> None:
+    args = ["derive", "eta", "--next", "--from", "3.0.0", "--set", "config.thresholds.late.value=20"]
+    done = invoke(*args, "--description", text, cwd=shop.root)
+    assert done.returncode == 1
+    assert "no file can hold it" in done.stdout and "fix: correct the description" in done.stdout
+    assert shop("status", "--porcelain") == ""
+
+
 def test_a_new_key_of_a_map_is_put_in(invoke: Run, shop: Git) -> None:
     done = invoke(
         "derive", "eta", "--next", "--from", "3.0.0", "--set", "config.hyperparameters.seed=7", cwd=shop.root

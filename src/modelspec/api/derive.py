@@ -141,7 +141,10 @@ def _made(
         source = edited
     if source == entry.document.source:
         return value.version, f"{value.model} {value.version} says so already"
-    renamed = _renamed(source, entry, description)
+    try:
+        renamed = _renamed(source, entry, description)
+    except ValueError as error:
+        return Declined(f"no file can hold it: {visible(str(error), 200)}", "correct the description")
     if isinstance(renamed, Unedited):
         return Declined.of(entry.path, renamed)
     drafted = set_scalar(renamed, ("version",), "999999.0.0")
@@ -162,7 +165,10 @@ def _made(
 
 
 def _renamed(source: bytes, entry: Entry[ModelVersion], description: str | None) -> bytes | Unedited:
-    """Return the file with its parent and description; the old description tells of the old version."""
+    """Return the file with its parent and description; the old description tells of the old version.
+
+    Raises ValueError for a description that no file can hold.
+    """
     lineage = [f"lineage: {{parent: {entry.value.version}@{entry.digest}}}"]
     text = set_key(source, "lineage", lineage, ORDER)
     if isinstance(text, Unedited):
