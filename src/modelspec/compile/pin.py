@@ -9,8 +9,9 @@ from itertools import pairwise
 from typing import Final
 
 from modelspec.compile.ability import unexpressed, unlocated
+from modelspec.compile.beside import ARTIFACT, astray
 from modelspec.compile.context import Contexts, slots_of
-from modelspec.compile.deployment import Deployment, deployment
+from modelspec.compile.deployment import DeployedSlot, Deployment, deployment
 from modelspec.compile.language import READABLE
 from modelspec.compile.render import WHOLE
 from modelspec.compile.target import OWN, LoadedTarget, Trouble, load, renderer_of
@@ -22,7 +23,7 @@ from modelspec.spec.reader import Entry
 from modelspec.spec.target import OutputSpec
 from modelspec.tree.data import Data, at
 from modelspec.tree.finding import Problem, Related
-from modelspec.tree.paths import fold, path_trouble
+from modelspec.tree.paths import clash, fold, path_trouble
 from modelspec.tree.place import Place, Route
 from modelspec.tree.protocols import Hole, Rendered, RenderFault
 from modelspec.tree.serialise import Unfit, serialise
@@ -34,7 +35,7 @@ OUTPUT: Final = "output-fits"
 STAMP: Final = "stamp-present"
 SLOT: Final = "slot-expressed"
 LOCATED: Final = "artifact-located"
-_PROVEN: Final = frozenset({"stamp", "image", "weight"})
+_PROVEN: Final = frozenset({"stamp", "image", "weight", *ARTIFACT})
 _RENDERING: Final = frozenset({READABLE, WHOLE, DEFINED, BOUNDED})
 """Rules that a renderer may name; whoever renders an untrusted template is not trusted either."""
 
@@ -91,6 +92,8 @@ class _Work:
     troubles: list[Trouble] = field(default_factory=list)
     written: set[tuple[int, Route]] = field(default_factory=set)
     """(slot, key of the slot) that stand in an output."""
+    astray: list[Trouble] = field(default_factory=list)
+    """Artifacts beside the stamp of another slot; where a stamp or artifact is missing, that is said."""
     whole: bool = True
     """Whether every template could be rendered."""
 
@@ -113,7 +116,7 @@ class _Work:
                 else:
                     self._write(spec, path, slot, rendered)
         if self.whole and not self.troubles:
-            self.troubles += self._stamps()
+            self.troubles += list(self._stamps()) or self.astray
 
     def _at_pin(self, rule: str, place: Place, message: str, fix: str | None = None) -> Trouble:
         return Trouble(rule, Problem(place, message, fix=fix))
@@ -176,8 +179,10 @@ class _Work:
             self._refuse(spec, path, RenderFault(BOUNDED, message, None, "write less into one file"))
             return
         trouble = path_trouble(path)
-        if trouble is None and fold(path) in map(fold, self.outputs):
-            trouble = "is written twice"
+        if trouble is None:
+            taken = next((one for one in self.outputs if clash(fold(path), fold(one))), None)
+            if taken is not None:
+                trouble = "is written twice" if fold(taken) == fold(path) else "is a file and a folder"
         if trouble is not None:
             name = self.target.value.name
             where = self.deployed.pin.key("serve", name)
@@ -191,6 +196,13 @@ class _Work:
             # A whole slot, or one of the keys that are asked for below; most holes are neither.
             if source and (source[-1] in _PROVEN or len(source) == 1 or type(source[-1]) is int):
                 self.written.update(slots_of(source, self.deployed, slot))
+        for line, whose, nearest in astray(rendered.holes, self.deployed, slot):
+            mine, other = self.deployed.slots[whose], self.deployed.slots[nearest]
+            message = f"{visible(path)}: the artifact of {mine.name} stands beside the stamp of {other.name}"
+            fix = f"write there what is {other.name}'s"
+            related = Related(self.target.place(spec.template, line), "written here")
+            place = self.deployed.pin.key(*mine.route)
+            self.astray.append(Trouble(STAMP, Problem(place, message, (related,), fix)))
 
     def _misfit(
         self, spec: OutputSpec, path: str, rendered: Rendered, route: Route, message: str, fix: str | None
@@ -207,8 +219,12 @@ class _Work:
 
     def _stamps(self) -> Iterator[Trouble]:
         """Prove that what each slot is, and what it gets, stands in the outputs."""
-        value, pin = self.target.value, self.deployed.pin
+        value = self.target.value
         for index, slot in enumerate(self.deployed.slots):
+            if self.target.locates and not any(
+                whose == index and (not key or key[0] == "artifact") for whose, key in self.written
+            ):
+                yield self._absent(slot, "artifact", ".uri" if value.storage == "uri" else ".path")
             wanted = ["stamp"]
             if "image" in value.writes and slot.version.value.runtime is not None:
                 wanted += ["image"] if slot.version.value.runtime.image is not None else []
@@ -217,11 +233,15 @@ class _Work:
                 wanted.append("weight")
             for key in wanted:
                 if not any((index, (key,)[:length]) in self.written for length in (0, 1)):
-                    message = f"the {key} of {slot.name} is in no output of {value.name}"
-                    related = Related(self.target.entry.place("outputs"), "the outputs of the target")
-                    whose = "slot" if slot.kind == "variant" else slot.kind
-                    fix = f"write {{{{ {whose}.{key} }}}} in a template of {value.name}"
-                    yield Trouble(STAMP, Problem(pin.key(*slot.route), message, (related,), fix))
+                    yield self._absent(slot, key)
+
+    def _absent(self, slot: DeployedSlot, key: str, part: str = "") -> Trouble:
+        name = self.target.value.name
+        related = Related(self.target.entry.place("outputs"), "the outputs of the target")
+        whose = "slot" if slot.kind == "variant" else slot.kind
+        fix = f"write {{{{ {whose}.{key}{part} }}}} in a template of {name}"
+        message = f"the {key} of {slot.name} is in no output of {name}"
+        return Trouble(STAMP, Problem(self.deployed.pin.key(*slot.route), message, (related,), fix))
 
 
 def files_of(spec: OutputSpec, name: str, deployed: Deployment) -> Iterator[tuple[str, int | None]]:

@@ -72,8 +72,11 @@ def output_fits(pin: Entry[Pin], scene: Scene) -> Iterator[Problem]:
 def stamp_present(pin: Entry[Pin], scene: Scene) -> Iterator[Problem]:
     """The stamp of every slot is in the outputs; its image and weight where the target says it writes them.
 
+    So is its artifact, where a template of the target writes one; and never nearest to the stamp of
+    another slot.
+
     *Why:* a slot that the template forgot is a version that nobody serves, and a version without its
-    stamp can't be found again in records.
+    stamp can't be found again in records. With another one's artifact the stamp is a lie.
 
     *Fix:* write `{{ canary.stamp }}` where the slot is served.
     """

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from modelspec.compile import schema as schemas
+from modelspec.compile.beside import NAMES_ARTIFACT
 from modelspec.compile.context import NAMES, PART, SLOT, TEXT_PARTS
 from modelspec.compile.language import READABLE
 from modelspec.compile.render import HoleRenderer
@@ -18,13 +20,15 @@ from modelspec.spec.target import OutputSpec, Target
 from modelspec.tree.digest import sha256
 from modelspec.tree.document import line_of
 from modelspec.tree.finding import Fault, Problem, Related
-from modelspec.tree.paths import fold, path_trouble
+from modelspec.tree.paths import clash, fold, path_trouble
 from modelspec.tree.place import Mark, Place, Route
 from modelspec.tree.protocols import Renderer, RenderFault
 from modelspec.tree.snapshot import irregular
 from modelspec.tree.text import did_you_mean, visible
 
 OWN: Final = "path-own"
+_PLAIN: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
+"""A part of an output's path: no `.git`, no `-x` that a program takes for an option, none too long."""
 MANIFEST: Final = "manifest.json"
 """The file beside the targets' folders that lists what they wrote."""
 
@@ -53,6 +57,11 @@ class LoadedTarget:
     def value(self) -> Target:
         """What target.yaml says."""
         return self.entry.value
+
+    @property
+    def locates(self) -> bool:
+        """Whether a template says where an artifact is: then it has to say so for every slot."""
+        return any(NAMES_ARTIFACT.search(source) for source in self.sources.values())
 
     def place(self, file: str, line: int | None) -> Place:
         """Return the place of a line of a template."""
@@ -202,7 +211,7 @@ class _Loader:
 
     def _paths(self) -> Iterator[Trouble]:
         """Judge where outputs are written, as far as target.yaml says."""
-        seen: dict[str, int] = {}
+        seen: list[str] = []
         if self._entry.value.name == MANIFEST:
             place = self._entry.place("name")
             yield Trouble(OWN, Problem(place, f"{MANIFEST} is written beside targets", fix="rename it"))
@@ -211,10 +220,13 @@ class _Loader:
             trouble = _path_trouble(output)
             if trouble is not None:
                 yield Trouble(OWN, Problem(place, f"the path {visible(output.path)} {trouble}"))
-            first = seen.setdefault(fold(output.path), index)
-            if first != index:
+            path = fold(output.path)
+            first = next((at for at, one in enumerate(seen) if clash(one, path)), None)
+            seen.append(path)
+            if first is not None:
                 related = (Related(self._entry.place("outputs", first, "path"), "it is written here, too"),)
-                message = f"{visible(output.path)} is written twice"
+                twice = "is written twice" if seen[first] == path else "is a file and a folder"
+                message = f"{visible(output.path)} {twice}"
                 yield Trouble(OWN, Problem(place, message, related, "rename one of the two"))
 
 
@@ -225,4 +237,9 @@ def _path_trouble(output: OutputSpec) -> str | None:
     if output.each is None and parts:
         return "has {slot} in it, but `each: slot` is missing" if parts == [SLOT] else "has braces in it"
     plain = output.path.replace("{slot}", "s")
-    return "has braces in it" if "{" in plain or "}" in plain else path_trouble(plain)
+    if "{" in plain or "}" in plain:
+        return "has braces in it"
+    trouble = path_trouble(plain)
+    if trouble is None and not all(_PLAIN.fullmatch(part) for part in plain.split("/")):
+        return "has a part that is not 1 to 100 of A-Z a-z 0-9 . _ -, the first a letter, a digit or _"
+    return trouble

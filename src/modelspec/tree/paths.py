@@ -54,3 +54,8 @@ def path_trouble(path: str) -> str | None:
 def fold(path: str) -> str:
     """Return what a case-insensitive, normalising file system would take the path for."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", path).casefold())
+
+
+def clash(first: str, second: str) -> bool:
+    """Whether two folded paths can't both be files: they are one, or one lies below the other."""
+    return first == second or first.startswith(f"{second}/") or second.startswith(f"{first}/")
