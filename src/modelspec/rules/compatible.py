@@ -106,7 +106,10 @@ def _alternatives(pin: Entry[Pin], ref: str, reading: Reading, scene: Scene) -> 
     found = []
     if _serveable(reading.view, number, scene):
         numbered = served is not None and served.value.access == "numbered"
-        found.append(f"serve {number} as well" + ("" if numbered else " (access: numbered)"))
+        if served is not None and reading.trained in served.value.serves:
+            found.append("let readers ask by number (access: numbered)")
+        else:
+            found.append(f"serve {number} as well" + ("" if numbered else " (access: numbered)"))
     other = _version_that_stands(pin, ref, reading.view, served, scene)
     if other is not None:
         entry, at = other
