@@ -264,3 +264,15 @@ def test_junk_said_to_be_of_each_format(
         assert printed.err.startswith("modelspec: ")
         assert "Traceback" not in printed.err
         assert not (example / "registry/features/new").exists()
+
+
+def test_a_name_that_is_too_long_is_a_refusal(invoke: Run, example: Path) -> None:
+    done = invoke("import-schema", "x" * 5000, "--view", "x", "--owner", "@a", "--stdout", cwd=example)
+    assert done.returncode == 3
+    assert "can't be read" in done.stderr
+
+
+def test_a_folder_where_a_file_is_wanted_is_a_refusal(invoke: Run, example: Path) -> None:
+    done = invoke("register", "eta", "9.0.0", "--lock", str(example), cwd=example)
+    assert done.returncode == 3
+    assert "is not a regular file" in done.stderr

@@ -94,11 +94,12 @@ def _imported(path: Path, kind: Form | None, view: str) -> Imported:
     from modelspec.formats.foreign import Imported, Note
     from modelspec.formats.told import imported
     from modelspec.world.apart import apart
+    from modelspec.world.folders import is_folder
     from modelspec.world.foreign import foreign
 
     def work() -> bytes:
         try:
-            if path.is_dir() and not path.is_symlink():
+            if is_folder(path) and not path.is_symlink():
                 found = _folder(path, kind)
             else:
                 with foreign(path) as stream:

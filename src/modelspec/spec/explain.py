@@ -40,8 +40,14 @@ def faults_of(model: type[BaseModel], data: Data, source: bytes, error: Validati
     `source` is the text that the data was read from: hints name what stands there (`1.10`, not 1.1).
     """
     details = error.errors(include_url=False, include_context=True)[:MAX_FAULTS]
-    faults = [_fault(model, data, source, detail) for detail in details]
+    faults = [_fault(model, data, source, detail) for detail in details if not _echoes(data, detail)]
     return sorted(faults, key=lambda fault: _position(source, fault))
+
+
+def _echoes(data: Data, detail: ErrorDetails) -> bool:
+    """Whether a list is called too short only because its items are wrong, which is said of each."""
+    found = at(data, _route(data, detail["loc"], last=False)) if detail["type"] == "too_short" else None
+    return isinstance(found, list) and len(found) >= detail.get("ctx", {}).get("min_length", 0)
 
 
 def _position(source: bytes, fault: Fault) -> tuple[int, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from modelspec.tree.clean import BULK
 from modelspec.tree.finding import Fault
 from modelspec.tree.snapshot import LIMIT
 
@@ -15,4 +16,4 @@ MAX_NODES: Final = 2_000_000
 
 def too_large(size: int) -> Fault:
     """Return the fault of a file that has more bytes than any file of a registry may have."""
-    return Fault("text-clean", f"the file has {size:,} bytes; the limit is {LIMIT:,}", "split it")
+    return Fault("text-clean", f"the file has {size:,} bytes; the limit is {LIMIT:,}", BULK)
