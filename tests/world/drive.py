@@ -1,9 +1,9 @@
 """A program that is killed, and told that its disk is full, at each of its system calls.
 
-    python drive.py ROOT swap|patch|store|fetch PLAN.json [without-file-flush | without-folder-flush | ...]
+    python drive.py ROOT swap|patch|store|move|fetch PLAN.json [without-file-flush | without-folder-flush | ...]
 
-PLAN.json holds `wanted` (path -> text or null) and `scope`; `store` puts ROOT/source into ROOT/store, `fetch` brings its only
-tree to ROOT/out/target. Exit 3 and the message is a refusal.
+PLAN.json holds `wanted` (path -> text or null) and `scope`; `store` puts ROOT/source into ROOT/store, `move`
+takes it over and removes it, `fetch` brings the only tree to ROOT/out/target. Exit 3 and the message is a refusal.
 """
 
 from __future__ import annotations
@@ -57,6 +57,24 @@ def store(root: Path) -> None:
     FolderStore(root / "store").put(local_tree(root / "source"))
 
 
+def move(root: Path) -> None:
+    """Move a tree into the store with one thread only; what an earlier run began is finished."""
+    from modelspec.world import parallel
+    from modelspec.world.files import local_tree
+    from modelspec.world.stores.folder import FolderStore
+    from modelspec.world.stores.leave import finish
+
+    parallel.cores = lambda: 1
+    source, held = root / "source", FolderStore(root / "store")
+    if not source.exists():
+        finish(source, held.holds)
+        return
+    _, left = held.take(local_tree(source))
+    print(left if isinstance(left, str) else "taken", file=sys.stderr, flush=True)
+    if not isinstance(left, str):
+        left.remove(source)
+
+
 def fetch(root: Path) -> None:
     """Fetch a tree with one thread only."""
     from modelspec.world import parallel
@@ -69,7 +87,7 @@ def fetch(root: Path) -> None:
     fetch_tree(held, digest, root / "out/target")
 
 
-STORES = {"store": store, "fetch": fetch}
+STORES = {"store": store, "move": move, "fetch": fetch}
 
 
 def mutate(change: str) -> None:
@@ -79,6 +97,17 @@ def mutate(change: str) -> None:
         durable.exchange = lambda *_: False
     elif change == "without-bulk-flush":
         durable.flush_all = lambda _: None
+    elif change == "removed-first":
+        from modelspec.world.stores.folder import FolderStore
+
+        publish = FolderStore._publish
+
+        def early(self, top, stage, digest, listed):  # type: ignore[no-untyped-def]
+            for file in sorted(Path(self.root.parent, "source").rglob("*")):
+                file.is_file() and file.unlink()
+            publish(self, top, stage, digest, listed)
+
+        FolderStore._publish = early
     else:
         skipped = stat.S_ISREG if change == "without-file-flush" else stat.S_ISDIR
         durable.flush = lambda fd: None if skipped(os.fstat(fd).st_mode) else flush(fd)

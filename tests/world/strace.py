@@ -17,7 +17,7 @@ import pytest
 
 DRIVER = Path(__file__).parent / "drive.py"
 CHANGING = (
-    "flock,mkdir,mkdirat,openat,write,fchmod,fsync,syncfs,linkat,"
+    "flock,mkdir,mkdirat,openat,write,ioctl,ftruncate,fchmod,fsync,syncfs,linkat,"
     "rename,renameat,renameat2,unlink,unlinkat,rmdir"
 )
 _CALL = re.compile(r"^(?:\d+ +)?(\w+)\((.*)\) += (-?\d+|\?)(.*)$")
@@ -80,12 +80,13 @@ def calls(trace: Path) -> list[Call]:
 
 
 def changing(trace: Path) -> list[Call]:
-    """Return the calls that change files: an openat only when it creates, a write only to a file."""
+    """Return the calls that change files: an openat that creates, a write to a file, an ioctl that clones."""
     return [
         call
         for call in calls(trace)
         if (call.name != "openat" or "O_CREAT" in call.arguments)
         and (call.name != "write" or not call.arguments.startswith(("1<", "2<")))
+        and (call.name != "ioctl" or "FICLONE" in call.arguments)
     ]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ import click
 from modelspec.cli.bring import brought
 from modelspec.cli.capture import Taken, capture
 from modelspec.cli.landing import Where, carry_out, chosen, landing_options
+from modelspec.cli.moving import gone, moving_of, put, settle
 from modelspec.cli.options import complete, format_option, model_names, root_option
 from modelspec.cli.progress import progress_of
 from modelspec.cli.signing import OPTIONS as SIGNING
@@ -42,6 +43,7 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
         type=click.Path(),
         help="A file or folder of the model, repeatable; or an s3:// address, to stay there.",
     ),
+    click.option("--move", is_flag=True, help="Move the artifact into the store, and do not copy it."),
     click.option("--artifact-format", metavar="NAME", help="Its format, where the bytes do not tell."),
     click.option("--architecture", metavar="TEXT", help="What kind of model it is."),
     click.option("--precision", metavar="TEXT", help="The precision of its numbers, such as int8."),
@@ -126,26 +128,43 @@ def register_command(
     with open_registry(root, None) as source:
         folder, registry = source.root, source.registry
         name, store, local = _store(folder, registry, given["store"])
+        moved = moving_of(given, folder, store, local)
+        if moved is not None and not os.path.lexists(moved):
+            return _again(root, where, form, model, *gone(moved, store, registry, model, version))
         taken = capture(given, folder, name, local, brought(given))
         taken.signing = signing
         captured = _complete(registry, _captured(model, version, given, taken), taken, asks)
         if captured is None:
             return 1
-    return _store_and_write(root, store, captured, taken, where, form, register)
+    return _store_and_write(root, store, captured, taken, where, form, register, moved)
+
+
+def _again(
+    root: str | None, where: Where, form: str, model: str, already: str, notes: tuple[str, ...]
+) -> int:
+    """Say that a version is registered already."""
+    from modelspec.change.proposal import Proposal
+
+    said = Proposal("register", "", f"register/{model}", already=(already,), notes=notes)
+    return carry_out(root, "register", lambda registry, history: said, where, form)
 
 
 def _store_and_write(
     root: str | None, store: Store, captured: Captured, taken: Taken, where: Where, form: str,
-    register: Callable[[Registry, Captured], Proposal | Declined],
+    register: Callable[[Registry, Captured], Proposal | Declined], moved: Path | None,
 ) -> int:  # fmt: skip
     from dataclasses import replace
 
-    with _kept(store):
-        parts, trees = dict(captured.parts), list[str]()
+    with _kept(store), ExitStack() as last:
+        parts, trees, notes = dict(captured.parts), list[str](), captured.notes
+        registered: list[int] = []
         if taken.artifact is not None and "unknown" not in _map(parts.get("artifact")):
             with progress_of("storing", taken.artifact.bytes) as progress:
-                tree = store.put(taken.artifact.files, progress)
-            taken.artifact.unchanged()
+                tree, left, more = put(store, taken.artifact.files, moved, progress)
+            notes = (*notes, *more)
+            # Its old names go when all else is done, and not when anything fails.
+            last.callback(lambda: settle(left, moved, registered == [0]))
+            taken.artifact.unchanged(linked=moved is not None)
             proof = {} if taken.signing is None else {"signature": signed(store, tree, taken.signing)}
             parts["artifact"] = _stored({**_map(parts["artifact"]), **proof}, tree)
             trees.append(tree.digest)
@@ -154,12 +173,13 @@ def _store_and_write(
             parts["artifact"] = _placed(_map(parts["artifact"]), taken.placed)
         trees += [store.put([one]).digest for one in taken.extras]
         beside, note = _beside(root, store, trees) if where.commit or where.branch else ({}, None)
-        final = replace(captured, parts=parts, notes=(*captured.notes, *((note,) if note else ())))
+        final = replace(captured, parts=parts, notes=(*notes, *((note,) if note else ())))
 
         def propose(registry: Registry, history: History) -> Proposal | Declined:
             return register(registry, final)
 
-        return carry_out(root, "register", propose, where, form, beside)
+        registered.append(carry_out(root, "register", propose, where, form, beside))
+        return registered[0]
 
 
 def _beside(root: str | None, store: Store, trees: list[str]) -> tuple[dict[str, Path], str | None]:

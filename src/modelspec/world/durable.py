@@ -16,6 +16,8 @@ _RENAME_EXCHANGE: Final = 2
 """Linux: RENAME_EXCHANGE of renameat2; macOS: RENAME_SWAP of renameatx_np. Both are 2."""
 _BEGIN: Final = 2
 """Linux: SYNC_FILE_RANGE_WRITE."""
+_CLONE: Final = 0x40049409
+"""Linux: FICLONE, as nearly every architecture numbers it; the others refuse this number."""
 _UNSUPPORTED: Final = (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP)
 
 
@@ -50,6 +52,22 @@ def begin_writing(descriptor: int, start: int, size: int) -> None:
     function = _function("sync_file_range")
     if function is not None:
         function(descriptor, start, size, _BEGIN)
+
+
+def clone(source: int, target: int) -> bool:
+    """Have a new, empty file share the blocks of another one; False, and still empty, where that can't be.
+
+    Both must be of one file system that can (btrfs, XFS, bcachefs); a later write to one leaves the other.
+    """
+    if sys.platform != "linux":
+        return False
+    try:
+        fcntl.ioctl(target, _CLONE, source)
+    except OSError:
+        # Most often: not supported. Whatever else it was, copying meets it again, and says so.
+        os.ftruncate(target, 0)
+        return False
+    return True
 
 
 def create(folder: int, name: str, data: bytes, *, mode: int | None = None, flushed: bool = True) -> None:

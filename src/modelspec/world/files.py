@@ -6,7 +6,9 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
 from typing import Final
 
@@ -33,6 +35,20 @@ class LocalFile:
 
     def chunks(self) -> Iterator[Chunk]:
         """Yield its bytes, one buffer again and again; raises Refusal when it changes while it is read."""
+        with self.reading() as (stream, size):
+            count = 0
+            try:
+                for chunk in whole(stream, size):
+                    count += len(chunk)
+                    yield chunk
+            except OSError as error:
+                raise Refusal(f"{visible(str(self.file), 200)} can't be read: {said(error)}") from None
+        if count != size:
+            raise self._changed()
+
+    @contextmanager
+    def reading(self) -> Iterator[tuple[FileIO, int]]:
+        """Open it, with its size; raises Refusal for no regular file, and at the end when it has changed."""
         shown = visible(str(self.file), 200)
         trouble = path_trouble(self.path)
         if trouble is not None:
@@ -43,20 +59,19 @@ class LocalFile:
             if self.file.is_symlink():
                 raise Refusal(f"{shown} is a symbolic link", "put the file itself in its place") from None
             raise Refusal(f"{shown} can't be read: {said(error)}") from None
-        with os.fdopen(descriptor, "rb", buffering=0) as stream:
+        with FileIO(descriptor, "rb") as stream:
             before = os.fstat(descriptor)
             if not stat.S_ISREG(before.st_mode):
                 raise Refusal(f"{shown} is not a regular file")
-            size = 0
-            try:
-                for chunk in whole(stream, before.st_size):
-                    size += len(chunk)
-                    yield chunk
-            except OSError as error:
-                raise Refusal(f"{shown} can't be read: {said(error)}") from None
+            yield stream, before.st_size
             after = os.fstat(descriptor)
-        if _state(before) != _state(after) or size != after.st_size:
-            raise Refusal(f"{shown} changed while it was read", "wait until nothing writes it")
+        if _state(before) != _state(after):
+            raise self._changed()
+
+    def _changed(self) -> Refusal:
+        return Refusal(
+            f"{visible(str(self.file), 200)} changed while it was read", "wait until nothing writes it"
+        )
 
 
 def whole(stream: object, size: int) -> Iterator[memoryview]:

@@ -29,10 +29,14 @@ class Source:
         """How many bytes there are."""
         return sum(state[0] for state in self.states)
 
-    def unchanged(self) -> None:
-        """Raise Refusal when a file is another one than it was: its format was told from other bytes."""
+    def unchanged(self, *, linked: bool = False) -> None:
+        """Raise Refusal when a file is another one than it was: its format was told from other bytes.
+
+        `linked`: a store has had a link to it, which sets the time of change.
+        """
         for file, state in zip(self.files, self.states, strict=True):
-            if _state(place(file)) != state:
+            found = _state(place(file))
+            if found != state and not (linked and _unlinked(found) == _unlinked(state)):
                 raise Refusal(
                     f"{visible(str(place(file)), 200)} changed while it was registered",
                     "wait until nothing writes it",
@@ -76,6 +80,10 @@ def place(file: SourceFile) -> Path:
     if not isinstance(file, LocalFile | DvcFile):
         raise TypeError(f"{file.path} lies nowhere on this disk")
     return file.file
+
+
+def _unlinked(state: State) -> tuple[int, int, int]:
+    return state[0], state[1], state[3]
 
 
 def _state(path: Path) -> State:

@@ -6,7 +6,7 @@ import errno
 import os
 import re
 import stat
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,13 +16,15 @@ from modelspec.tree.digest import artifact_digest, is_digest, listing, stamp
 from modelspec.tree.finding import Refusal
 from modelspec.tree.listing import LIMIT
 from modelspec.tree.paths import path_trouble
-from modelspec.tree.protocols import Chunk, Progress, SourceFile, StoredTree
+from modelspec.tree.protocols import Chunk, Progress, SourceFile, StoredFile, StoredTree
 from modelspec.tree.text import visible
 from modelspec.world import durable
-from modelspec.world.files import READ, whole
+from modelspec.world.files import READ, LocalFile, whole
 from modelspec.world.folders import AGAIN, discard, entered, opened, said
 from modelspec.world.lock import shared
-from modelspec.world.stores.links import link_equal
+from modelspec.world.stores.adopt import Adopted, KeptError
+from modelspec.world.stores.leave import Left
+from modelspec.world.stores.links import held, link_equal
 from modelspec.world.stores.pointers import lfs_bytes
 from modelspec.world.stores.stage import TREE, Stage, refusing, staged
 from modelspec.world.stores.verified import troubles
@@ -46,12 +48,43 @@ class FolderStore:
     def put(self, files: Iterable[SourceFile], progress: Progress = lambda _: None) -> StoredTree:
         """Copy the files in, hashing on the way; flushed when this returns."""
         with self.writing(), opened(self.root) as top, refusing(self.shown, AGAIN), staged(top) as stage:
-            written = stage.write(list(files), progress)
-            rows = [(file.path, file.digest) for file in written]
-            tree = StoredTree(artifact_digest(rows), written)
-            link_equal(top, stage, written, self._digests(top))
-            stage.flush()
-            self._publish(top, stage, tree.digest, listing(rows))
+            return self._keep(top, stage, stage.write(list(files), progress))
+
+    def take(
+        self, files: Sequence[LocalFile], progress: Progress = lambda _: None
+    ) -> tuple[StoredTree, Left | str]:
+        """Take the files over without copying them, flushed when this returns, and return where they were.
+
+        Those names are still there, and lead to bytes that nobody may write any more: `Left.remove`. Where
+        one of the files can't be taken over, all are copied, and why is returned in words.
+        """
+        try:
+            with self.writing(), opened(self.root) as top, refusing(self.shown, AGAIN), staged(top) as stage:
+                adopted = Adopted(stage)
+                try:
+                    adopted.fill(top, files, progress)
+                    tree = self._keep(top, stage, adopted.written)
+                except BaseException:
+                    adopted.undo()
+                    raise
+        except KeptError as why:
+            return self.put(files, progress), str(why)
+        return tree, adopted.left()
+
+    def holds(self, file: StoredFile) -> bool:
+        """Whether any tree has a file of these bytes, which are hashed again."""
+        if not self.root.is_dir():
+            return False
+        with opened(self.root) as top:
+            return held(top, file, self._digests(top))
+
+    def _keep(self, top: int, stage: Stage, written: tuple[StoredFile, ...]) -> StoredTree:
+        """Give a staged tree its name, flushed."""
+        rows = [(file.path, file.digest) for file in written]
+        tree = StoredTree(artifact_digest(rows), written)
+        link_equal(top, stage, written, self._digests(top))
+        stage.flush()
+        self._publish(top, stage, tree.digest, listing(rows))
         return tree
 
     @contextmanager

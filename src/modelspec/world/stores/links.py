@@ -44,6 +44,15 @@ def link_equal(top: int, stage: Stage, written: Sequence[StoredFile], others: It
                 del wanted[file_digest]
 
 
+def held(top: int, file: StoredFile, trees: Iterable[str]) -> bool:
+    """Whether one of these trees has a file of these bytes, hashed again."""
+    return any(
+        file_digest == file.digest and _same(top, f"{stamp(digest)}/{path}", file)
+        for digest in trees
+        for path, file_digest in _rows(top, digest)
+    )
+
+
 def _rows(top: int, digest: str) -> Sequence[tuple[str, str]]:
     try:
         with os.fdopen(os.open(f"{stamp(digest)}.sha256sum", READ, dir_fd=top), "rb") as stream:

@@ -9,15 +9,19 @@ import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from typing import Final
+from io import FileIO
+from typing import Final, TypeVar
 
 from modelspec.tree.finding import Refusal
 from modelspec.tree.listing import paths_trouble
 from modelspec.tree.protocols import Chunk, Progress, SourceFile, StoredFile
 from modelspec.tree.text import visible
 from modelspec.world import durable
+from modelspec.world.files import LocalFile, whole
 from modelspec.world.folders import discard, said
 from modelspec.world.parallel import each
+
+F = TypeVar("F", bound=SourceFile)
 
 PREFIX: Final = ".incoming-"
 TREE: Final = "tree"
@@ -28,6 +32,9 @@ _WINDOW: Final = 32 * 1024 * 1024
 """So many bytes are handed to the disk at a time, while the next ones are hashed."""
 _BULK: Final = 32
 """From so many files on, the whole file system is flushed in one call, where there is one."""
+_CLONED: Final = 64 * 1024
+"""From this size on, a file shares the blocks of its source where the file system can: less saves little."""
+_CREATE: Final = (durable.CREATE & ~os.O_ACCMODE) | os.O_RDWR
 
 
 class Stage:
@@ -39,9 +46,14 @@ class Stage:
         self.descriptor = descriptor
         self._folders: set[str] = {TREE}
         self._files: list[str] = []
+        self._clones = True
 
     def write(self, files: Sequence[SourceFile], progress: Progress) -> tuple[StoredFile, ...]:
         """Copy the files into the tree, hashing on the way; sorted by path. Nothing is flushed yet."""
+        return tuple(each(lambda file: self._copy(file, progress), self.begin(files)))
+
+    def begin(self, files: Sequence[F]) -> list[F]:
+        """Make the folders of the tree; return its files sorted by path. Raises Refusal for hostile ones."""
         trouble = paths_trouble(file.path for file in files)
         if trouble is not None or not files:
             raise Refusal(trouble or "there are no files to store", "an artifact has at least one clean path")
@@ -50,7 +62,7 @@ class Stage:
             self._make(file.path.rpartition("/")[0])
         ordered = sorted(files, key=lambda file: file.path.encode())
         self._files = [f"{TREE}/{file.path}" for file in ordered]
-        return tuple(each(lambda file: self._copy(file, progress), ordered))
+        return ordered
 
     def flush(self) -> None:
         """Return when the tree is on the disk."""
@@ -74,14 +86,29 @@ class Stage:
                 self._folders.add(path)
 
     def _copy(self, file: SourceFile, progress: Progress) -> StoredFile:
-        descriptor = os.open(f"{TREE}/{file.path}", durable.CREATE, 0o644, dir_fd=self.descriptor)
+        descriptor = os.open(f"{TREE}/{file.path}", _CREATE, 0o644, dir_fd=self.descriptor)
         try:
-            size, digest = _pour(file.chunks(), descriptor, progress)
+            size, digest = self._clone(file, descriptor, progress) or _pour(
+                file.chunks(), descriptor, progress
+            )
             # Readers of a store share its bytes: nobody may write them.
             os.fchmod(descriptor, 0o444)
         finally:
             os.close(descriptor)
         return StoredFile(file.path, size, digest)
+
+    def _clone(self, file: SourceFile, descriptor: int, progress: Progress) -> tuple[int, str] | None:
+        """Share the blocks of a file of this machine and hash what came of it; None where that can't be."""
+        if not self._clones or not isinstance(file, LocalFile):
+            return None
+        with file.reading() as (source, size):
+            if size < _CLONED:
+                return None
+            if not durable.clone(source.fileno(), descriptor):
+                self._clones = False
+                return None
+            with FileIO(descriptor, "rb", closefd=False) as own:
+                return hashed(own, size, progress)
 
 
 @contextmanager
@@ -151,6 +178,16 @@ def refusing(shown: str, cure: str) -> Iterator[None]:
         yield
     except OSError as error:
         raise Refusal(f"{visible(shown, 200)} can't be written: {said(error)}", cure) from None
+
+
+def hashed(stream: FileIO, size: int, progress: Progress) -> tuple[int, str]:
+    """Read a raw stream to its end; return how many bytes there were, and their digest."""
+    found, count = hashlib.sha256(), 0
+    for chunk in whole(stream, size):
+        found.update(chunk)
+        count += len(chunk)
+        progress(len(chunk))
+    return count, "sha256:" + found.hexdigest()
 
 
 def _pour(chunks: Iterable[Chunk], descriptor: int, progress: Progress) -> tuple[int, str]:
