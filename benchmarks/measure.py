@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -16,22 +16,30 @@ _UNIT = 1024 if sys.platform == "linux" else 1
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Medians over the runs: seconds on the clock, seconds of processor, and the greatest memory in MB."""
+    """Over the runs: seconds on the clock, seconds of processor, and the greatest memory in MB."""
 
     wall: float
     cpu: float
     memory: float
 
 
-def measure(command: Sequence[str], repeat: int, before: Callable[[], None]) -> Figures:
-    """Run a command `repeat` times, `before()` ahead of each, and stop when it fails."""
+def measure(
+    command: Sequence[str],
+    repeat: int,
+    before: Callable[[], None],
+    of: Callable[[Iterable[float]], float] = median,
+) -> Figures:
+    """Run a command `repeat` times, `before()` ahead of each, and stop when it fails.
+
+    `of`: what is told of the runs, such as their median; of a machine that others load, `min`.
+    """
     runs = []
     for _ in range(repeat):
         before()
         runs.append(_once(command))
     return Figures(
-        wall=median(run.wall for run in runs),
-        cpu=median(run.cpu for run in runs),
+        wall=of(run.wall for run in runs),
+        cpu=of(run.cpu for run in runs),
         memory=max(run.memory for run in runs),
     )
 

@@ -1,9 +1,12 @@
 """Registers, verifies and fetches the same bytes in 1, 16 and 4,096 files, beside `openssl dgst`.
 
-    python benchmarks/stores.py [--gigabytes 1] [--folder DIR] [--others PYTHON] [--repeat 3]
+    python benchmarks/stores.py [--gigabytes 1] [--folder DIR] [--others PYTHON] [--repeat 3] [--least]
 
 All of it is one run on one machine; openssl runs once on each core. Before the clock starts, the bytes have
-been read once; each figure is the median of its runs. `dvc add` and `model_signing` work on the same bytes
+been read once; each figure is the median of its runs, or with --least the least of them. `register` shares
+blocks with its source where the file system of DIR can, and copies elsewhere; which, is said. What a run has
+stored is removed when all has been measured: right after thousands of files were removed, ext4 takes long to
+make new ones. `dvc add` and `model_signing` work on the same bytes
 with the Python that `--others` names, so that they need not be installed beside modelspec:
 
     python -m venv /tmp/others && /tmp/others/bin/pip install dvc model-signing pyopenssl
@@ -19,6 +22,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from statistics import median
 from typing import Final
 
 from measure import Figures, measure
@@ -73,40 +77,45 @@ def registry(root: Path) -> None:
         subprocess.run(["git", *who, *command], cwd=root, check=True)
 
 
-def register(root: Path, source: Path) -> list[str]:
+def register(root: Path, source: Path, *more: str) -> list[str]:
     """Return the command that registers a folder as a version of which nothing else is known."""
     lost = [part for name in LOST for part in ("--unknown", f"{name}=A benchmark")]
     given = ["--artifact", str(source), "--artifact-format", "other", "--architecture", "random", *lost]
     nothing = ["--none", "features", "--none", "config", "--signature", str(root / "signature.yaml")]
-    return [MODELSPEC, "register", "large", "1.0.0", *given, *nothing, "--root", str(root)]
+    return [MODELSPEC, "register", "large", "1.0.0", *given, *nothing, *more, "--root", str(root)]
 
 
 def main() -> None:
     """Print one table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--gigabytes", type=float, default=1)
-    parser.add_argument("--folder", default=None, help="Where 4 times that much fits.")
+    parser.add_argument("--folder", default=None, help="Where 12 times that much fits.")
     parser.add_argument("--others", default=sys.executable, help="A Python with dvc and model-signing.")
     parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--least", action="store_true", help="The least of the runs, not their median.")
     given = parser.parse_args()
     size, cores = int(given.gigabytes * 1e9), len(os.sched_getaffinity(0))
     load = os.getloadavg()[0]
-    print(f"{given.gigabytes:g} GB, {cores} cores, load {load:.1f} before; median of {given.repeat}\n")
+    told = "least" if given.least else "median"
+    print(f"{given.gigabytes:g} GB, {cores} cores, load {load:.1f} before; {told} of {given.repeat}\n")
     print(
         "| files | what | seconds | to openssl | of processor | to openssl | MB of memory | theirs / ours |"
     )
     print("|---:|---|---:|---:|---:|---:|---:|---:|")
     for count in COUNTS:
         with tempfile.TemporaryDirectory(dir=given.folder) as top:
-            Compared(Path(top), size, count, cores, given.others, given.repeat).run()
+            Compared(Path(top), size, count, cores, given.others, given.repeat, given.least).run()
 
 
 class Compared:
     """The rows of one tree."""
 
-    def __init__(self, top: Path, size: int, count: int, cores: int, others: str, repeat: int) -> None:
+    def __init__(
+        self, top: Path, size: int, count: int, cores: int, others: str, repeat: int, least: bool
+    ) -> None:
         self.top, self.size, self.count, self.cores = top, size, count, cores
-        self.others, self.repeat = others, repeat
+        self.others, self.repeat, self.least = others, repeat, least
+        self.old = 0
         self.source, self.root = top / "source", top / "registry-root"
 
     def run(self) -> None:
@@ -121,11 +130,17 @@ class Compared:
         digest = self.time([MODELSPEC, "digest", str(self.source)])
         self.row("`modelspec digest`: hash alone", digest)
         started = self.time([MODELSPEC, "--version"])
+        moved = self.time(register(self.root, self.source, "--move"), self.unmoved)
+        self.row("`modelspec register --move`: link, hash, flush, judge, write", moved)
+        self.unmoved()
+        how = "share blocks" if shares(self.top) else "copy"
         registered = self.time(register(self.root, self.source), self.unregistered)
-        self.row("`modelspec register`: copy, hash, flush, judge, write", registered)
+        self.row(f"`modelspec register`: {how}, hash, flush, judge, write", registered)
         store = self.top / "put"
-        stored = self.time([sys.executable, "-c", PUT, str(self.source), str(store)], lambda: remove(store))
-        remove(store)
+        stored = self.time(
+            [sys.executable, "-c", PUT, str(self.source), str(store)], lambda: self.aside(store)
+        )
+        self.aside(store)
         self.row("the store's part of it", stored)
         measure(
             ["sh", "-c", f"find {self.root / 'store'} -type f -print0 | xargs -0 cat > /dev/null"], 1, os.sync
@@ -134,12 +149,10 @@ class Compared:
         self.row("`modelspec verify`", verified)
         target = self.top / "fetched"
         fetch = [MODELSPEC, "fetch", "large@1.0.0", str(target), "--root", str(self.root)]
-        self.row("`modelspec fetch`", self.time(fetch, lambda: remove(target)))
-        remove(target)
+        self.row("`modelspec fetch`", self.time(fetch, lambda: self.aside(target)))
         copy = self.top / "copy"
         copied = ["sh", "-c", f"cp -r {self.source} {copy} && sync -f {copy}"]
-        self.row("`cp -r` and `sync -f`: no digest", self.time(copied, lambda: remove(copy)))
-        remove(copy)
+        self.row("`cp -r` and `sync -f`: no digest", self.time(copied, lambda: self.aside(copy)))
         self.beside(
             "model_signing", "`model_signing` hashing", [self.others, "-c", HASH, str(self.source)], digest
         )
@@ -153,7 +166,7 @@ class Compared:
             before()
             os.sync()
 
-        return measure(command, self.repeat, ready)
+        return measure(command, self.repeat, ready, min if self.least else median)
 
     def row(self, what: str, found: Figures, ours: Figures | None = None) -> None:
         """Print one row; of a peer, with its time by ours."""
@@ -166,8 +179,20 @@ class Compared:
 
     def unregistered(self) -> None:
         """Take the version and its bytes away."""
-        remove(self.root / "store")
+        self.aside(self.root / "store")
         (self.root / "registry/models/large/versions/1.0.0.yaml").unlink(missing_ok=True)
+
+    def unmoved(self) -> None:
+        """Take the version away, and give the bytes back."""
+        for tree in (self.root / "store").glob("sha256-*/"):
+            tree.rename(self.source)
+        self.unregistered()
+
+    def aside(self, path: Path) -> None:
+        """Take a folder away that is removed in the end, with all the others."""
+        if path.exists():
+            self.old += 1
+            path.rename(self.top / f"old-{self.old}")
 
     def beside(self, module: str, what: str, command: list[str], ours: Figures) -> None:
         """Measure a peer, or say that it is not there."""
@@ -196,6 +221,14 @@ class Compared:
             shutil.move(self.source, place / "data")
 
         self.row("`dvc add`", self.time(["sh", "-c", f"cd {place} && {program} add -q data"], anew), ours)
+
+
+def shares(folder: Path) -> bool:
+    """Whether files here can share their blocks."""
+    from modelspec.world import durable
+
+    with tempfile.TemporaryFile(dir=folder) as one, tempfile.TemporaryFile(dir=folder) as other:
+        return durable.clone(one.fileno(), other.fileno())
 
 
 def remove(path: Path) -> None:

@@ -137,3 +137,16 @@ def test_beside_other_threads_nothing_is_forked() -> None:
     with ThreadPoolExecutor(1) as pool:
         pool.submit(int).result()
         assert set(forked(lambda _: os.getpid(), 3)) == {os.getpid()}
+
+
+def test_of_several_errors_the_first_item_s_is_raised() -> None:
+    together = threading.Barrier(2, timeout=10)
+
+    def failing(item: int) -> None:
+        together.wait()
+        if item == 0:
+            time.sleep(0.05)
+        raise ValueError(item)
+
+    with pytest.raises(ValueError, match="0"):
+        each(failing, range(2), workers=2)

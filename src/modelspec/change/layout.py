@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Final
 
 from modelspec.tree.data import Data
@@ -18,6 +19,8 @@ _BLOCKS: Final = frozenset(
      "outputs", "request", "features", "thresholds", "needs"]
 )  # fmt: skip
 _SCALAR: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./+@-]*(?::(?:/{2})?[A-Za-z0-9_./+@-]+)*")
+_PLAIN: Final = re.compile(r"sha256:[0-9a-f]{64}|[A-Za-z0-9][A-Za-z0-9_.-]*(?:/[A-Za-z0-9_.-]+)+")
+"""Texts of `_SCALAR` that no reader takes for anything else: a digest, and what has a slash in it."""
 
 
 def laid_out(data: dict[str, Data]) -> bytes:
@@ -31,7 +34,7 @@ def flow(node: Data) -> str:
         return "{" + ", ".join(f"{flow(key)}: {flow(value)}" for key, value in node.items()) + "}"
     if isinstance(node, list):
         return "[" + ", ".join(flow(one) for one in node) + "]"
-    if isinstance(node, str) and _SCALAR.fullmatch(node) and _same(node):
+    if isinstance(node, str) and (_PLAIN.fullmatch(node) or (_SCALAR.fullmatch(node) and _same(node))):
         return node
     done = serialise(node, "yaml")
     if isinstance(done, Unfit):
@@ -39,6 +42,7 @@ def flow(node: Data) -> str:
     return done.decode().removesuffix("\n")
 
 
+@lru_cache(maxsize=256)
 def _same(text: str) -> bool:
     data, faults = read(f"[{text}]\n".encode())
     return not faults and data == [text]

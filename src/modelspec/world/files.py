@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ CHUNK: Final = 1024 * 1024
 """Bytes read at a time: more is no faster, and each thread holds one."""
 # Non-blocking, so that a FIFO is refused and not waited for.
 READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_SPARE: Final[deque[memoryview]] = deque(maxlen=16)
+"""Buffers that nobody uses now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +79,21 @@ class LocalFile:
 
 def whole(stream: object, size: int) -> Iterator[memoryview]:
     """Yield all that a raw stream holds, in one buffer that is filled again and again."""
-    buffer = memoryview(bytearray(max(1, min(CHUNK, size + 1))))
+    if size < CHUNK // 16:
+        yield from _filled(stream, memoryview(bytearray(size + 1)))
+        return
+    # A new buffer for each of thousands of files is memory that the system has to clear each time.
+    try:
+        buffer = _SPARE.pop()
+    except IndexError:
+        buffer = memoryview(bytearray(CHUNK))
+    try:
+        yield from _filled(stream, buffer)
+    finally:
+        _SPARE.append(buffer)
+
+
+def _filled(stream: object, buffer: memoryview) -> Iterator[memoryview]:
     while count := stream.readinto(buffer):  # type: ignore[attr-defined]
         yield buffer[:count]
 

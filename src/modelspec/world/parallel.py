@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any, Final, TypeVar
@@ -34,13 +35,31 @@ def each(function: Callable[[A], B], items: Iterable[A], *, workers: int | None 
     count = min(workers or cores(), len(waiting))
     if count <= 1:
         return [function(item) for item in waiting]
+    found: dict[int, B] = {}
+    failed: dict[int, BaseException] = {}
+    # A future for each of thousands of small items costs as much as the items do.
+    pending = deque(enumerate(waiting))
+
+    def work() -> None:
+        while True:
+            try:
+                at, item = pending.popleft()
+            except IndexError:
+                return
+            try:
+                found[at] = function(item)
+            except BaseException as error:
+                pending.clear()
+                failed[at] = error
+
     with ThreadPoolExecutor(count) as pool:
-        futures = [pool.submit(function, item) for item in waiting]
         try:
-            return [future.result() for future in futures]
+            wait([pool.submit(work) for _ in range(count)])
         finally:
-            for future in futures:
-                future.cancel()
+            pending.clear()
+    if failed:
+        raise failed[min(failed)]
+    return [found[at] for at in range(len(waiting))]
 
 
 def ahead(function: Callable[[A], B], items: Iterable[A], *, workers: int) -> Iterator[B]:

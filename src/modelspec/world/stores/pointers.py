@@ -64,7 +64,8 @@ def lfs_file(path: str, file: Path) -> LocalFile | None:
     Its digest in the tree is the pointer's own oid: both are the sha256 of the bytes.
     """
     # Whatever reads it afterwards says what a link or a FIFO is; opening one here would wait for ever.
-    if not stat.S_ISREG(file.lstat().st_mode):
+    found = file.lstat()
+    if not stat.S_ISREG(found.st_mode) or found.st_size >= _POINTER_LIMIT:
         return None
     with file.open("rb") as stream:
         pointer = lfs_pointer(stream.read(_POINTER_LIMIT))
