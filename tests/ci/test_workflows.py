@@ -15,8 +15,10 @@ from conftest import ROOT, Git
 
 OWN = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 FILES = [ACTION, *WORKFLOWS, *OWN]
+VERIFY = ROOT / "ci/github/modelspec-verify.yml"
 MAIN, COMMENT = ROOT / "ci/github/modelspec.yml", ROOT / "ci/github/modelspec-comment.yml"
 GITLAB = ROOT / "ci/gitlab/modelspec.yml"
+GITLAB_VERIFY = ROOT / "ci/gitlab/modelspec-verify.yml"
 GITLAB_DEPLOY = ROOT / "ci/gitlab/modelspec-deploy.yml"
 
 
@@ -46,7 +48,8 @@ def test_a_workflow_grants_nothing_and_each_job_says_what_it_may(path: Path) -> 
     data = loaded(path)
     assert data["permissions"] == {}
     for job in data["jobs"].values():
-        assert job["permissions"] and job["timeout-minutes"] <= 15
+        # Bytes of a store take as long as they are many.
+        assert job["permissions"] and job["timeout-minutes"] <= (60 if path == VERIFY else 15)
 
 
 def test_the_check_runs_on_every_way_to_main_and_may_only_read() -> None:
@@ -58,6 +61,29 @@ def test_the_check_runs_on_every_way_to_main_and_may_only_read() -> None:
     assert "if" not in check
     checkout = check["steps"][0]["with"]
     assert checkout == {"fetch-depth": 0, "persist-credentials": False}
+
+
+def test_what_reads_the_stores_runs_on_every_way_to_main_and_not_for_a_fork() -> None:
+    data = loaded(VERIFY)
+    assert set(data["on"]) == {*loaded(MAIN)["on"], "schedule"}
+    (job,) = data["jobs"].values()
+    assert "vars.MODELSPEC_VERIFY == 'true'" in job["if"]
+    assert "head.repo.full_name == github.repository" in job["if"]
+    assert job["permissions"] == {"contents": "read", "id-token": "write"}
+    checkout = job["steps"][0]["with"]
+    assert checkout["fetch-depth"] == 0 and checkout["persist-credentials"] is False
+
+
+def test_on_gitlab_it_waits_to_be_turned_on_and_leaves_forks_alone() -> None:
+    spec, jobs = yaml.safe_load_all(GITLAB_VERIFY.read_text())
+    used = set(re.findall(r"\$\[\[ inputs\.(\w+) \]\]", GITLAB_VERIFY.read_text()))
+    assert used == set(spec["spec"]["inputs"])
+    job = jobs["modelspec-verify"]
+    assert "$[[" not in str(job["script"])
+    merge, branch = (rule["if"] for rule in job["rules"])
+    assert all('$MODELSPEC_VERIFY == "true"' in rule for rule in (merge, branch))
+    assert "$CI_MERGE_REQUEST_SOURCE_PROJECT_ID == $CI_PROJECT_ID" in merge
+    assert "$CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH" in branch
 
 
 def test_what_may_write_a_comment_checks_nothing_out_and_runs_no_shell() -> None:
@@ -125,6 +151,7 @@ def test_the_gitlab_jobs_that_write_wait_for_a_token_of_their_own() -> None:
     ("path", "job"),
     [
         (GITLAB, "modelspec-check"),
+        (GITLAB_VERIFY, "modelspec-verify"),
         (GITLAB_DEPLOY, "modelspec-deploy"),
         (GITLAB_DEPLOY, "modelspec-restore"),
     ],

@@ -49,13 +49,13 @@ def test_init_for_gitlab_includes_the_component(invoke: Run, repository: Git) ->
     repository("remote", "add", "origin", "git@gitlab.example.com:ml/models.git")
     assert invoke("init", "a b", cwd=repository.root).returncode == 0
     includes = yaml.safe_load((repository.root / ".gitlab-ci.yml").read_text())["include"]
-    assert [one["inputs"] for one in includes] == [{"root": "a b"}] * 2
+    assert [one["inputs"] for one in includes] == [{"root": "a b"}] * 3
     jobs: set[str] = set()
     for include in includes:
         spec, held = yaml.safe_load_all((repository.root / include["local"]).read_text())
         assert spec["spec"]["inputs"]["requirement"]["default"] == f"modelspec-gitops=={__version__}"
         jobs |= held.keys()
-    assert {"modelspec-check", "modelspec-deploy", "modelspec-restore"} <= jobs
+    assert {"modelspec-check", "modelspec-verify", "modelspec-deploy", "modelspec-restore"} <= jobs
 
 
 def test_no_forge_no_jobs(invoke: Run, repository: Git) -> None:

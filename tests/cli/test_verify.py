@@ -195,3 +195,53 @@ def test_a_socket_would_be_seen(stored: Path, tmp_path: Path) -> None:
     assert sockets == []
     _, sockets, _ = traced(stored, tmp_path / "trace", "verify", "eta@2.3.0", "--network")
     assert sockets != []
+
+
+def test_a_change_is_compared_with_what_was_before(stored: Path, modelspec: Run) -> None:
+    repository = Git(stored)
+    before = repository.commit("The example")
+
+    def changed(*more: str) -> tuple[int, set[str]]:
+        done = modelspec("verify", "--changed", "--base", before, "--format", "json", *more, cwd=stored)
+        return done.returncode, set(rows(done.stdout))
+
+    assert changed() == (0, set())
+    source = stored / "registry/models/eta/versions/2.3.1.yaml"
+    new = source.with_name("2.3.9.yaml")
+    new.write_text(source.read_text().replace("version: 2.3.1\n", "version: 2.3.9\n", 1))
+    assert changed() == (0, {"eta@2.3.9"})
+    assert changed("--subset", "1/1")[1] == {"eta@2.3.9"}
+    new.unlink()
+    # What one environment pins already is new to another.
+    staging = stored / "registry/environments/staging/models/eta.yaml"
+    production = stored / "registry/environments/production/models/eta.yaml"
+    kept, ref = staging.read_text(), production.read_text().rpartition("version: ")[2]
+    staging.write_text(kept.rpartition("version: ")[0] + f"version: {ref}")
+    assert changed() == (0, {"eta@2.3.0"})
+    staging.write_text(kept)
+    edit(stored, PRODUCTION, "{artifact: verified}", "{artifact: resolvable}")
+    assert {"eta@2.3.0"} < changed()[1]
+    edit(stored, PRODUCTION, "{artifact: resolvable}", "{artifact: verified}")
+    # Other bytes may lie in another store.
+    edit(stored, "registry/modelspec.yaml", "stores:", "stores:\n  more: {path: more}")
+    everything = set(rows(modelspec("verify", "--format", "json", cwd=stored).stdout))
+    assert changed()[1] == everything > {"eta@2.3.0"}
+
+
+def test_a_change_of_nothing_that_was_before_is_a_refusal(stored: Path, modelspec: Run) -> None:
+    Git(stored).commit("The example")
+    done = modelspec("verify", "--changed", cwd=stored)
+    assert done.returncode == 3 and "--base origin/main" in done.stderr
+    assert modelspec("verify", "--changed", "--all", cwd=stored).returncode == 2
+
+
+def test_a_registry_that_is_new_is_all_of_the_change(stored: Path, modelspec: Run) -> None:
+    repository = Git(stored)
+    (stored / "README").write_text("Before\n")
+    repository("add", "README")
+    repository("commit", "--quiet", "--message", "Before")
+    before = repository("rev-parse", "HEAD")
+    repository.commit("The example")
+    done = modelspec("verify", "--changed", "--base", before, "--format", "json", cwd=stored)
+    assert done.returncode == 0, done.stderr
+    assert {"eta@2.3.0", "eta@2.3.1"} <= set(rows(done.stdout))

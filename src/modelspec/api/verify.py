@@ -89,6 +89,32 @@ def every(registry: Registry, model: str | None = None) -> dict[Name, set[str]]:
     return {(name[0], name[1]): known.get((name[0], name[1]), set()) for name in names}
 
 
+def changed(registry: Registry, base: Registry) -> dict[Name, set[str]]:
+    """Return the versions that a change brings or puts somewhere, with the environments that pin them.
+
+    Those are the versions that are new, and those that an environment did not pin before; all that it pins
+    where it demands something else than before; and all that is pinned when stores or signers are others.
+    """
+    now, before = pinned(registry), pinned(base)
+    whole = _trusted(registry) != _trusted(base)
+    harder = {
+        name[0] for name in registry.names(ENVIRONMENT) if _demands(registry, *name) != _demands(base, *name)
+    }
+    found = {
+        name: places
+        for name, places in now.items()
+        if whole
+        or places & harder
+        or places - before.get(name, set())
+        or _identity(registry, name) != _identity(base, name)
+    }
+    known = set(base.names(VERSION))
+    for name in registry.names(VERSION):
+        if name not in known:
+            found.setdefault((name[0], name[1]), now.get((name[0], name[1]), set()))
+    return found
+
+
 def subset(names: Iterable[Name], part: int, parts: int) -> list[Name]:
     """Return the share `part` (from 1) of `parts`: the same on every machine, whatever else there is."""
     return [
@@ -127,6 +153,21 @@ def _row(registry: Registry, one: Claims, outcomes: Mapping[Claim, Outcome], ser
     order = {name: index for index, name in enumerate(COMPONENTS)}
     held.sort(key=lambda entry: order[entry.component])
     return Row(one.model, one.version, one.digest, levels, tuple(held), tuple(unmet))
+
+
+def _trusted(registry: Registry) -> object:
+    settings = registry.settings
+    return None if settings is None else (settings.stores, settings.signers)
+
+
+def _demands(registry: Registry, environment: str) -> object:
+    place = registry.value(ENVIRONMENT, environment)
+    return None if place is None else (place.value.requires, place.value.gates.signature)
+
+
+def _identity(registry: Registry, name: Name) -> str | None:
+    entry = registry.value(VERSION, *name)
+    return None if entry is None else entry.digest
 
 
 def _end(tenure: Tenure, now: datetime) -> datetime:

@@ -14,11 +14,12 @@ Forge = Literal["github", "gitlab", "none"]
 
 _GITHUB: Final = (
     "modelspec.yml",
+    "modelspec-verify.yml",
     "modelspec-comment.yml",
     "modelspec-restore.yml",
     "modelspec-deploy.yml",
 )
-_GITLAB: Final = ("modelspec.yml", "modelspec-deploy.yml")
+_GITLAB: Final = ("modelspec.yml", "modelspec-verify.yml", "modelspec-deploy.yml")
 _RELEASE: Final = re.compile(r"modelspec-gitops==\d[\w.]*")
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._/-]*", re.ASCII)
 _URL: Final = re.compile(r"https://[A-Za-z0-9.-]+/[A-Za-z0-9._/-]+", re.ASCII)

@@ -37,6 +37,8 @@ Serving = dict[tuple[str, str], set[str]]
 @click.option("--env", "environment", metavar="ENV", shell_complete=complete(environment_names),
               help="What is pinned in it, and in its window.")  # fmt: skip
 @click.option("--all", "all_", is_flag=True, help="Every version that has a file.")
+@click.option("--changed", is_flag=True,
+              help="What a change brings or pins, against --base; in CI the commit before it.")  # fmt: skip
 @click.option("--window", is_flag=True, help="Refuse to go without the windows when history is missing.")
 @click.option("--subset", metavar="N/T", help="Only the Nth of T shares, for a job that runs T times.")
 @click.option("--resume", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False),
@@ -51,6 +53,7 @@ def verify_command(
     name: str | None,
     environment: str | None,
     all_: bool,
+    changed: bool,
     window: bool,
     subset: str | None,
     resume: Path | None,
@@ -73,6 +76,7 @@ def verify_command(
       modelspec verify
       modelspec verify eta@2.3.1 --network
       modelspec verify --all --subset 3/7 --resume verified.jsonl
+      modelspec verify --changed --base origin/main --network
     """
     from modelspec.api import verify
     from modelspec.cli.base import ci_job
@@ -81,12 +85,16 @@ def verify_command(
     from modelspec.report.paint import Paint
     from modelspec.report.verify import verify_json, verify_text
 
-    if sum((name is not None, environment is not None, all_)) > 1:
-        raise click.UsageError("Name a version, or --env, or --all: one of them.")
+    if sum((name is not None, environment is not None, all_, changed)) > 1:
+        raise click.UsageError("Name a version, or --env, or --all, or --changed: one of them.")
     share = _share(subset)
     with open_registry(root, None) as source:
         repository = _repository(source.root)
-        serving = _chosen(source, name, environment, all_, window, repository)
+        serving = (
+            _changed(source, root, base)
+            if changed
+            else _chosen(source, name, environment, all_, window, repository)
+        )
         names = verify.subset(serving, *share) if share else sorted(serving)
         claims, unread = _claims(source, names)
         outcomes = _followed(source, claims, repository, network, resume)
@@ -152,6 +160,18 @@ def _chosen(
     for key, places in _windows(source, environment, window, repository).items():
         found.setdefault(key, set()).update(places)
     return found
+
+
+def _changed(source: Source, root: str | None, base: str | None) -> Serving:
+    from modelspec.api import verify
+    from modelspec.cli.base import ci_job
+
+    job = ci_job()
+    before = base or job.base or job.tip
+    if before is None:
+        raise Refusal("nothing says what was before the change", "name it: --base origin/main")
+    with open_registry(root, before) as old:
+        return verify.changed(source.registry, old.registry)
 
 
 def _windows(
