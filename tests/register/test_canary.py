@@ -6,11 +6,13 @@ import json
 import os
 import pickle
 import zipfile
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from conftest import Git, Run
+from conftest import GIT_ENV, Git, Run, reference
 from modelspec.cli.main import VERBS
 from register.conftest import Register
 
@@ -21,6 +23,9 @@ inputs:
 outputs:
   - {name: minutes, dtype: float32, shape: [-1, 1]}
 """
+ID = "01a19c92-21a8-7000-8000-000000000001"
+RECORDS = ("observe", "receipts", "drift", "timeline", "wait", "trace", "replay", "skew")
+"""The verbs that need receipts or a log; they are run below, with both."""
 ALONE = {
     "feature": None,
     "none": "features",
@@ -76,11 +81,10 @@ def test_no_verb_loads_a_registered_pickle(
         assert register("4.0.0", *more, **given).returncode == 1
         assert not canary.exists()
     assert register("4.0.0", **given, unsafe="pickle").returncode == 0
-    pin = (shop.root / "registry/environments/staging/models/eta.yaml").read_text()
     shop.commit("Register it")
     tag, out = ["eta@4.0.0"], tmp_path / "out"
     link = ["--reason", "x", "--link", "https://tracker.example.com/1"]
-    runs: dict[str, list[list[str]]] = {
+    runs: dict[str, Sequence[list[str]]] = {
         "check": [[], ["--base", "HEAD~1"]],
         "compile": [[]],
         "plan": [["--base", "HEAD~1"]],
@@ -103,8 +107,7 @@ def test_no_verb_loads_a_registered_pickle(
         "reproduce": [[*tag, str(tmp_path / "whole")], [*tag, str(tmp_path / "ran"), "--run"]],
         "verify": [["--all"], ["--all", "--scan"], [*tag, "--base", "HEAD"]],
         "gc": [[]],
-        **{verb: [["--help"]] for verb in ("observe", "receipts", "drift", "timeline", "wait", "trace", "skew")},
-        "replay": [["--help"]],
+        **dict.fromkeys(RECORDS, ()),
         "explain": [["MS701"]],
         "schema": [["ModelVersion"]],
         "import-schema": [[str(out / "model.onnx"), "--view", "x"]],
@@ -121,7 +124,81 @@ def test_no_verb_loads_a_registered_pickle(
             assert done.returncode in (0, 1, 3), f"{verb}: {done.stderr}"
             assert not canary.exists(), verb
     assert (out / "model.onnx").read_bytes() == pickle.dumps(Canary(canary))
-    assert pin
+
+
+def events(root: Path, stamp: str) -> None:
+    """Write one request and its answer to a log, as KServe's logger writes them, stamped with a version."""
+    tensor = {"name": "features", "datatype": "FP32", "shape": [1, 4], "data": [0.5, 1.0, 8.0, 0.0]}
+    answer = {"name": "minutes", "datatype": "FP32", "shape": [1, 1], "data": [12.5]}
+    bodies = {"request": {"id": ID, "inputs": [tensor]}, "response": {"id": ID, "outputs": [answer]}}
+    lines = [
+        {
+            "headers": {
+                "Ce-Id": ID,
+                "Ce-Type": f"org.kubeflow.serving.inference.{side}",
+                "Ce-Time": "2026-12-02T00:00:00Z",
+                "Ce-Source": "pod",
+                "Ce-Inferenceservicename": "eta",
+                "Ce-Annotations": json.dumps({"modelspec/stamp": stamp}),
+                "Content-Type": "application/json",
+            },
+            "body": body,
+        }
+        for side, body in bodies.items()
+    ]
+    (root / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+
+@pytest.mark.parametrize("declared", ["sklearn", "onnx"])
+def test_no_verb_of_receipts_and_records_loads_what_answered(
+    declared: str,
+    canary: Path,
+    register: Register,
+    shop: Git,
+    invoke: Run,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It is pinned, seen in a receipt, and stamped on a logged request; each verb gets as far as to name it."""
+    for name, value in GIT_ENV.items():
+        monkeypatch.setenv(name, value)
+    shop("config", "user.name", "Ada")
+    shop("config", "user.email", "ada@example.com")
+    # With the tensors, the contract and the parent of a version that could be asked.
+    given = {"artifact_format": declared, "architecture": "trees", "unsafe": "pickle"}
+    assert register("4.0.0", **given).returncode == 0
+    ref = reference(shop.root, "eta", "4.0.0")
+    stamp = ref.partition("@")[2]
+    pin = shop.root / "registry/environments/staging/models/eta.yaml"
+    pin.write_text(pin.read_text().rpartition("version: ")[0] + f"version: {ref}\n")
+    shop.commit("Serve it")
+    events(shop.root, stamp.replace(":", "-"))
+    seen = {"model": "eta", "version": "4.0.0", "digest": stamp, "slot": "stable", "environment": "staging"}
+    (shop.root / "seen.json").write_text(
+        json.dumps({"name": "eta", "versions": ["4.0.0"], "inputs": [], "outputs": [], "parameters": seen})
+    )
+    later = (datetime.now(UTC) + timedelta(seconds=1)).isoformat(timespec="seconds")
+    asked = [ID, "--log", "log.jsonl", "--env", "staging"]
+    runs: dict[str, list[list[str]]] = {
+        "observe": [["--env", "staging", "seen.json"]],
+        "receipts": [["list", "staging", "eta"]],
+        "drift": [["staging"]],
+        "timeline": [["eta", "staging"]],
+        "wait": [["eta", "staging", "4.0.0", "--timeout", "1s"]],
+        "at": [[later, "eta", "staging", "--served"]],
+        "trace": [asked, [*asked, "--replay"], [*asked, "--bundle", str(tmp_path / "bundle")]],
+        "replay": [asked[:3], asked[1:3], [*asked[1:3], "--version", "eta@4.0.0"]],
+        "skew": [["eta", "staging", *asked[1:3]]],
+    }
+    assert set(RECORDS) <= set(runs)
+    for verb, ways in runs.items():
+        for arguments in ways:
+            done = invoke(verb, *arguments, cwd=shop.root)
+            said = done.stdout + done.stderr
+            assert done.returncode in (0, 1, 3), f"{verb}: {said}"
+            reached = {"drift": "1 in step", "replay": "does not load" if declared == "onnx" else "4.0.0"}
+            assert reached.get(verb, "4.0.0") in said, f"{verb} {arguments}: {said}"
+            assert not canary.exists(), verb
 
 
 def packed(kind: str, folder: Path) -> Path:
