@@ -67,13 +67,14 @@ class Adopted:
         while its page is not on the disk yet, is seen as well.
         """
         ordered = self._stage.begin(files)
-        names = _names(top, ordered)
-        for file in ordered:
-            self._take(file, names)
+        found = [file.file.lstat() for file in ordered]
+        names = _names(top, found)
+        for file, before in zip(ordered, found, strict=True):
+            self._take(file, before, names)
         self._stage.flush()
-        found = each(lambda taken: self._hash(taken, progress), self._taken)
-        self.written = tuple(row[0] for row in found)
-        self._states = tuple(row[1] for row in found)
+        rows = each(lambda taken: self._hash(taken, progress), self._taken)
+        self.written = tuple(row[0] for row in rows)
+        self._states = tuple(row[1] for row in rows)
 
     def undo(self) -> None:
         """Give files back the permissions that they had; not those whose tree has its name already."""
@@ -102,17 +103,17 @@ class Adopted:
             places.append(Place(taken.file.path, taken.file.file, found))
         return Left(tuple(places))
 
-    def _take(self, file: LocalFile, names: Counter[tuple[int, int]]) -> None:
-        with file.reading() as (source, _):
-            before = os.fstat(source.fileno())
+    def _take(self, file: LocalFile, before: os.stat_result, names: Counter[tuple[int, int]]) -> None:
+        if not stat.S_ISREG(before.st_mode):
+            with file.reading():
+                raise _changed(file.file)
         if before.st_uid != os.geteuid():
             raise KeptError(f"{_shown(file.file)} belongs to somebody else, who could write it")
-        if before.st_nlink != names[_node(before)]:
+        if before.st_nlink > names[_node(before)]:
             raise KeptError(f"{_shown(file.file)} has another hard link, through which it could be written")
         place = f"{TREE}/{file.path}"
         try:
             os.link(file.file, place, dst_dir_fd=self._stage.descriptor, follow_symlinks=False)
-            names[_node(before)] += 1
             descriptor = os.open(place, READ, dir_fd=self._stage.descriptor)
             try:
                 after = os.fstat(descriptor)
@@ -150,7 +151,10 @@ def _unwritten(descriptor: int, shown: Path) -> Iterator[None]:
     lease, holds, call = (getattr(fcntl, name, None) for name in ("F_SETLEASE", "F_GETLEASE", "F_SETSIG"))
     if lease is None or holds is None or call is None:
         raise KeptError(f"{_shown(shown)}: this system can't say whether somebody writes it")
-    written = Refusal(f"{_shown(shown)} is open for writing", "wait until nothing writes it")
+    written = Refusal(
+        f"{_shown(shown)} is open for writing",
+        "wait until nothing writes it; or leave --move out, as on NFS, which may say so of every file",
+    )
     try:
         # Whoever breaks the lease has the kernel send a signal: one that nobody minds, and not SIGIO.
         fcntl.fcntl(descriptor, call, signal.SIGURG)
@@ -167,9 +171,8 @@ def _unwritten(descriptor: int, shown: Path) -> Iterator[None]:
     fcntl.fcntl(descriptor, lease, fcntl.F_UNLCK)
 
 
-def _names(top: int, files: Sequence[LocalFile]) -> Counter[tuple[int, int]]:
+def _names(top: int, found: Sequence[os.stat_result]) -> Counter[tuple[int, int]]:
     """Count the names that each file has among these, and in the store: a killed run gave it some there."""
-    found = [file.file.lstat() for file in files]
     names = Counter(map(_node, found))
     wanted = {_node(one) for one in found if one.st_nlink > names[_node(one)]}
     if wanted:
