@@ -29,6 +29,8 @@ _BLANKS: Final = re.compile(r"[ \t\r]+")
 _QUOTED: Final = re.compile(r'"((?:[^"\\]|\\(?:[abfnrtv"\\]|[0-3][0-7][0-7]))*)"')
 _ESCAPED: Final = re.compile(r"\\([0-7]{3}|.)")
 _ATTRIBUTE: Final = re.compile(r"(?P<sign>[-!]?)(?P<name>[A-Za-z0-9_.][A-Za-z0-9_.-]*)(?:=(?P<value>.*))?")
+_MOST: Final = 1000
+"""Lines on merging that are tried on every path; nobody has as many who means well."""
 _LONGEST: Final = 2048
 """Characters of a line; git reads no longer one."""
 _UNSPECIFIED: Final = "!"
@@ -78,6 +80,13 @@ def merge_plain(registry: Registry, scene: Scene) -> Iterator[Problem]:
             else:
                 lines.append(line)
     lines = [line for line in lines if any(name == "merge" or name in macros for name, _, _ in line.says)]
+    if len(lines) > _MOST:
+        yield Problem(
+            Place(lines[_MOST].path, mark=lines[_MOST].mark(lines[_MOST].says[-1][2])),
+            f"{len(lines):,} lines say how git merges, more than {_MOST:,}: they are not judged",
+            fix="remove them: one file a pin needs none",
+        )
+        return
     wrong: dict[tuple[_Line, str], str] = {}
     steps = [(line, compiled(line.pattern, line.folder)) for line in reversed(lines)]
     for path in _paths(registry) if lines else ():
