@@ -1,5 +1,8 @@
 """Looking up one request in our own Parquet: whole processes, over logs that the real writer wrote.
 
+Each request is looked up by itself, and then traced: `modelspec trace` in a registry with the version that
+answered, its pin and its history.
+
     python benchmarks/records.py [--millions 20] [--features 20] [--flat 1 10 100] [--folder DIR]
 
 A file holds the requests of an hour (833,333, as 20 million in a day give); more records are more days. The
@@ -10,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -21,6 +25,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from answering import ENVIRONMENT, MODEL, VERSION, registry, wide
 from measure import Figures, measure
 
 START = datetime(2026, 11, 2, tzinfo=UTC)
@@ -34,6 +39,7 @@ folder, request, around = sys.argv[1:]
 assert found.id == request and len(found.outputs[0].data) == 1
 """
 """The look-up: the record must be there once, with its values."""
+MODELSPEC = str(Path(sys.executable).with_name("modelspec"))
 AT = 0.37
 """Which of an hour's requests are asked for."""
 
@@ -62,8 +68,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for millions in given.flat:
             flat = Path(work) / "flat"
             measured(flat, round(millions * 1e6), 3, given.hourly, given.repeat)
-            for path in sorted(flat.rglob("*"), reverse=True):
-                path.rmdir() if path.is_dir() else path.unlink()
+            for folder in (flat, flat.with_name(f"{flat.name}-registry")):
+                shutil.rmtree(folder)
 
 
 def measured(root: Path, records: int, features: int, hourly: int, repeat: int) -> None:
@@ -78,6 +84,8 @@ def measured(root: Path, records: int, features: int, hourly: int, repeat: int) 
         f"{records:,} records of {features} features in {len(files)} files, {size / records:.0f} bytes each"
     )
     print(f"  written in {wrote:.0f} s of processor")
+    home = root.with_name(f"{root.name}-registry")
+    registry(home, features)
     # The middle of the log.
     request, random, when = asked
     for what, id_, around in (
@@ -87,12 +95,28 @@ def measured(root: Path, records: int, features: int, hourly: int, repeat: int) 
     ):
         command = [sys.executable, "-c", FIND, str(root), id_, around]
         print(f"  {what}: {_shown(measure(command, repeat, lambda: None))}", flush=True)
+        tracing = [MODELSPEC, "trace", id_, "--log", str(root), "--root", str(home)]
+        tracing += ["--around", around] if around else []
+        _named(tracing, wide(features)[0].digest)
+        print(f"    modelspec trace: {_shown(measure(tracing, repeat, lambda: None))}", flush=True)
     empty = measure([sys.executable, "-c", "pass"], repeat, lambda: None)
     print(f"  an empty process of Python: {_shown(empty)}")
 
 
+def _named(tracing: Sequence[str], digest: str) -> None:
+    """Stop unless a trace names the version that answered, its pin, and fields that keep their contract."""
+    done = subprocess.run([*tracing, "--format", "json"], check=True, capture_output=True, text=True)
+    [one] = json.loads(done.stdout)["traces"]
+    held = all(not field["violations"] for field in one["fields"])
+    if (one["version"]["digest"], one["known_by"], len(one["pins"]), held) != (digest, "stamp", 1, True):
+        sys.exit(f"{' '.join(tracing)} said:\n{done.stdout}")
+
+
 def _shown(figures: Figures) -> str:
-    return f"{figures.wall:.3f} s, processor {figures.cpu:.3f} s, {figures.memory:.0f} MB"
+    return (
+        f"{figures.wall:.3f} s ({figures.least:.3f} at least), processor {figures.cpu:.3f} s, "
+        f"{figures.memory:.0f} MB"
+    )
 
 
 def generate(root: Path, records: int, features: int, hourly: int) -> list[tuple[str, str, datetime]]:
@@ -116,12 +140,12 @@ def _hour(root: Path, hour: datetime, count: int, features: int, generator: Any)
     from modelspec.runtimes.served import read_served
     from modelspec.tree.requestlog import folder_of
 
-    digest = "sha256:" + "ab" * 32
-    names = [f"trip_features.f{number}" for number in range(features)]
+    answering, _ = wide(features)
+    digest, names = answering.digest, answering.fields
     served = read_served(
         {
-            "model": "eta", "version": "2.3.0", "digest": digest, "stamp": digest.replace(":", "-"),
-            "environment": "production", "slot": "stable", "threads": 1,
+            "model": MODEL, "version": VERSION, "digest": digest, "stamp": digest.replace(":", "-"),
+            "environment": ENVIRONMENT, "slot": "stable", "threads": 1,
             "artifact": {"digest": digest, "files": []},
             "inputs": [{"name": "features", "dtype": "float32", "shape": [-1, features]}],
             "outputs": [{"name": "minutes", "dtype": "float32", "shape": [-1, 1]}],

@@ -34,7 +34,8 @@ def test_it_finds_what_it_wrote_and_prints_what_that_took(
     )
     said = capsys.readouterr().out
     assert "2,000 records of 4 features in 3 files" in said
-    assert len(re.findall(r"processor [0-9.]+ s, [0-9]+ MB", said)) == 4
+    assert len(re.findall(r"processor [0-9.]+ s, [0-9]+ MB", said)) == 7
+    assert said.count("modelspec trace: ") == 3
     assert list(tmp_path.iterdir()) == []
 
 

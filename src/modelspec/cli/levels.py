@@ -13,9 +13,10 @@ from modelspec.tree.text import visible
 if TYPE_CHECKING:
     from modelspec.api.claims import Part
     from modelspec.api.trace import Held
+    from modelspec.world.git import Repository
 
 
-def levels(source: Source, held: Held, network: bool) -> dict[str, tuple[str, str]]:
+def levels(source: Source, held: Held, repository: Repository, network: bool) -> dict[str, tuple[str, str]]:
     """Return (level, what that rests on) of each component; it is as well known as the least of its parts."""
     from modelspec.api.claims import claims_of
 
@@ -25,7 +26,9 @@ def levels(source: Source, held: Held, network: bool) -> dict[str, tuple[str, st
     told: list[tuple[str, str, str, str]] = [
         (component, what, outcome.level, outcome.note) for component, what, outcome in claims.known
     ]
-    told += [(part.component, part.what, *_part(source, held, part, network)) for part in claims.parts]
+    told += [
+        (part.component, part.what, *_part(source, held, repository, part, network)) for part in claims.parts
+    ]
     found: dict[str, tuple[str, str]] = {}
     for name in COMPONENTS:
         mine = [row for row in told if row[0] == name]
@@ -35,19 +38,15 @@ def levels(source: Source, held: Held, network: bool) -> dict[str, tuple[str, st
     return found
 
 
-def _part(source: Source, held: Held, part: Part, network: bool) -> tuple[str, str]:
+def _part(source: Source, held: Held, repository: Repository, part: Part, network: bool) -> tuple[str, str]:
     claim = part.claim
     if claim.kind == "tree":
         return _tree(source, held, claim.where, claim.digest or "", network)
     if claim.kind == "commit":
         from modelspec.world.codetree import has_commit
-        from modelspec.world.git import open_repository
 
         commit = claim.name.partition(":")[0]
-        try:
-            here = has_commit(open_repository(str(source.root))[0], commit)
-        except Refusal:
-            here = False
+        here = has_commit(repository, commit)
         short = visible(commit[:12])
         return (
             ("resolvable", f"{short} is in this clone")

@@ -9,18 +9,24 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from modelspec.world.git import Repository
     from modelspec.world.history import GitHistory
 
 GRAPH = "git commit-graph write --reachable --changed-paths"
 
 
 @contextmanager
-def open_past(root: str | None, ref: str | None) -> Iterator[GitHistory]:
-    """Open the first-parent history that ends at a revision (default: HEAD)."""
+def open_past(
+    root: str | None, ref: str | None, opened: tuple[Repository, str] | None = None
+) -> Iterator[GitHistory]:
+    """Open the first-parent history that ends at a revision (default: HEAD).
+
+    `opened` is the root's repository, and the root's folder in it, where the caller has them.
+    """
     from modelspec.cli.where import repository_of, require_registry
     from modelspec.world.history import GitHistory
 
-    repository, prefix, _ = repository_of(root)
+    repository, prefix = opened or repository_of(root)[:2]
     tip = repository.resolve("HEAD" if ref is None else ref)
     require_registry(repository, prefix, tip)
     with GitHistory(repository, tip, prefix) as past:

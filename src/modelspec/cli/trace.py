@@ -75,30 +75,37 @@ def trace_command(
       modelspec trace 0193b3a0-5d2c-7a11-8c6e-1f2a3b4c5d6e --log /var/log/modelspec
       modelspec trace 8f14e45f --log s3://logs/eta --around 2026-10-01T09:00:00Z --bundle ./complaint
     """
-    import json
+    from modelspec.world.beside import beside
 
-    from modelspec.cli.tracing import Asking, open_tracer
-    from modelspec.report.paint import Paint
-    from modelspec.report.trace import trace_text
-    from modelspec.report.trace_json import trace_json
+    def look() -> Looked:
+        with scanning() as progress:
+            return looked_up(open_records(log, log_format, progress), request, around)
 
-    asking = Asking(model, environment, around, replay)
-    with scanning() as progress, open_tracer(root, ref, asking, network=network) as tracer:
-        registry = tracer.source.registry
-        if model is not None:
-            require_model(registry, model)
-        if environment is not None and environment not in (places := set(environment_names(registry))):
-            unknown("environment", environment, places)
-        looked = looked_up(open_records(log, log_format, progress), request, around)
-        traces = [tracer.trace(record, copies) for record, copies in looked.records]
-        if not traces:
-            return _nothing(request, looked, form, output)
-        text = trace_text(request, traces, looked.unreadable, Paint(output is None and colours()))
-        data = json.dumps(trace_json(request, traces, looked.unreadable), indent=2) + "\n"
-        emit(text if form == "text" else data, output)
-        if bundle is not None:
-            _bundle(tracer, traces, bundle, network)
-            click.echo(f"modelspec: all of it is in {bundle}", err=True)
+    with beside(look) as find:
+        # The log is looked into while this process loads the registry, and what reads it.
+        import json
+
+        from modelspec.cli.tracing import Asking, open_tracer
+        from modelspec.report.paint import Paint
+        from modelspec.report.trace import trace_text
+        from modelspec.report.trace_json import trace_json
+
+        with open_tracer(root, ref, Asking(model, environment, around, replay), network=network) as tracer:
+            registry = tracer.source.registry
+            if model is not None:
+                require_model(registry, model)
+            if environment is not None and environment not in (places := set(environment_names(registry))):
+                unknown("environment", environment, places)
+            looked = find()
+            traces = [tracer.trace(record, copies) for record, copies in looked.records]
+            if not traces:
+                return _nothing(request, looked, form, output)
+            text = trace_text(request, traces, looked.unreadable, Paint(output is None and colours()))
+            data = json.dumps(trace_json(request, traces, looked.unreadable), indent=2) + "\n"
+            emit(text if form == "text" else data, output)
+            if bundle is not None:
+                _bundle(tracer, traces, bundle, network)
+                click.echo(f"modelspec: all of it is in {bundle}", err=True)
     return 0 if all(one.identified.digest is not None for one in traces) else 1
 
 

@@ -34,6 +34,7 @@ from modelspec.tree.requestlog import time_of
 from modelspec.tree.text import visible
 
 if TYPE_CHECKING:
+    from modelspec.world.git import Repository
     from modelspec.world.history import GitHistory
     from modelspec.world.receipts import Branch
 
@@ -55,9 +56,11 @@ class Tracer:
     """One run of `trace`: the registry, its history and its receipts, opened once."""
 
     def __init__(
-        self, source: Source, history: GitHistory, branch: Branch, loaded: Loaded, asking: Asking
-    ) -> None:
+        self, source: Source, repository: Repository, history: GitHistory, branch: Branch, loaded: Loaded,
+        asking: Asking,
+    ) -> None:  # fmt: skip
         self.source, self.history, self.loaded, self.asking = source, history, loaded, asking
+        self._repository = repository
         self.versions = Versions(source.registry, history)
         self._branch = branch
         self._helds: dict[str, Held | None] = {}
@@ -251,7 +254,7 @@ class Tracer:
     def _levels(self, held: Held, replay: Asked | None) -> dict[str, tuple[str, str]]:
         from modelspec.cli.levels import levels
 
-        found = levels(self.source, held, self.loaded.network)
+        found = levels(self.source, held, self._repository, self.loaded.network)
         if replay is not None and replay.verdict is not None:
             found["artifact"] = ("verified", "every byte, when it was loaded for the replay")
         return found
@@ -287,8 +290,8 @@ def open_tracer(
 
     with ExitStack() as stack:
         source = stack.enter_context(open_registry(root, None))
-        history = stack.enter_context(open_past(root, ref))
         repository, prefix, _ = repository_of(root)
+        history = stack.enter_context(open_past(root, ref, (repository, prefix)))
         branch = stack.enter_context(open_receipts(repository, prefix))
         loaded = Loaded(source, network, isolated, stack)
-        yield Tracer(source, history, branch, loaded, asking)
+        yield Tracer(source, repository, history, branch, loaded, asking)

@@ -14,6 +14,8 @@ from modelspec.tree.text import visible
 from modelspec.world.git import Repository
 
 HEADS: Final = "refs/heads/"
+ORIGIN: Final = "origin"
+"""The remote that is fetched from and pushed to."""
 _USUAL: Final = ("main", "master")
 
 

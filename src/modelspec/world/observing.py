@@ -17,13 +17,13 @@ from typing import Final
 from modelspec.spec.receipt import BRANCH, Receipt, at, canonical_bytes, located, written
 from modelspec.tree.finding import Refusal
 from modelspec.tree.text import plural, visible
-from modelspec.world.branch import await_locks, checked_out, tip
+from modelspec.world.branch import ORIGIN, await_locks, checked_out, tip
 from modelspec.world.checkout import Place
 from modelspec.world.imported import commit_files
 from modelspec.world.landing import PATIENCE, busy, moved
 from modelspec.world.lock import lock
 from modelspec.world.receipts import HORIZON, LOCAL, REMOTE, BadReceipt, Branch, tips
-from modelspec.world.remote import NAME, Reached, origin, reached
+from modelspec.world.remote import Reached, origin, reached
 
 TRIES: Final = 60
 """How often a race may be lost: at a remote, to every observer of every cluster."""
@@ -127,7 +127,7 @@ def prune(place: Place, keep: Keep, horizon: datetime, *, push: bool) -> Pruned:
     repository = place.repository
     if not push and tip(repository, REMOTE) is not None:
         raise Refusal(
-            f"{NAME} has the branch {BRANCH} too: compacted here alone, it would come back",
+            f"{ORIGIN} has the branch {BRANCH} too: compacted here alone, it would come back",
             "modelspec receipts prune --push",
         )
     with lock(place.where.common, PATIENCE), ExitStack() as stack:

@@ -9,8 +9,10 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 _PR_SET_PDEATHSIG: Final = 1
 """prctl(2) of Linux: the signal that a process gets when its parent ends."""
@@ -52,6 +54,8 @@ def each(function: Callable[[A], B], items: Iterable[A], *, workers: int | None 
                 pending.clear()
                 failed[at] = error
 
+    from concurrent.futures import ThreadPoolExecutor, wait
+
     with ThreadPoolExecutor(count) as pool:
         try:
             wait([pool.submit(work) for _ in range(count)])
@@ -64,6 +68,8 @@ def each(function: Callable[[A], B], items: Iterable[A], *, workers: int | None 
 
 def ahead(function: Callable[[A], B], items: Iterable[A], *, workers: int) -> Iterator[B]:
     """Yield function(item) in the order of the items, while at most `workers` next ones are under way."""
+    from concurrent.futures import ThreadPoolExecutor
+
     source = iter(items)
     under_way: list[Future[B]] = []
     with ThreadPoolExecutor(workers) as pool:
@@ -81,6 +87,8 @@ def ahead(function: Callable[[A], B], items: Iterable[A], *, workers: int) -> It
 
 def finished(function: Callable[[A], B], items: Iterable[A], *, workers: int) -> Iterator[tuple[A, B]]:
     """Yield (item, function(item)) as they end, in any order; no more than `workers` at a time."""
+    from concurrent.futures import ThreadPoolExecutor
+
     source = iter(items)
     under_way: dict[Future[B], A] = {}
     with ThreadPoolExecutor(workers) as pool:
@@ -145,6 +153,8 @@ def _inherited(index: int) -> object:
 
 
 def _ended(under_way: dict[Future[B], A]) -> Iterator[tuple[A, B]]:
+    from concurrent.futures import FIRST_COMPLETED, wait
+
     done, _ = wait(under_way, return_when=FIRST_COMPLETED)
     for future in done:
         yield under_way.pop(future), future.result()

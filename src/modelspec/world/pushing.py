@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from modelspec.tree.finding import Refusal
 from modelspec.tree.text import visible
-from modelspec.world.branch import HEADS, await_locks, must_be_checked_out, tip
+from modelspec.world.branch import HEADS, ORIGIN, await_locks, must_be_checked_out, tip
 from modelspec.world.checkout import Place, finish, must_agree
 from modelspec.world.gittree import GitSnapshot
 from modelspec.world.landing import PATIENCE, TRIES, Judge, Landed, busy, follow, may_replace, moved
 from modelspec.world.lock import lock
-from modelspec.world.remote import NAME, Reached, origin, reached
+from modelspec.world.remote import Reached, origin, reached
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +35,8 @@ def push_main(place: Place, branch: str, judge: Judge) -> Pushed | None:
             base, local = _main(there, branch), tip(place.repository, ref)
             if local is not None and not _holds(place, base, local):
                 raise Refusal(
-                    f"{visible(branch)} has commits that {NAME} lacks",
-                    f"push them first: git push {NAME} {branch}",
+                    f"{visible(branch)} has commits that {ORIGIN} lacks",
+                    f"push them first: git push {ORIGIN} {branch}",
                 )
             wanted = judge(base)
             if wanted is None or not wanted.patch:
@@ -49,7 +49,7 @@ def push_main(place: Place, branch: str, judge: Judge) -> Pushed | None:
                 continue
             followed = local == base and follow(place, ref, base, commit, wanted)
             return Pushed(Landed(commit, branch, base), remote.shown, not followed)
-    raise busy(f"{NAME}/{branch}")
+    raise busy(f"{ORIGIN}/{branch}")
 
 
 def push_branch(
@@ -74,7 +74,7 @@ def push_branch(
                 continue
             followed = moved(place, ref, commit, local, wanted.title)
             return Pushed(Landed(commit, branch, base), remote.shown, not followed)
-    raise busy(f"{NAME}/{branch}")
+    raise busy(f"{ORIGIN}/{branch}")
 
 
 def _main(there: Reached, branch: str) -> str:
@@ -85,7 +85,7 @@ def _main(there: Reached, branch: str) -> str:
 
 
 def _no_branch(branch: str) -> Refusal:
-    return Refusal(f"{NAME} has no branch {visible(branch)}", f"git push {NAME} {visible(branch)}")
+    return Refusal(f"{ORIGIN} has no branch {visible(branch)}", f"git push {ORIGIN} {visible(branch)}")
 
 
 def _holds(place: Place, tip_of_remote: str, local: str) -> bool:

@@ -15,15 +15,14 @@ from modelspec.spec.instant import instant
 from modelspec.spec.receipt import BRANCH, FOLDER, LIMIT, Receipt, at, folder, read_receipt
 from modelspec.tree.finding import Refusal
 from modelspec.tree.snapshot import irregular
-from modelspec.world.branch import HEADS, tip
+from modelspec.world.branch import HEADS, ORIGIN
 from modelspec.world.git import Repository
 from modelspec.world.gittree import GitSnapshot
 from modelspec.world.objects import Objects, TooLarge
-from modelspec.world.remote import NAME
 from modelspec.world.timeline import Timeline
 
 LOCAL: Final = HEADS + BRANCH
-REMOTE: Final = f"refs/remotes/{NAME}/{BRANCH}"
+REMOTE: Final = f"refs/remotes/{ORIGIN}/{BRANCH}"
 HORIZON: Final = f"{FOLDER}/horizon"
 """The file that says up to which instant a branch was compacted: what ended before it is gone."""
 _AT_ONCE: Final = 2048
@@ -50,7 +49,9 @@ class Known:
 
 def tips(repository: Repository) -> tuple[str, ...]:
     """Return the commits whose receipts count: the local tip, the remote's, or the one that holds both."""
-    local, remote = tip(repository, LOCAL), tip(repository, REMOTE)
+    done = repository.run("for-each-ref", "--format=%(refname) %(objectname)", LOCAL, REMOTE)
+    told = dict(line.split(" ") for line in done.out.decode("utf-8", "replace").splitlines())
+    local, remote = told.get(LOCAL), told.get(REMOTE)
     if local is None or remote is None or local == remote:
         return tuple(filter(None, dict.fromkeys((local, remote))))
     if repository.is_ancestor(remote, local):
@@ -178,8 +179,8 @@ def split(found: Iterable[Receipt | BadReceipt]) -> tuple[list[Receipt], list[Ba
 def none_yet() -> Refusal:
     """Return the refusal of a verb that needs receipts where there are none."""
     return Refusal(
-        f"there are no receipts here: no branch {BRANCH}, and none that was fetched from {NAME}",
-        f"modelspec observe --env ENV SOURCE, or git fetch {NAME} {BRANCH}",
+        f"there are no receipts here: no branch {BRANCH}, and none that was fetched from {ORIGIN}",
+        f"modelspec observe --env ENV SOURCE, or git fetch {ORIGIN} {BRANCH}",
     )
 
 

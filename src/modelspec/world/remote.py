@@ -20,11 +20,10 @@ from typing import Final, Literal
 
 from modelspec.tree.finding import Refusal
 from modelspec.tree.text import visible, visible_lines
-from modelspec.world.branch import HEADS
+from modelspec.world.branch import HEADS, ORIGIN
 from modelspec.world.checkout import Place
 from modelspec.world.git import Done
 
-NAME: Final = "origin"
 _PREFIX: Final = "modelspec-remote-"
 _SCHEME: Final = re.compile(r"(https|http|ssh|file)://")
 # `host:path`, as ssh has it; a double colon would name a helper program.
@@ -51,18 +50,18 @@ class Remote:
 
 def origin(place: Place) -> Remote:
     """Return the remote; raises Refusal when there is none, or its URL is nothing that is pushed to."""
-    for key in (f"remote.{NAME}.pushurl", f"remote.{NAME}.url"):
+    for key in (f"remote.{ORIGIN}.pushurl", f"remote.{ORIGIN}.url"):
         done = place.repository.run("config", "--null", "--get", key)
         url = os.fsdecode(done.out).split("\0")[0]
         if done.code == 0 and url:
             break
     else:
-        raise Refusal(f"there is no remote {NAME} to push to", f"git remote add {NAME} URL")
+        raise Refusal(f"there is no remote {ORIGIN} to push to", f"git remote add {ORIGIN} URL")
     path = url.startswith(("/", "./", "../"))
     if not (path or _SCHEME.match(url) or _SCP.fullmatch(url)) or "\n" in url:
         raise Refusal(
-            f"the URL of {NAME} is not one that is pushed to: {Remote(url).shown}",
-            f"use https, ssh or a path: git remote set-url {NAME} URL",
+            f"the URL of {ORIGIN} is not one that is pushed to: {Remote(url).shown}",
+            f"use https, ssh or a path: git remote set-url {ORIGIN} URL",
         )
     return Remote(url)
 
@@ -110,7 +109,7 @@ class Reached:
             self._fetch(missing)
         for name, commit in found.items():
             # What `git fetch` would have noted; a failure changes nothing for us.
-            self.place.repository.write("update-ref", f"refs/remotes/{NAME}/{name}", commit)
+            self.place.repository.write("update-ref", f"refs/remotes/{ORIGIN}/{name}", commit)
         return found
 
     def push(self, commit: str, branch: str, expected: str | None, *, replace: bool) -> Outcome:
@@ -126,7 +125,7 @@ class Reached:
             *lease, "--", self.remote.url, f"{commit}:{ref}",
         )  # fmt: skip
         if done.code == 0:
-            self.place.repository.write("update-ref", f"refs/remotes/{NAME}/{branch}", commit)
+            self.place.repository.write("update-ref", f"refs/remotes/{ORIGIN}/{branch}", commit)
             return "pushed"
         said = done.out.decode("utf-8", "replace")
         refused = [line for line in said.splitlines() if line.startswith("!")]
@@ -151,7 +150,7 @@ class Reached:
 
     def _fetch(self, missing: dict[str, str]) -> None:
         known = self.place.repository.run(
-            "for-each-ref", "--count=50", "--format=%(objectname)", HEADS, f"refs/remotes/{NAME}/"
+            "for-each-ref", "--count=50", "--format=%(objectname)", HEADS, f"refs/remotes/{ORIGIN}/"
         )
         for number, commit in enumerate(sorted(set(known.out.decode("ascii").split()))):
             # So that only what is new is sent.
@@ -187,5 +186,5 @@ class Reached:
         said = _SECRET.sub("", lines[-1]) if lines else "no reason was given"
         return Refusal(
             f"{self.remote.shown} can't be reached: {visible(said, 300)}",
-            f"try `git ls-remote {NAME}`, then again",
+            f"try `git ls-remote {ORIGIN}`, then again",
         )
