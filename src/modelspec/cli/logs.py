@@ -84,7 +84,8 @@ def looked_up(source: RecordSource, request: str, around: datetime | None) -> Lo
             bad.append(one)
         else:
             found.setdefault(_whole(one), []).append(one)
-    return Looked(tuple((many[0], len(many)) for many in found.values()), tuple(bad))
+    # What is looked into twice, near the id's time and then everywhere, is unreadable once.
+    return Looked(tuple((many[0], len(many)) for many in found.values()), tuple(dict.fromkeys(bad)))
 
 
 def _whole(record: Record) -> Record:

@@ -21,15 +21,17 @@ from modelspec.cli.options import (
 )
 from modelspec.cli.records import open_records
 from modelspec.tree.finding import Refusal
-from modelspec.tree.text import visible
+from modelspec.tree.text import plural, visible
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from modelspec.api.trace import Held
     from modelspec.cli.tracing import Tracer
     from modelspec.report.replay import Once, Sum
     from modelspec.runtimes.bulk import Player
     from modelspec.runtimes.rows import Skipped
-    from modelspec.tree.record import Record
+    from modelspec.tree.record import Record, Unreadable
 
 
 @click.command("replay")
@@ -103,7 +105,9 @@ def replay_command(
         if request is not None:
             looked = looked_up(source, request, around)
             if not looked.records:
-                raise Refusal(f"no request has the id {visible(request)} in {source.shown}")
+                raise _nothing(request, source.shown, looked.unreadable)
+            if looked.unreadable:
+                click.echo(f"modelspec: {_unread(looked.unreadable)}: it may be there too", err=True)
             done = [_once(tracer, record, held) for record, _ in looked.records]
             text = "\n".join(once_text(one, paint) for one in done)
             shown = [once_json(one) for one in done]
@@ -116,6 +120,18 @@ def replay_command(
         emit(text if form == "text" else json.dumps(whole, indent=2) + "\n", output)
         failed = held is None and any(one.tally.count("different") for one in sums)
         return 1 if failed or not any(one.tally.rows for one in sums) else 0
+
+
+def _nothing(request: str, shown: str, unreadable: Sequence[Unreadable]) -> Refusal:
+    said = f"no request has the id {visible(request)} in {shown}"
+    return Refusal(f"{said}; {_unread(unreadable)}: it may be there" if unreadable else said)
+
+
+def _unread(unreadable: Sequence[Unreadable]) -> str:
+    """Return what could not be read, the first of it by name."""
+    first, more = unreadable[0], len(unreadable) - 1
+    others = f", nor {plural(more, 'other place')}" if more else ""
+    return f"{first.place} could not be read ({first.why}){others}"
 
 
 def _fails(one: Once) -> bool:
@@ -148,10 +164,10 @@ def _named(tracer: Tracer, name: str) -> Held:
 def _once(tracer: Tracer, record: Record, held: Held | None) -> Once:
     from modelspec.api.trace import schemas_of
     from modelspec.report.replay import Once
+    from modelspec.trace.candidates import named_by
     from modelspec.trace.columns import Mismatch, columns_of
-    from modelspec.tree.digest import stamp
 
-    served = held is None or (bool(record.stamp) and stamp(held.entry.digest).startswith(record.stamp or ""))
+    served = held is None or bool(named_by(record.stamp or "", [held.entry.digest]))
     if held is None:
         traced = tracer.trace(record, 1)
         held = traced.held

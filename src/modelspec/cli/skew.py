@@ -240,14 +240,13 @@ class _Chosen:
     """Lets through what this version answered in this environment; the rest is counted by what it is."""
 
     def __init__(self, held: Held, environment: str, skipped: Skipped) -> None:
-        from modelspec.tree.digest import stamp
-
         self._model, self._environment, self._skipped = held.version.model, environment, skipped
-        self._stamp = stamp(held.entry.digest)
+        self._digest = held.entry.digest
 
     def batches(self, batches: Any) -> Iterator[Any]:
         """Choose among batches of our own log."""
         from modelspec.tree.record import Unreadable
+        from modelspec.world.records.own_file import requests_in
 
         for one in batches:
             if isinstance(one, Unreadable):
@@ -258,8 +257,7 @@ class _Chosen:
             if why is None:
                 yield one
             elif batch.num_rows:
-                count = int((batch["row"].to_numpy() == 0).sum())
-                self._skipped.note(why, place, count)
+                self._skipped.note(why, place, requests_in(batch))
 
     def records(self, records: Iterator[Record | Unreadable]) -> Iterator[Record | Unreadable]:
         """Choose among records."""
@@ -275,7 +273,9 @@ class _Chosen:
                 self._skipped.note(why, one.id if not isinstance(one, Unreadable) else one.place)
 
     def _why_not(self, model: str | None, environment: str | None, stamp: str | None) -> str | None:
-        if stamp and not self._stamp.startswith(stamp):
+        from modelspec.trace.candidates import named_by
+
+        if stamp and not named_by(stamp, [self._digest]):
             return f"answered by another version, {visible(stamp[:19], 30)}"
         if not stamp and model not in (None, self._model):
             return f"a request to {visible(model or '', 60)}"

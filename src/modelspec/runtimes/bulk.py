@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -82,6 +81,7 @@ def play(
 ) -> None:
     """Ask every request of a window the version that `choose` names; our own Parquet goes by columns."""
     from modelspec.world.records.own import OwnRecords
+    from modelspec.world.records.own_file import requests_in
 
     if isinstance(source, OwnRecords):
         for one in source.batches(since, until):
@@ -91,7 +91,7 @@ def play(
             file, batch = one
             player = choose(file.layout.stamp, file.layout.model, None)
             if isinstance(player, str):
-                skipped.note(player, file.path, _requests(batch))
+                skipped.note(player, file.path, requests_in(batch))
                 continue
             for rows in rows_by_column(
                 [(file.layout, batch, file.path)], player.version, player.columns, skipped
@@ -101,10 +101,6 @@ def play(
     for player, records in _chosen(source.records(since, until), choose, skipped):
         for rows in rows_of(records, player.version, player.columns, skipped):
             player.play(rows, skipped)
-
-
-def _requests(batch: Any) -> int:
-    return int((batch["row"].to_numpy() == 0).sum()) if batch.num_rows else 0
 
 
 def _chosen(

@@ -57,22 +57,30 @@ def blocks_by_column(batches: Batches, feed: Feed) -> Iterator[Block]:
 
 
 def _rows(layout: Layout, batch: Any, version: ModelVersion) -> Rows | None:
-    if not layout.batched or layout.hidden:
+    first = _first_rows(batch) if layout.batched and not layout.hidden else None
+    if first is None:
         return None
     inputs, outputs = _tensors(layout.inputs, inputs_of(version), batch), _outputs(layout, batch, version)
-    first = np.flatnonzero(batch["row"].to_numpy() == 0)
     if inputs is None or outputs is None or inputs.keys() != {one.name for one in inputs_of(version)}:
-        return None
-    if not len(first) or first[0] != 0 or batch["batch"].null_count:
         return None
     owner = np.zeros(batch.num_rows, np.int64)
     owner[first] = 1
     ids = batch["request_id"] if len(first) == batch.num_rows else batch["request_id"].take(_indices(first))
     sizes = batch["batch"].to_numpy().astype(np.int64)
-    if not np.array_equal(sizes[first], np.diff(np.append(first, batch.num_rows))):
-        # Rows of a request are missing: record by record it is said which.
-        return None
     return Rows(ids.to_pylist(), np.cumsum(owner) - 1, sizes, inputs, outputs)
+
+
+def _first_rows(batch: Any) -> Array | None:
+    """Return where each request begins; None where not all of its rows are there, in their order."""
+    if any(batch[name].null_count for name in ("request_id", "row", "batch")):
+        return None
+    row, sizes = (batch[name].to_numpy().astype(np.int64) for name in ("row", "batch"))
+    first = np.flatnonzero(row == 0)
+    if not len(first) or first[0] != 0:
+        return None
+    counts = np.diff(np.append(first, batch.num_rows))
+    whole = np.array_equal(sizes, np.repeat(counts, counts))
+    return first if whole and np.array_equal(row, np.arange(len(row)) - np.repeat(first, counts)) else None
 
 
 def _indices(first: Array) -> Any:
@@ -100,7 +108,13 @@ def _tensors(
     found = {}
     for tensor in tensors:
         one = wanted.get(tensor.name)
-        if one is None or one.dtype != tensor.dtype or tuple(one.shape) != tensor.shape or tensor.shapes:
+        if (
+            one is None
+            or _other_fields(tensor, one)
+            or one.dtype != tensor.dtype
+            or tuple(one.shape) != tensor.shape
+            or tensor.shapes
+        ):
             return None
         parts = [_part(part, batch) for part in tensor.parts]
         if any(part is None for part in parts) or -1 in tensor.shape[1:]:
@@ -108,6 +122,11 @@ def _tensors(
         joined = np.concatenate([part for part in parts if part is not None], axis=1)
         found[tensor.name] = joined.reshape(batch.num_rows, *tensor.shape[1:])
     return found
+
+
+def _other_fields(tensor: Tensor, declared: Input | Output) -> bool:
+    """Whether other fields fill a tensor than the version declares: record by record it is said which."""
+    return bool(tensor.fields) and isinstance(declared, Input) and tensor.fields != tuple(declared.sources)
 
 
 def _part(part: Part, batch: Any) -> Array | None:
@@ -134,7 +153,14 @@ def _block(layout: Layout, batch: Any, feed: Feed) -> Block | None:
         if part.field is not None and part.width == 1
     }
     dtypes = {tensor.name: tensor.dtype for tensor in layout.inputs}
-    wanted = {one.name: one.dtype for one in inputs_of(feed.version)}
+    declared = {one.name: one for one in inputs_of(feed.version)}
+    if any(
+        tensor.name in declared and _other_fields(tensor, declared[tensor.name]) for tensor in layout.inputs
+    ):
+        return None
+    if layout.batched and _first_rows(batch) is None:
+        return None
+    wanted = {name: one.dtype for name, one in declared.items()}
     found: list[Any] = []
     for one in feed.measured:
         part = parts.get((one.column.tensor, one.column.name))

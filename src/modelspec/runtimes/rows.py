@@ -16,6 +16,8 @@ from modelspec.tree.text import visible
 
 AT_ONCE: Final = 8192
 """How many records become arrays together."""
+MOST_REASONS: Final = 50
+OTHERS: Final = "for other reasons than these"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,9 @@ class Skipped:
     examples: dict[str, list[str]] = field(default_factory=dict)
 
     def note(self, reason: str, where: str, count: int = 1) -> None:
-        """Count one more."""
+        """Count one more. Beyond many reasons the others are one: a damaged file has one for each line."""
+        if reason not in self.counts and len(self.counts) >= MOST_REASONS:
+            reason = OTHERS
         self.counts[reason] = self.counts.get(reason, 0) + count
         shown = self.examples.setdefault(reason, [])
         if len(shown) < 3:
@@ -55,6 +59,9 @@ class Skipped:
     def merge(self, other: Skipped) -> None:
         """Take in what was counted elsewhere."""
         for reason, count in other.counts.items():
+            if reason not in self.counts and len(self.counts) >= MOST_REASONS:
+                self.note(reason, other.examples[reason][0], count)
+                continue
             self.counts[reason] = self.counts.get(reason, 0) + count
             self.examples[reason] = [*self.examples.get(reason, []), *other.examples[reason]][:3]
 

@@ -127,7 +127,7 @@ class Feed:
         self._sample(
             [column for column, one in zip(made, self.measured, strict=True) if not one.text], len(ids)
         )
-        return Block(ids, made)
+        return Block([_text(one) for one in ids], made)
 
     def _column(self, index: int, one: Measured, tables: Mapping[str, Array], rows: int) -> Array:
         """Return a column as float64, or as objects where texts or nulls are in it."""
@@ -241,7 +241,10 @@ def _shown(measured: Sequence[Measured], row: Mapping[str, Any], hidden: frozens
 
 
 def _text(value: Any) -> Any:
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    # JSON can name half of a character, which no other format holds.
+    return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
 
 
 def _libraries() -> tuple[Any, Any]:

@@ -118,6 +118,11 @@ def matched(
 
 def _shaped(values: Values, tensor: Input | Output, what: str) -> Values:
     """Return values in a shape that the declaration allows; a lone row may lack its batch dimension."""
+    filled = tuple(tensor.sources) if isinstance(tensor, Input) else ()
+    if values.fields and filled and values.fields != filled:
+        lacking = [name for name in filled if name not in values.fields]
+        why = f"without {_list(lacking)}" if lacking else "in another order"
+        raise Mismatch(f"the log fills {visible(tensor.name)} with {_list(values.fields)}, {why}")
     shape, want = values.shape, tuple(tensor.shape)
     for tried in (shape, (1, *shape), _rows(len(values.data), want)):
         if tried is not None and _fits(tried, want) and math.prod(tried) == len(values.data):

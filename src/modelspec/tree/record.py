@@ -17,13 +17,15 @@ class Values:
 
     `dtype` is a numpy name (`float32`, `int64`, `string`, `bytes`) or "" where the log does not say. Numbers
     are exact: a float32 is carried as the double that equals it. None is a value that is null. A tensor
-    whose name the log does not give (a CSV line) has the name "" and is matched by position.
+    whose name the log does not give (a CSV line) has the name "" and is matched by position. `fields` are
+    the features that fill it, side by side, where the log says so.
     """
 
     name: str
     dtype: str
     shape: tuple[int, ...]
     data: Sequence[Scalar]
+    fields: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,8 @@ KEY: Final = "modelspec"
 FIXED: Final = ("request_id", "row", "batch", "time", "stamp", "model", "environment", "version", "slot")
 """The columns that every file has."""
 MAX_BUCKETS: Final = 4096
+MAX_WIDTH: Final = 1 << 24
+"""The most values of a tensor in one row: a layout may name any width, also of what it left out."""
 Hidden = Literal["", "left out", "hashed"]
 """Of a sensitive field: not in the file; or a keyed hash (HMAC-SHA256, 32 hex digits) in its place."""
 
@@ -64,6 +66,12 @@ class Tensor:
     shape: tuple[int, ...]
     parts: tuple[Part, ...]
     shapes: str | None = None
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The features that fill it, in the order of its values; none where a part of it is opaque."""
+        found = tuple(part.field for part in self.parts if part.field is not None)
+        return found if len(found) == len(self.parts) else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,11 +278,14 @@ def _tensor(data: Mapping[str, Any]) -> Tensor:
     if not all(type(size) is int for size in shape):
         raise TypeError
     shapes = data["shapes"]
+    parts = tuple(_part(one) for one in data["columns"])
+    if sum(part.width or 0 for part in parts) > MAX_WIDTH:
+        raise ValueError(f"a tensor of its layout has more than {MAX_WIDTH:,} values in a row")
     return Tensor(
         _text(data["name"]),
         _text(data["dtype"]),
         tuple(shape),
-        tuple(_part(one) for one in data["columns"]),
+        parts,
         None if shapes is None else _text(shapes),
     )
 

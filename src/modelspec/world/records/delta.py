@@ -35,6 +35,9 @@ class Live:
 def live(place: Place) -> Iterator[Live | Unreadable]:
     """Yield the files of the table's newest state, sorted by path."""
     names = [child.name for child in place.children(DELTA) if not child.is_folder and not child.kind]
+    if not _checkpoints(names) and not any(map(_COMMIT.fullmatch, names)):
+        yield Unreadable(DELTA, "there is no commit in it: what is live can't be told")
+        return
     found: dict[str, Mapping[str, Any]] = {}
     version = -1
     for at, parts in sorted(_checkpoints(names).items(), reverse=True):

@@ -150,7 +150,8 @@ class ForeignRecords:
 
 
 def _alone(request: str, half: Half) -> Unreadable:
-    return Unreadable(half.place, f"the {_OTHER[half.side]} of {visible(request)} is missing")
+    # The id is part of the place: whoever counts by reason has one for all of them.
+    return Unreadable(f"{half.place}: {visible(request)}", f"its {_OTHER[half.side]} is missing")
 
 
 def _inside(record: Record, since: datetime | None, until: datetime | None) -> bool:

@@ -13,7 +13,7 @@ import io
 import json
 import re
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, BinaryIO, Final
@@ -28,6 +28,8 @@ MAX_LINE: Final = 64 * 1024 * 1024
 _GZIP: Final = b"\x1f\x8b"
 _ZSTD: Final = b"\x28\xb5\x2f\xfd"
 _ROWS: Final = 1024
+_PIECE: Final = 16 * 1024
+"""Bytes that are unpacked at a time: where a file breaks off, what came before is read."""
 _LARGE: Final = re.compile(rb"[eE]\+?[0-9]{3}|[0-9]{300}")
 Object = Mapping[str, Any]
 
@@ -68,29 +70,29 @@ def _objects(stream: BinaryIO, shown: str) -> Iterator[tuple[str, Object] | Unre
 def unpacked(stream: BinaryIO, head: bytes) -> Any:
     """Return a stream of the plain bytes."""
     if head.startswith(_GZIP):
-        return gzip.GzipFile(fileobj=stream)
+        return _Raw(gzip.GzipFile(fileobj=stream).read1)
     if head != _ZSTD:
-        return stream if isinstance(stream, io.RawIOBase | io.BufferedIOBase) else _Raw(stream)
+        return stream if isinstance(stream, io.RawIOBase | io.BufferedIOBase) else _Raw(stream.read)
     try:
         import pyarrow as pa
     except ImportError:
         raise Refusal(
             "nothing is installed that unpacks zstd", 'pip install "modelspec-gitops[trace]"'
         ) from None
-    return _Raw(pa.CompressedInputStream(stream, "zstd"))
+    return _Raw(pa.CompressedInputStream(stream, "zstd").read, _PIECE)
 
 
 class _Raw(io.RawIOBase):
-    """Any object with `read` as what io wraps."""
+    """Any `read` as what io wraps. With `most`, no more at once: a read that fails loses what it had."""
 
-    def __init__(self, inner: Any) -> None:
-        self._inner = inner
+    def __init__(self, read: Callable[[int], bytes], most: int | None = None) -> None:
+        self._read, self._most = read, most
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, into: Any) -> int:
-        data = self._inner.read(len(into))
+        data = self._read(min(len(into), self._most or len(into)))
         into[: len(data)] = data
         return len(data)
 
@@ -187,6 +189,8 @@ def _parquet(stream: BinaryIO, shown: str) -> Iterator[tuple[str, Object] | Unre
             for value in batch.to_pylist(maps_as_pydicts="lossy"):
                 yield f"{shown}[{row}]", plain(value)
                 row += 1
+    except MemoryError:
+        yield Unreadable(shown, "its rows take more memory than there is")
     except Exception as error:
         # pyarrow raises classes of its own, and its C++ errors as others.
         yield Unreadable(shown, f"it is no whole Parquet file: {_said(error)}")
@@ -224,7 +228,7 @@ def _json(data: bytes) -> Any:
     except RecursionError:
         return _Bad("it is nested too deep")
     except json.JSONDecodeError as error:
-        return _Bad(f"it is no whole JSON: {error.msg} at {error.pos:,}")
+        return _Bad(f"it is no whole JSON: {error.msg.removesuffix(' at')} at {error.pos:,}")
     except ValueError as error:
         return _Bad(f"it is no JSON: {visible(str(error), 80)}")
 

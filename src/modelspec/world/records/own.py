@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from modelspec.tree.finding import Refusal
 from modelspec.tree.protocols import Progress
 from modelspec.tree.record import Record, Unreadable
 from modelspec.tree.requestlog import bucket_of, file_of, hour_folder, time_of
@@ -134,7 +135,7 @@ class OwnRecords:
     def _among(
         self, request: str, paths: Sequence[str], window: tuple[datetime, datetime] | None
     ) -> Iterator[Record | Unreadable]:
-        from modelspec.world.records.own_find import holding
+        from modelspec.world.records.own_find import Failed, holding
 
         where, rest = {}, []
         for path in paths:
@@ -144,12 +145,13 @@ class OwnRecords:
             else:
                 where[address] = path
         found = holding(request, list(where))
+        failed: dict[str, str] = {}
         if found is None:
             rest = list(paths)
         else:
             for address, why in found.items():
-                if isinstance(why, str):
-                    yield Unreadable(visible(where[address], 200), why)
+                if isinstance(why, Failed):
+                    failed[where[address]] = why.why
                 else:
                     yield from _in_window(
                         (
@@ -158,8 +160,14 @@ class OwnRecords:
                         ),
                         window,
                     )
-        for path in rest:
-            opened = self._open(path)
+        # pyarrow says in plain words what is wrong with a file, and reads types that DuckDB does not.
+        for path in [*rest, *failed]:
+            try:
+                opened = self._open(path)
+            except Refusal:
+                if path not in failed:
+                    raise
+                opened = Unreadable(visible(path, 200), failed[path])
             if isinstance(opened, Unreadable):
                 yield opened
                 continue

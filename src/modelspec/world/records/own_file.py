@@ -13,6 +13,7 @@ from modelspec.tree.record import Record, Unreadable
 from modelspec.tree.requestlog import FIXED, KEY, Layout, layout_of
 from modelspec.tree.text import visible
 from modelspec.world.records.own_rows import needed, records_in
+from modelspec.world.records.own_types import misfits
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,9 @@ def open_own(path: str, address: str | None, opened: Callable[[], Any]) -> OwnFi
     lacking = sorted({*needed(layout), *FIXED} - set(names))
     if lacking or len(set(names)) != len(names):
         return Unreadable(shown, f"its columns are not as its layout says: {visible(', '.join(lacking))}")
+    other = misfits(parquet.schema_arrow, layout)
+    if other:
+        return Unreadable(shown, f"its columns are not as its layout says: {visible('; '.join(other), 200)}")
     return OwnFile(path, address, layout, parquet.metadata.num_rows, parquet)
 
 
@@ -58,8 +62,18 @@ def told_layout(raw: bytes | None) -> Layout | str:
     if raw is None:
         return "its metadata has no layout of modelspec/records"
     try:
-        return layout_of(json.loads(raw))
-    except (ValueError, RecursionError) as error:
+        data = json.loads(raw)
+    except UnicodeDecodeError:
+        return "its layout is not UTF-8"
+    except json.JSONDecodeError as error:
+        return f"its layout is no JSON: {error.msg} at {error.pos:,}"
+    except RecursionError:
+        return "its layout is nested too deep"
+    except ValueError as error:
+        return f"its layout is no JSON: {visible(str(error), 80)}"
+    try:
+        return layout_of(data)
+    except ValueError as error:
         return visible(str(error), 120)
 
 
@@ -69,8 +83,9 @@ def whole(file: OwnFile, since: datetime | None, until: datetime | None, rows: i
     import pyarrow.compute as pc
 
     groups = _groups(file.parquet, since, until)
+    columns = list(dict.fromkeys(needed(file.layout)))
     left = None
-    for batch in file.parquet.iter_batches(rows, row_groups=groups, use_threads=False):
+    for batch in file.parquet.iter_batches(rows, row_groups=groups, columns=columns, use_threads=False):
         table = pa.Table.from_batches([batch] if left is None else [left, batch])
         [joined] = table.combine_chunks().to_batches() or [batch]
         zeros = pc.indices_nonzero(pc.equal(joined["row"], 0))
@@ -82,6 +97,13 @@ def whole(file: OwnFile, since: datetime | None, until: datetime | None, rows: i
         left = joined.slice(last)
     if left is not None and left.num_rows:
         yield _within_window(left, since, until)
+
+
+def requests_in(batch: Any) -> int:
+    """Return how many requests begin in an Arrow batch."""
+    import pyarrow.compute as pc
+
+    return int(pc.sum(pc.equal(batch["row"], 0)).as_py() or 0)
 
 
 def _within_window(batch: Any, since: datetime | None, until: datetime | None) -> Any:
@@ -126,7 +148,7 @@ def matching(file: OwnFile, request: str) -> Iterator[Record | Unreadable]:
         ids = file.parquet.read_row_group(group, columns=["request_id"])["request_id"]
         if not pc.any(pc.equal(ids, request)).as_py():
             continue
-        table = file.parquet.read_row_group(group)
+        table = file.parquet.read_row_group(group, columns=list(dict.fromkeys(needed(file.layout))))
         [batch] = table.filter(pc.equal(table["request_id"], request)).combine_chunks().to_batches()
         yield from records_in(file.layout, lists(batch), visible(file.path, 200))
 
@@ -139,7 +161,8 @@ def lists(batch: Any) -> dict[str, list[Any]]:
     for name in batch.schema.names:
         column = batch[name]
         if name == "time":
-            column = column.cast(pa.timestamp("us", tz="UTC")).cast(pa.int64())
+            # A finer clock is cut to ours, as other readers of Parquet do.
+            column = column.cast(pa.timestamp("us", tz="UTC"), safe=False).cast(pa.int64())
         found[name] = column.to_pylist()
     return found
 

@@ -27,8 +27,8 @@ class Rows:
         yield from spans(self.columns["row"])
 
 
-def holding(request: str, addresses: Sequence[str]) -> Mapping[str, Rows | str] | None:
-    """Return the rows of an id by file, and for a file that can't be read why; None without DuckDB."""
+def holding(request: str, addresses: Sequence[str]) -> Mapping[str, Rows | Failed] | None:
+    """Return the rows of an id by file, and for a file that DuckDB can't read why; None without DuckDB."""
     duckdb = _duckdb()
     if duckdb is None:
         return None
@@ -45,6 +45,13 @@ def holding(request: str, addresses: Sequence[str]) -> Mapping[str, Rows | str] 
         return _holding(duckdb, connection, request, addresses)
     finally:
         connection.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Why DuckDB could not read a file; it says so of damaged files, and of types that it knows otherwise."""
+
+    why: str
 
 
 def _duckdb() -> Any:
@@ -65,8 +72,8 @@ def _duckdb() -> Any:
 
 def _holding(
     duckdb: Any, connection: Any, request: str, addresses: Sequence[str]
-) -> Mapping[str, Rows | str]:
-    found: dict[str, Rows | str] = {}
+) -> Mapping[str, Rows | Failed]:
+    found: dict[str, Rows | Failed] = {}
     connection.execute("SET parquet_metadata_cache = true")
     try:
         hits = _hits(connection, request, addresses) if len(addresses) > 1 else addresses
@@ -77,14 +84,14 @@ def _holding(
             try:
                 hits += _hits(connection, request, [address])
             except duckdb.Error as error:
-                found[address] = f"it can't be read: {visible(str(error).partition(chr(10))[0], 160)}"
+                found[address] = _failed(error)
     for address in hits:
         try:
             told = _rows(connection, request, address)
             if told is not None:
                 found[address] = told
         except duckdb.Error as error:
-            found[address] = f"it can't be read: {visible(str(error).partition(chr(10))[0], 160)}"
+            found[address] = _failed(error)
     return found
 
 
@@ -97,7 +104,11 @@ def _hits(connection: Any, request: str, addresses: Sequence[str]) -> list[str]:
     return sorted(row[0] for row in rows)
 
 
-def _rows(connection: Any, request: str, address: str) -> Rows | str | None:
+def _failed(error: Exception) -> Failed:
+    return Failed(f"it can't be read: {visible(str(error).partition(chr(10))[0], 160)}")
+
+
+def _rows(connection: Any, request: str, address: str) -> Rows | Failed | None:
     from modelspec.world.records.own_file import told_layout
 
     told = connection.execute(
@@ -105,7 +116,7 @@ def _rows(connection: Any, request: str, address: str) -> Rows | str | None:
     ).fetchall()
     layout = told_layout(bytes(told[0][0]) if told else None)
     if isinstance(layout, str):
-        return layout
+        return Failed(layout)
     names = [name for name in needed(layout) if name not in FIXED]
     quoted = ", ".join('"' + name.replace('"', '""') + '"' for name in names)
     rows = connection.execute(

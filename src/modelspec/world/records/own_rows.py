@@ -98,7 +98,8 @@ def _values(tensor: Tensor, layout: Layout, columns: Columns, start: int, stop: 
             for part, values in zip(tensor.parts, parts, strict=True):
                 size = part.width or 0
                 data += values[row * size : (row + 1) * size]
-    return Values(tensor.name, tensor.dtype, _shape(tensor, layout, columns, start, count, len(data)), data)
+    shape = _shape(tensor, layout, columns, start, count, len(data))
+    return Values(tensor.name, tensor.dtype, shape, data, tensor.fields)
 
 
 def _part(part: Part, columns: Columns, start: int, stop: int) -> list[Scalar]:

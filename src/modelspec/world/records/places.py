@@ -6,11 +6,12 @@ above the root is reached. As Hive and Spark have it, a name that begins with `.
 
 from __future__ import annotations
 
-import glob
+import errno
 import os
 import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, BinaryIO, Final, Protocol
 
@@ -75,16 +76,33 @@ class LocalPlace:
 
     def open(self, path: str) -> BinaryIO:
         """Open a regular file."""
-        descriptor = os.open(self.root / path, _OPEN)
+        if self._behind_a_link(path):
+            raise OSError("it lies behind a symbolic link")
+        try:
+            descriptor = os.open(self.root / path, _OPEN)
+        except OSError as error:
+            linked = error.errno == errno.ELOOP
+            raise OSError(
+                "it is a symbolic link" if linked else os.strerror(error.errno or 0).lower()
+            ) from None
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             os.close(descriptor)
             raise OSError("it is no regular file")
         return os.fdopen(descriptor, "rb")
 
     def address(self, path: str) -> str | None:
-        """Return the local path, unless DuckDB would take it for a pattern."""
+        """Return the local path, unless DuckDB would take it for a pattern, or it is not to be opened."""
         found = str(self.root / path)
-        return None if _MAGIC & set(found) or not found.isprintable() else found
+        if _MAGIC & set(found) or not found.isprintable() or not _is_regular(found):
+            return None
+        return None if self._behind_a_link(path) else found
+
+    def _behind_a_link(self, path: str) -> bool:
+        """Whether a folder between the root and a file is a link, as a pattern can find one."""
+        folder = os.path.dirname(path)  # noqa: PTH120
+        return folder != "" and os.path.realpath(self.root / folder) != os.path.join(  # noqa: PTH118
+            os.path.realpath(self.root), folder
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,18 +185,56 @@ def locate(path: str) -> Located:
 def _located(path: str) -> Located:
     shown = visible(path, 200)
     here = Path(path)
-    if here.is_dir():
-        return Located(LocalPlace(here, shown), None)
-    if here.exists():
+    try:
+        if here.is_dir():
+            return Located(LocalPlace(here, shown), None)
+        there = here.exists()
+    except ValueError:
+        there = False  # a NUL, which no path has
+    if there:
+        # What the caller names is followed, as `latest.jsonl` may well be a link; what lies beside it is not.
+        here = here.resolve() if here.is_symlink() else here
         return Located(LocalPlace(here.parent, visible(str(here.parent), 200)), (here.name,))
     if _MAGIC & set(path):
-        found = sorted(one for one in glob.glob(path, recursive=True) if Path(one).is_file())  # noqa: PTH207
-        if found:
-            # A glob may cross folders: the root is what is before it.
-            root = Path(_root_of(path))
-            names = tuple(os.path.relpath(one, root) for one in found)
-            return Located(LocalPlace(root, visible(str(root), 200)), names)
+        # A pattern may cross folders: the root is what is before it.
+        root = Path(_root_of(path))
+        place = LocalPlace(root, visible(str(root), 200))
+        parts = [part for part in path.split("/") if part]
+        fixed = next(at for at, part in enumerate(parts) if _MAGIC & set(part))
+        names = sorted(set(_matching(place, parts[fixed:], "", set())))
+        if names:
+            return Located(place, tuple(names))
     raise Refusal(f"no request log at {shown}", "name a file, a folder, a glob or a URL")
+
+
+def _matching(place: Place, pattern: Sequence[str], folder: str, seen: set[tuple[str, int]]) -> Iterator[str]:
+    """Yield what matches a pattern below a folder, also what can't be opened.
+
+    As a shell has it: `*` matches no leading dot, `**` any number of folders. Links are not followed: two of
+    them to their own folder are more paths than anybody could read.
+    """
+    if (folder, len(pattern)) in seen or folder.count("/") > _MAX_DEPTH:
+        return
+    seen.add((folder, len(pattern)))
+    head, rest = pattern[0], pattern[1:]
+    deep = head == "**"
+    if deep and rest:
+        yield from _matching(place, rest, folder, seen)
+    for child in place.children(folder):
+        path = f"{folder}/{child.name}" if folder else child.name
+        if child.name.startswith(".") and not head.startswith("."):
+            continue
+        if deep and child.is_folder:
+            yield from _matching(place, pattern, path, seen)
+        elif deep and not rest:
+            yield path
+        elif not deep and fnmatchcase(child.name, head):
+            if not rest and not child.is_folder:
+                yield path
+            elif rest and child.is_folder:
+                yield from _matching(place, rest, path, seen)
+            elif rest and child.kind:
+                yield path
 
 
 def _root_of(path: str) -> str:
@@ -225,6 +281,13 @@ def _shown(url: str) -> str:
     scheme, _, rest = url.partition("://")
     host, slash, path = rest.partition("?")[0].partition("/")
     return visible(f"{scheme}://{host.rpartition('@')[2]}{slash}{path}", 200)
+
+
+def _is_regular(path: str) -> bool:
+    try:
+        return stat.S_ISREG(os.lstat(path).st_mode)
+    except OSError:
+        return False
 
 
 def _child(entry: os.DirEntry[str]) -> Child:
