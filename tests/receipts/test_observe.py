@@ -440,3 +440,16 @@ def test_without_the_program_it_says_what_to_do(git: Git, modelspec: Run, tmp_pa
     (alone / "git").symlink_to(shutil.which("git") or "")
     done = modelspec("observe", "--env", "production", "kubectl:pods", cwd=git.root, env={"PATH": str(alone)})
     assert (done.returncode, "save its JSON" in done.stderr) == (3, True), done.stderr
+
+
+def test_a_source_that_is_no_file(git: Git, invoke: Run, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("/etc/passwd")
+    for name, why in (
+        ("", "is not a regular file"),
+        ("pipe", "is not a regular file"),
+        ("link", "is a symbolic link"),
+        ("nothing", "no such file"),
+    ):
+        done = invoke("observe", "--env", "production", str(tmp_path / name), cwd=git.root)
+        assert done.returncode == 3 and why in done.stderr

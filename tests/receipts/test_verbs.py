@@ -224,6 +224,7 @@ def test_import_takes_in_all_or_nothing(life: Git, invoke: Run, tmp_path: Path) 
         "yet.json": one.model_copy(update={"observed": later}).model_dump_json(),
         "before.json": one.model_copy(update={"observed": "2026-08-01T00:00:00Z"}).model_dump_json(),
         "place.json": one.model_copy(update={"environment": "nowhere"}).model_dump_json(),
+        "twice.json": one.model_copy(update={"slots": one.slots * 2}).model_dump_json(),
         "broken.json": "{",
         "deep.json": "[" * 10_000,
         "\x1b[2J.json": "{}",
@@ -239,7 +240,8 @@ def test_import_takes_in_all_or_nothing(life: Git, invoke: Run, tmp_path: Path) 
     assert "no environment nowhere" in done.stdout
     assert "yet to come" in done.stdout
     assert "\x1b" not in done.stdout
-    assert "6 places without a receipt" in done.stdout
+    assert "twice.json: it names one version twice in one slot" in done.stdout
+    assert "7 places without a receipt" in done.stdout
     assert life("rev-parse", "modelspec/receipts") == before
     for name in bad:
         (folder / name).unlink()

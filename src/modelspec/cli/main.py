@@ -182,6 +182,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         return _unread()
     except OSError as error:
+        # A call on an open file names its number, which says nothing.
         named = error.filename if isinstance(error.filename, str | bytes) else ""
         where = f": {visible(os.fsdecode(named), 200)}" if named else ""
         return _refuse(f"{error.strerror or error}{where}", None)

@@ -37,7 +37,8 @@ th { color: var(--soft); font-weight: 600; } td code { white-space: nowrap; } td
 .grid { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fill, minmax(min(100%, 540px), 1fr)); }
 .card { background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: 1rem; }
 .card svg { width: 100%; height: auto; display: block; margin-top: .5rem; }
-.tag { font-size: .8rem; font-weight: 600; white-space: nowrap; } .bad { color: var(--bad); }
+.tag { font-size: .8rem; font-weight: 600; white-space: nowrap; } td .tag { white-space: normal; }
+.bad { color: var(--bad); }
 .good { color: var(--good); } .warn { color: var(--warn); }
 .head { display: flex; justify-content: space-between; gap: 1rem; align-items: baseline; }
 .key { display: inline-block; width: .8em; height: .8em; border-radius: 2px; margin: 0 .35em 0 0; }

@@ -101,6 +101,8 @@ def parse_receipt(data: bytes) -> Receipt | str:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"]))
         return visible(f"{where}: {first['msg']}" if where else str(first["msg"]), 200)
+    if len({(one.slot, one.digest) for one in found.slots}) < len(found.slots):
+        return "it names one version twice in one slot"
     if at(found.since) > at(found.observed):
         return f"it says that it was seen at {found.observed}, before it began at {found.since}: a clock lies"
     return found

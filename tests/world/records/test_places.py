@@ -67,6 +67,7 @@ def test_a_pattern_finds_what_a_shell_would(log: Path, pattern: str, found: list
     (log / ".writing" / "4.jsonl").write_text("not finished")
     located = locate(f"{log}/{pattern}")
     assert located.only == tuple(found)
+    assert located.place.shown == f"{log}/{pattern}"
 
 
 def test_links_in_a_circle_end(log: Path) -> None:

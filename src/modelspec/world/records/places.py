@@ -61,6 +61,7 @@ class LocalPlace:
 
     root: Path
     shown: str
+    """What the caller named: the folder, or the file or pattern in it."""
 
     def children(self, folder: str) -> Sequence[Child]:
         """Return the names in a folder, sorted."""
@@ -70,7 +71,7 @@ class LocalPlace:
         except (FileNotFoundError, NotADirectoryError):
             return ()
         except OSError as error:
-            where = visible(f"{self.shown}/{folder}".rstrip("/"), 200)
+            where = visible(str(self.root / folder), 200)
             raise Refusal(f"{where} can't be listed: {os.strerror(error.errno or 0).lower()}") from None
         return sorted(found, key=lambda child: os.fsencode(child.name))
 
@@ -194,11 +195,11 @@ def _located(path: str) -> Located:
     if there:
         # What the caller names is followed, as `latest.jsonl` may well be a link; what lies beside it is not.
         here = here.resolve() if here.is_symlink() else here
-        return Located(LocalPlace(here.parent, visible(str(here.parent), 200)), (here.name,))
+        return Located(LocalPlace(here.parent, shown), (here.name,))
     if _MAGIC & set(path):
         # A pattern may cross folders: the root is what is before it.
         root = Path(_root_of(path))
-        place = LocalPlace(root, visible(str(root), 200))
+        place = LocalPlace(root, shown)
         parts = [part for part in path.split("/") if part]
         fixed = next(at for at, part in enumerate(parts) if _MAGIC & set(part))
         names = sorted(set(_matching(place, parts[fixed:], "", set())))
