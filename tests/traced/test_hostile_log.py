@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from conftest import Run
+from logged import digest
 from traced.conftest import OLD, Shop, at, rows
 
 DISTANCE = "trip_features.distance_norm"
@@ -192,3 +193,28 @@ def test_as_many_reasons_as_lines_are_not_as_many_lines(shop: Shop, invoke: Run,
     done = invoke("replay", "--log", str(log), "--version", f"eta@{OLD}", cwd=shop.git.root)
     assert done.returncode == 1 and len(done.stdout.splitlines()) < 60
     assert "500 in all" in done.stdout and "for other reasons than these" in done.stdout
+
+
+def test_an_id_that_everybody_has(shop: Shop, invoke: Run, tmp_path: Path) -> None:
+    """A client that sends no id of its own: nobody reads a thousand traces."""
+
+    def pair(number: int) -> dict[str, Any]:
+        tensor = {"datatype": "FP32", "shape": [1, 4], "data": [number / 1000, 1.0, 8.0, 0.0]}
+        answer = {"name": "minutes", "datatype": "FP32", "shape": [1, 1], "data": [1.0]}
+        when = f"2026-10-01T10:{number % 60:02}:00Z"
+        return {
+            "time": when,
+            "request": {"id": "1", "inputs": [{"name": "features", **tensor}]},
+            "response": {"id": "1", "outputs": [answer], "parameters": {"digest": digest(number=OLD)}},
+        }
+
+    log = tmp_path / "same.jsonl"
+    log.write_text("".join(json.dumps(pair(number)) + "\n" for number in range(150)))
+    command = ("trace", "1", "--log", str(log), "--format", "json")
+    done = invoke(*command, cwd=shop.git.root)
+    told = json.loads(done.stdout)
+    assert done.returncode == 1 and len(told["traces"]) == 100 and told["more"] == 50
+    assert "50 more records with the id 1 left out" in done.stderr and "--around" in done.stderr
+    done = invoke(*command, "--around", "2026-10-01T10:30:00Z", cwd=shop.git.root)
+    told = json.loads(done.stdout)
+    assert done.returncode == 0 and 1 < len(told["traces"]) < 20 and told["more"] == 0

@@ -14,10 +14,14 @@ import click
 from modelspec.cli.options import Command, InstantType
 from modelspec.cli.records import FORMATS
 from modelspec.tree.record import Record, RecordSource, Unreadable
+from modelspec.tree.text import plural, visible
 
 if TYPE_CHECKING:
     from modelspec.tree.requestlog import Layout
 
+MOST = 100
+"""Different requests with one id: a client that counts from 1, or sends no id, may have one for all."""
+MOST_UNREAD = 10_000
 LOG_VARIABLE = "MODELSPEC_LOG"
 """Where the log is when no `--log` says so: a matter of the machine, not of the registry."""
 
@@ -67,25 +71,50 @@ def scanning() -> Iterator[Callable[[int], object]]:
         click.echo(err=True)
 
 
+def say_more(looked: Looked, request: str) -> None:
+    """Say on stderr that not every record with an id was taken."""
+    if looked.more:
+        click.echo(
+            f"modelspec: {plural(looked.more, 'more record')} with the id {visible(request)} left out\n"
+            "  fix: name the time of the one that is meant: --around TIME",
+            err=True,
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """What a log says of one id: the requests, each with how often it is there; and what is unreadable."""
+    """What a log says of one id: the requests, each with how often it is there; and what is unreadable.
+
+    `more` is how many records have this id beside those: nobody reads a thousand of them.
+    """
 
     records: tuple[tuple[Record, int], ...]
     unreadable: tuple[Unreadable, ...]
+    more: int = 0
 
 
 def looked_up(source: RecordSource, request: str, around: datetime | None) -> Looked:
-    """Return every request with an id; what was logged twice, word by word, is one."""
-    found: dict[Record, list[Record]] = {}
-    bad: list[Unreadable] = []
+    """Return every request with an id, the first of many; what was logged twice, word by word, is one."""
+    found: dict[Record, tuple[Record, int]] = {}
+    # What is looked into twice, near the id's time and then everywhere, is unreadable once.
+    bad: dict[Unreadable, None] = {}
+    more = unread = 0
     for one in source.find(request, around):
         if isinstance(one, Unreadable):
-            bad.append(one)
+            if len(bad) < MOST_UNREAD:
+                bad[one] = None
+            unread += one not in bad
+            continue
+        whole = _whole(one)
+        if whole in found or len(found) < MOST:
+            first, count = found.get(whole, (one, 0))
+            found[whole] = first, count + 1
         else:
-            found.setdefault(_whole(one), []).append(one)
-    # What is looked into twice, near the id's time and then everywhere, is unreadable once.
-    return Looked(tuple((many[0], len(many)) for many in found.values()), tuple(dict.fromkeys(bad)))
+            more += 1
+    last = (
+        (Unreadable("and more", f"{plural(unread, 'place')} beside these can't be read"),) if unread else ()
+    )
+    return Looked(tuple(found.values()), (*bad, *last), more)
 
 
 def _whole(record: Record) -> Record:

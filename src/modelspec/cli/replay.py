@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from modelspec.cli.logs import around_option, log_option, looked_up, scanning, window_options
+from modelspec.cli.logs import around_option, log_option, looked_up, say_more, scanning, window_options
 from modelspec.cli.options import (
     colours,
     complete,
@@ -108,6 +108,7 @@ def replay_command(
                 raise _nothing(request, source.shown, looked.unreadable)
             if looked.unreadable:
                 click.echo(f"modelspec: {_unread(looked.unreadable)}: it may be there too", err=True)
+            say_more(looked, request)
             done = [_once(tracer, record, held) for record, _ in looked.records]
             text = "\n".join(once_text(one, paint) for one in done)
             shown = [once_json(one) for one in done]

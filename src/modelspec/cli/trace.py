@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from modelspec.cli.logs import around_option, log_option, looked_up, scanning
+from modelspec.cli.logs import around_option, log_option, looked_up, say_more, scanning
 from modelspec.cli.options import (
     colours,
     complete,
@@ -68,7 +68,8 @@ def trace_command(
     replay, when one candidate alone gives the logged answer again. Where the evidence does not suffice, the
     candidates are named and no version is.
 
-    Exit code: 1 when there is no such request, or when it is not known which version answered.
+    Exit code: 1 when there is no such request, when it is not known which version answered, or when more
+    than a hundred different requests have this id.
 
     \b
     Examples:
@@ -101,12 +102,13 @@ def trace_command(
             if not traces:
                 return _nothing(request, looked, form, output)
             text = trace_text(request, traces, looked.unreadable, Paint(output is None and colours()))
-            data = json.dumps(trace_json(request, traces, looked.unreadable), indent=2) + "\n"
+            data = json.dumps(trace_json(request, traces, looked.unreadable, looked.more), indent=2) + "\n"
             emit(text if form == "text" else data, output)
+            say_more(looked, request)
             if bundle is not None:
                 _bundle(tracer, traces, bundle, network)
                 click.echo(f"modelspec: all of it is in {bundle}", err=True)
-    return 0 if all(one.identified.digest is not None for one in traces) else 1
+    return 0 if not looked.more and all(one.identified.digest is not None for one in traces) else 1
 
 
 def _nothing(request: str, looked: Looked, form: str, output: str | None) -> int:

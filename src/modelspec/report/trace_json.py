@@ -13,12 +13,15 @@ from modelspec.tree.data import Data
 from modelspec.tree.record import Record, Scalar, Unreadable, Values
 
 
-def trace_json(request: str, traces: Sequence[Traced], unreadable: Sequence[Unreadable]) -> dict[str, Data]:
-    """Return every request with this id, and what could not be read on the way."""
+def trace_json(
+    request: str, traces: Sequence[Traced], unreadable: Sequence[Unreadable], more: int = 0
+) -> dict[str, Data]:
+    """Return the requests with this id, how many records more there are, and what could not be read."""
     return {
         "format": "modelspec/trace/1",
         "request": request,
         "traces": [_one(one) for one in traces],
+        "more": more,
         "unreadable": [{"place": bad.place, "why": bad.why} for bad in unreadable],
     }
 
