@@ -84,12 +84,7 @@ def trace_command(
 
     with beside(look) as find:
         # The log is looked into while this process loads the registry, and what reads it.
-        import json
-
         from modelspec.cli.tracing import Asking, open_tracer
-        from modelspec.report.paint import Paint
-        from modelspec.report.trace import trace_text
-        from modelspec.report.trace_json import trace_json
 
         with open_tracer(root, ref, Asking(model, environment, around, replay), network=network) as tracer:
             registry = tracer.source.registry
@@ -101,9 +96,7 @@ def trace_command(
             traces = [tracer.trace(record, copies) for record, copies in looked.records]
             if not traces:
                 return _nothing(request, looked, form, output)
-            text = trace_text(request, traces, looked.unreadable, Paint(output is None and colours()))
-            data = json.dumps(trace_json(request, traces, looked.unreadable, looked.more), indent=2) + "\n"
-            emit(text if form == "text" else data, output)
+            emit(_shown(form, request, traces, looked, output is None and colours()), output)
             say_more(looked, request)
             if bundle is not None:
                 _bundle(tracer, traces, bundle, network)
@@ -111,20 +104,27 @@ def trace_command(
     return 0 if not looked.more and all(one.identified.digest is not None for one in traces) else 1
 
 
-def _nothing(request: str, looked: Looked, form: str, output: str | None) -> int:
-    """Say that no record has this id, and what could not be looked into."""
+def _shown(form: str, request: str, traces: list[Traced], looked: Looked, colour: bool) -> str:
+    if form == "text":
+        from modelspec.report.paint import Paint
+        from modelspec.report.trace import trace_text
+
+        return trace_text(request, traces, looked.unreadable, Paint(colour))
     import json
 
-    from modelspec.report.paint import Paint
-    from modelspec.report.trace import trace_text
     from modelspec.report.trace_json import trace_json
+
+    return json.dumps(trace_json(request, traces, looked.unreadable, looked.more), indent=2) + "\n"
+
+
+def _nothing(request: str, looked: Looked, form: str, output: str | None) -> int:
+    """Say that no record has this id, and what could not be looked into."""
     from modelspec.tree.text import plural, visible
 
-    if form == "json":
-        emit(json.dumps(trace_json(request, (), looked.unreadable), indent=2) + "\n", output)
-    else:
-        said = f"no request has the id {visible(request)} in what was looked into\n"
-        emit(said + trace_text(request, (), looked.unreadable, Paint()), output)
+    said = _shown(form, request, [], looked, False)
+    if form == "text":
+        said = f"no request has the id {visible(request)} in what was looked into\n{said}"
+    emit(said, output)
     if looked.unreadable:
         count = plural(len(looked.unreadable), "place")
         click.echo(f"modelspec: {count} could not be read: it may be there", err=True)
