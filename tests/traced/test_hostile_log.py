@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -218,3 +219,43 @@ def test_an_id_that_everybody_has(shop: Shop, invoke: Run, tmp_path: Path) -> No
     done = invoke(*command, "--around", "2026-10-01T10:30:00Z", cwd=shop.git.root)
     told = json.loads(done.stdout)
     assert done.returncode == 0 and 1 < len(told["traces"]) < 20 and told["more"] == 0
+
+
+def test_a_bundle_says_what_it_lacks(shop: Shop, invoke: Run, asked: str, tmp_path: Path) -> None:
+    shutil.rmtree(shop.git.root / "store")
+    code, text = said(invoke, shop, "trace", asked, "--bundle", str(tmp_path / "b"))
+    assert code == 0 and "without artifact" in text and "all of it" not in text
+    readme = (tmp_path / "b" / "README.md").read_text()
+    assert (
+        "- artifact artifact: " in readme
+        and "Put the artifact here first: artifact/model.onnx (sha256:" in readme
+    )
+
+
+def test_skew_says_where_there_is_no_contract(shop: Shop, invoke: Run, asked: str) -> None:
+    for file in (shop.git.root / "registry/features/trip_features").glob("[0-9]*.yaml"):
+        file.unlink()
+    code, text = said(invoke, shop, "skew", "eta", "production", "--version", OLD)
+    assert code == 0 and f"{DISTANCE}, trip_features.city" in text and "no contract is judged" in text
+    assert "request.rain: the schema" not in text
+
+
+@pytest.mark.parametrize("verb", [("replay",), ("skew", "eta", "production")])
+def test_a_window_that_ends_before_it_begins(
+    shop: Shop, invoke: Run, asked: str, verb: tuple[str, ...]
+) -> None:
+    code, text = said(
+        invoke, shop, *verb, "--from", "2026-10-02T00:00:00Z", "--until", "2026-10-01T00:00:00Z"
+    )
+    assert code == 2 and "--from is after --until" in text
+
+
+def test_a_log_of_no_name_is_not_all_that_lies_here(shop: Shop, invoke: Run, asked: str) -> None:
+    """`--log "$LOG"` where the variable is not set."""
+    done = invoke("trace", asked, "--log", "", cwd=shop.git.root)
+    assert done.returncode == 3 and "has no name" in done.stderr
+
+
+def test_a_url_that_can_t_be_opened_is_named(shop: Shop, invoke: Run, asked: str, tmp_path: Path) -> None:
+    done = invoke("trace", asked, "--log", f"zip://x.json::{tmp_path}", cwd=shop.git.root)
+    assert done.returncode == 3 and done.stderr.startswith("modelspec: zip://x.json")

@@ -53,6 +53,12 @@ def window_options(command: Command) -> Command:
     return since(until(command))
 
 
+def ordered(since: datetime | None, until: datetime | None) -> None:
+    """Stop when a window ends before it begins."""
+    if since is not None and until is not None and since > until:
+        raise click.UsageError("--from is after --until: nothing is in that window.")
+
+
 @contextmanager
 def scanning() -> Iterator[Callable[[int], object]]:
     """Say on a terminal how many files a scan is done with."""

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from modelspec.cli.logs import around_option, log_option, looked_up, say_more, scanning, window_options
+from modelspec.cli.logs import (
+    around_option,
+    log_option,
+    looked_up,
+    ordered,
+    say_more,
+    scanning,
+    window_options,
+)
 from modelspec.cli.options import (
     colours,
     complete,
@@ -93,6 +101,7 @@ def replay_command(
         raise click.UsageError("--from, --until and --engine go with a whole log, without REQUEST_ID.")
     if isolated and engine != "local":
         raise click.UsageError("--isolated goes with --engine local.")
+    ordered(since, until)
     paint = Paint(output is None and colours())
     model = named.partition("@")[0] if named is not None else None
     asking = Asking(model, None, around, replay=False)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from modelspec.cli.logs import by_column, log_option, scanning, window_options
+from modelspec.cli.logs import by_column, log_option, ordered, scanning, window_options
 from modelspec.cli.options import (
     colours,
     complete,
@@ -111,6 +111,7 @@ def skew_command(
     from modelspec.report.paint import Paint
     from modelspec.report.skew import skew_json, skew_text
 
+    ordered(since, until)
     asking = Asking(model, environment, None, replay=False)
     with scanning() as progress, open_tracer(root, None, asking, network=network) as tracer:
         held = _held(tracer, model, environment, number)
@@ -194,6 +195,8 @@ def _judged(
         else feed.records(chosen.records(source.records(since, until)))
     )
     found = measure(table, blocks, feed, values)
+    lost = [one.name for one in columns if one.feature is None]
+    notes += [f"{', '.join(lost)}: the schema is lost, so that no contract is judged"] if lost else []
     wide = [column.name for column in columns if all(one.column is not column for one in table)]
     notes += [f"{', '.join(wide)}: too wide to be judged number by number"] if wide else []
     notes += (

@@ -23,6 +23,7 @@ from modelspec.cli.options import (
 )
 from modelspec.cli.records import open_records
 from modelspec.tree.finding import Refusal
+from modelspec.tree.text import plural, visible
 
 if TYPE_CHECKING:
     from modelspec.api.trace import Traced
@@ -99,8 +100,12 @@ def trace_command(
             emit(_shown(form, request, traces, looked, output is None and colours()), output)
             say_more(looked, request)
             if bundle is not None:
-                _bundle(tracer, traces, bundle, network)
-                click.echo(f"modelspec: all of it is in {bundle}", err=True)
+                lacks = _bundle(tracer, traces, bundle, network)
+                shown = visible(str(bundle), 200)
+                said = (
+                    f"it is in {shown}, without {', '.join(lacks)}" if lacks else f"all of it is in {shown}"
+                )
+                click.echo(f"modelspec: {said}", err=True)
     return 0 if not looked.more and all(one.identified.digest is not None for one in traces) else 1
 
 
@@ -119,8 +124,6 @@ def _shown(form: str, request: str, traces: list[Traced], looked: Looked, colour
 
 def _nothing(request: str, looked: Looked, form: str, output: str | None) -> int:
     """Say that no record has this id, and what could not be looked into."""
-    from modelspec.tree.text import plural, visible
-
     said = _shown(form, request, [], looked, False)
     if form == "text":
         said = f"no request has the id {visible(request)} in what was looked into\n{said}"
@@ -131,8 +134,11 @@ def _nothing(request: str, looked: Looked, form: str, output: str | None) -> int
     return 1
 
 
-def _bundle(tracer: Tracer, traces: list[Traced], target: Path, network: bool) -> None:
-    """Write everything about one request to a folder, which is complete as soon as it exists."""
+def _bundle(tracer: Tracer, traces: list[Traced], target: Path, network: bool) -> list[str]:
+    """Write everything about one request to a folder, which is complete as soon as it exists.
+
+    Return what could not be had of it.
+    """
     import json
 
     from modelspec.api.trace import schemas_of
@@ -182,3 +188,6 @@ def _bundle(tracer: Tracer, traces: list[Traced], target: Path, network: bool) -
             data = canonical_bytes(receipt)
             assembly.file(f"receipts/{sha256(data).removeprefix('sha256:')}.json", data)
         assembly.file("README.md", bundle_readme(one, found, packed=packed).encode())
+    lacks = [f"{piece.component} {piece.what}" if piece.what != piece.component else piece.what
+             for piece in found.pieces if piece.state == "missing"]  # fmt: skip
+    return lacks + ["record.npz"] * bool(packed)

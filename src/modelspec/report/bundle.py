@@ -37,6 +37,10 @@ def bundle_readme(one: Traced, found: Reproduced, *, packed: str) -> str:
         lines.append(
             "| check_record.py, comparison.py | ask the model again; they need numpy and onnxruntime |"
         )
+    gone = [piece for piece in found.pieces if piece.state == "missing"]
+    if gone:
+        lines += ["", "Not to be had when this was written:", ""]
+        lines += [f"- {piece.component} {piece.what}: {visible(piece.note, 300)}" for piece in gone]
     lines += ["", "## Replay it without modelspec", ""]
     artifact = version.artifact
     model = artifact.files[0].path if artifact is not None and artifact.files else "model.onnx"
@@ -44,6 +48,9 @@ def bundle_readme(one: Traced, found: Reproduced, *, packed: str) -> str:
     if packed:
         lines.append(f"It can't be: {visible(packed, 300)}.")
     else:
+        if artifact is not None and any(piece.what == "artifact" for piece in gone):
+            digests = ", ".join(f"artifact/{visible(one.path, 200)} ({one.digest})" for one in artifact.files)
+            lines += [f"Put the artifact here first: {digests}.", ""]
         hashes = " --require-hashes" if found.hashed else ""
         command = f"venv/bin/python check_record.py {shlex.quote(f'artifact/{model}')} record.npz"
         command += f" {threads} {version.tolerance or 0.0!r}"

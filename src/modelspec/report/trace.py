@@ -56,7 +56,7 @@ def _one(one: Traced, paint: Paint) -> str:
     if one.held is None:
         text += "  its file is nowhere: not in the registry, and not in the history here\n"
     elif one.held.commit is not None:
-        text += f"  its file was pruned; it is read from commit {one.held.commit[:12]}\n"
+        text += f"  its file is gone or another one; it is read from commit {one.held.commit[:12]}\n"
     text += "".join(_pin(pin) for pin in one.pins)
     text += _components(one) + _fields(one, paint) + _answer(one, paint)
     return text + _notes(one)

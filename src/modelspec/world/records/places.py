@@ -180,6 +180,9 @@ def locate(path: str) -> Located:
 
     Raises Refusal when nothing is there, or nothing is installed that reads such URLs.
     """
+    if not path:
+        # A variable that is not set must not stand for all that lies here.
+        raise Refusal("the request log has no name: “”", "name a file, a folder, a glob or a URL")
     return _located_url(path) if "://" in path else _located(path)
 
 
@@ -250,6 +253,9 @@ def _located_url(url: str) -> Located:
         import fsspec
 
         system, root = fsspec.core.url_to_fs(url)
+    except (OSError, RuntimeError) as error:
+        said = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
+        raise Refusal(f"{_shown(url)} can't be read: {visible(said, 100)}") from None
     except (ImportError, ValueError):
         extra = _EXTRAS.get(scheme)
         raise Refusal(
