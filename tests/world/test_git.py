@@ -276,6 +276,24 @@ def test_nothing_that_the_repository_configures_runs(repository: Git, trap: Trap
     assert sprung.exists(), "the trap is no trap"
 
 
+def test_a_work_tree_that_the_configuration_puts_elsewhere_is_a_refusal(
+    repository: Git, tmp_path: Path
+) -> None:
+    commit(repository)
+    for place in (tmp_path, "../..", repository.root.parent):
+        repository("config", "core.worktree", str(place))
+        with pytest.raises(Refusal, match="elsewhere"):
+            open_repository(str(repository.root))
+    outer = tmp_path / "outer"
+    outer.mkdir()
+    commit(Git(outer))
+    shutil.move(repository.root, outer / "inner")
+    inner = outer / "inner"
+    subprocess.run(["git", "config", "core.worktree", str(outer)], cwd=inner, check=True, env=os.environ)
+    with pytest.raises(Refusal, match="elsewhere"):
+        open_repository(str(inner))
+
+
 def test_the_environment_configures_nothing(
     repository: Git, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trap: Trap
 ) -> None:

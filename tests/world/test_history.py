@@ -216,6 +216,23 @@ def test_what_a_commit_says_is_the_same_read_alone_and_in_the_log(repository: Gi
         assert log.commit(log.tip) == log.of("a")[0].commit
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("log.showRoot", "false"), ("i18n.logOutputEncoding", "UTF-16"), ("i18n.logOutputEncoding", "ISO-8859-1"),
+        ("i18n.commitEncoding", "ISO-8859-1"), ("diff.renames", "copies"), ("diff.noprefix", "true"),
+        ("log.diffMerges", "off"), ("log.follow", "true"), ("core.abbrev", "4"), ("color.ui", "always"),
+    ],
+)  # fmt: skip
+def test_what_a_users_git_prints_otherwise_is_read_the_same(repository: Git, key: str, value: str) -> None:
+    put(repository, "a", "1", 0, "Zürich")
+    put(repository, "a", "2", 1, "Čačak")
+    repository("config", key, value)
+    with history(repository) as log:
+        assert contents(log, "a") == [b"1", b"2"]
+        assert [one.commit.subject for one in log.of("a")] == ["Zürich", "Čačak"]
+
+
 def test_what_git_began_to_look_for_is_what_is_found(repository: Git) -> None:
     for number in range(6):
         put(repository, f"r/{number % 2}", str(number), number)

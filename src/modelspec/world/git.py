@@ -33,6 +33,10 @@ _SWITCHES: Final = (
     "-c", f"core.hooksPath={os.devnull}",
     "-c", "core.fsync=committed",
     "-c", "log.showSignature=false",
+    # Else a user's git may leave out what the first commit added, or write and print other than UTF-8.
+    "-c", "log.showRoot=true",
+    "-c", "i18n.commitEncoding=UTF-8",
+    "-c", "i18n.logOutputEncoding=UTF-8",
     "-c", "core.warnAmbiguousRefs=true",
     "-c", "protocol.allow=never",
     "-c", "safe.bareRepository=explicit",
@@ -259,8 +263,21 @@ def open_repository(given: str | None = None) -> tuple[Repository, str, Path]:
         raise Refusal(f"the repository's object format {visible(algorithm)} is unknown", "upgrade modelspec")
     known: Algorithm = "sha256" if algorithm == "sha256" else "sha1"
     below = prefix.removesuffix("\n").rstrip("/")
+    if not bare:
+        _require_top(folder, below)
     quarantine = _quarantine(folder, where) if "GIT_QUARANTINE_PATH" in os.environ else ()
     return Repository(folder, bare, shallow == "true", known, below, quarantine), below, folder
+
+
+def _require_top(folder: Path, prefix: str) -> None:
+    """Raise Refusal where the configuration puts the work tree elsewhere: paths would count from there."""
+    depth = len(Path(prefix).parts)
+    *nearer, top = (folder.joinpath(*[".."] * up, ".git") for up in range(depth + 1))
+    if not os.path.lexists(top) or any(one.is_file() or (one / "HEAD").is_file() for one in nearer):
+        raise Refusal(
+            f"git is configured to have the work tree of {visible(str(folder.absolute()), 200)} elsewhere",
+            "git config --unset core.worktree; or name the root below the folder that holds .git: --root",
+        )
 
 
 def _quarantine(folder: Path, where: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
