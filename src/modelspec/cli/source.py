@@ -111,10 +111,10 @@ def open_change(
             yield source
         return
     from modelspec.compat.search import begin_needs
-    from modelspec.tree.snapshot import merged
     from modelspec.world.commitobject import parents, told_time
     from modelspec.world.gittree import GitSnapshot
     from modelspec.world.history import GitHistory
+    from modelspec.world.joined import common_to
     from modelspec.world.objects import Objects
 
     if ref is None:
@@ -140,13 +140,14 @@ def open_change(
         ours_object = below.objects.commit(ours)
         # Most changes are one commit on the base, or the base itself: no git has to be asked for that.
         if theirs not in (ours, *parents(ours_object)) and not repository.is_ancestor(theirs, ours):
-            ancestor = repository.merge_base(theirs, ours)
-            if ancestor is None:
+            common = common_to(repository, below, prefix, theirs, ours)
+            if common is None:
                 raise Refusal(
                     f"{visible(base)} and {visible(ref or 'HEAD')} share no history",
                     "name the branch that this change is to be merged into",
                 )
-            head, conflicts = merged(below.at(ancestor, prefix), head, below)
+            ancestor = common.commit
+            head, conflicts = common.merged(head, below)
             if conflicts:
                 raise Refusal(
                     f"{visible(base)} and this change both changed {visible(', '.join(conflicts), 300)}",

@@ -192,11 +192,10 @@ class Repository:
             raise Refusal(f"git can't compare {older} and {newer}", "run `git fsck`")
         return lines[-1].partition(" ")[0] == older if lines else older == newer
 
-    def merge_base(self, one: str, two: str) -> str | None:
-        """Return the best common ancestor of two commits given by their full ids, or None."""
-        done = self.run("merge-base", "--end-of-options", one, two)
-        found = done.out.decode("ascii", "replace")
-        return found.rstrip("\n") if done.code == 0 and _COMMIT.fullmatch(found) else None
+    def merge_bases(self, one: str, two: str) -> list[str]:
+        """Return the best common ancestors of two commits, by full ids: several after a criss-cross."""
+        done = self.run("merge-base", "--all", "--end-of-options", one, two)
+        return done.out.decode("ascii", "replace").split() if done.code == 0 else []
 
     def refs(self) -> list[str]:
         """Return the short names of branches and tags, here and on remotes."""
