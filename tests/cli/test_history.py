@@ -80,7 +80,7 @@ def test_the_log_of_a_pin_is_told_by_state(modelspec: Run, past: tuple[Git, list
     assert [event["commit"] for event in found["events"]] == ids[::-1]
     kinds = [event["changes"][0]["kind"] for event in found["events"]]
     # 3.0.0 was there first; so 2.3.1 instead of it is a promotion, whatever the message says.
-    assert kinds == ["promote", "first deployment", "removal", "promote", "first deployment"]
+    assert kinds == ["promote", "restore", "removal", "promote", "first deployment"]
     back = found["events"][3]
     assert (back["pull_request"], back["reviewers"]) == ("#7", ["Ben"])
     assert found["events"][0]["reason"] == {"text": "Too slow", "link": "https://git.example.com/pull/9"}

@@ -43,6 +43,36 @@ def test_a_restore_is_known_by_the_log_of_the_base() -> None:
     assert kinds(pin(2), pin(3), pin(1)) == ["promote"]
 
 
+def test_a_pin_that_comes_back_is_compared_with_what_it_said_last() -> None:
+    assert kinds(None, pin(1), pin(1)) == ["restore"]
+    assert kinds(None, pin(1), pin(1), pin(2)) == ["restore"]
+    assert kinds(None, pin(3), pin(1), pin(2)) == ["promote"]
+    assert kinds(None, pin(1, 3), pin(1)) == ["restore", "canary start"]
+    assert kinds(None, pin(1, 3)) == ["first deployment", "canary start"]
+
+
+def test_a_canary_of_what_answered_more_asks_nothing() -> None:
+    finished = pin(2)
+    (stable, canary) = pin_changes(finished, pin(1, 2), log([pin(1), pin(1, 2), finished]))
+    assert (stable.kind, canary.kind, stable.promotes, canary.promotes) == (
+        "restore",
+        "canary start",
+        False,
+        False,
+    )
+    split = other(pin(1), variants={"b": {"version": ref(2), "weight": 60}})
+    for weight, asks in ((60, False), (61, True)):
+        (change,) = [
+            one
+            for one in pin_changes(split, other(pin(1), canary={"version": ref(2), "weight": weight}), ())
+            if one.slot == "canary"
+        ]
+        assert change.promotes is asks
+    less = other(split, variants={"b": {"version": ref(2), "weight": 20}})
+    assert [one.promotes for one in pin_changes(split, less, ())] == [False]
+    assert [one.promotes for one in pin_changes(less, split, ())] == [True]
+
+
 def other(one: Pin, **update: object) -> Pin:
     return Pin.model_validate(one.model_dump(by_alias=True, exclude_none=True) | update)
 
@@ -109,4 +139,4 @@ def test_history_is_asked_for_only_where_going_back_is_a_question() -> None:
     assert needs_history(pin(1, 2), pin(1, 3))
     assert not needs_history(pin(1), pin(1, 2))
     assert not needs_history(pin(1), other(pin(1), hold={"text": "wait"}))
-    assert not needs_history(None, pin(1)) and not needs_history(pin(1), None)
+    assert needs_history(None, pin(1)) and not needs_history(pin(1), None)

@@ -12,7 +12,7 @@ from modelspec.compat.change import Change as Contrast
 from modelspec.compat.fields import judge
 from modelspec.delta.pairs import Change, pairs, touched
 from modelspec.delta.pins import PinChange, told
-from modelspec.delta.tenure import Standing, is_restore
+from modelspec.delta.tenure import Standing, is_restore, last_said
 from modelspec.spec.base import ref_name
 from modelspec.spec.environment import FeaturePin, Pin
 from modelspec.spec.feature import FeatureSchema
@@ -143,6 +143,7 @@ def pin_diff(base: Registry, head: Registry, change: Change[Pin], history: Histo
         was.value if was else None,
         now.value if now else None,
         lambda slot, old, new: is_restore(history(environment, model), slot, old, new),
+        last_said(history(environment, model)) if was is None else None,
     )
     params = tuple(leaves(dict(was.value.serve), dict(now.value.serve), ("serve",))) if was and now else ()
     moved = dict.fromkeys((one.was, one.now) for one in changes if one.was != one.now)

@@ -82,7 +82,11 @@ def _revisions(root: str | None, was: str, now: str, form: str, *, colour: bool)
         asked = [one for one in pairs(base, ahead, touched(base, ahead)) if one.kind is PIN]
         states = [(one.path, one.before, one.after) for one in asked]
         past.of_all(
-            [path for path, old, new in states if old and new and needs_history(old.value, new.value)]
+            [
+                path
+                for path, old, new in states
+                if needs_history(old.value if old else None, new.value if new else None)
+            ]
         )
         found = registry_diff(
             base,

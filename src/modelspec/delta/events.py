@@ -27,7 +27,7 @@ class Event:
 
 
 class Undecided(Exception):
-    """Whether a change goes back is a question to the whole history of the pin."""
+    """Whether a change goes back, or deploys a model first, is a question to the whole history of the pin."""
 
 
 def events_of(revisions: Sequence[Revision], environment: str, model: str) -> Iterator[Event]:
@@ -38,11 +38,11 @@ def events_of(revisions: Sequence[Revision], environment: str, model: str) -> It
         mine, theirs = first.get((slot, new)), first.get((slot, old))
         return mine is not None and (theirs is None or mine < theirs)
 
-    was, was_there = None, False
+    was, was_there, last = None, False, None
     for index, revision in enumerate(revisions):
         now = _read(revision.blob, environment, model)
-        yield _event(revision.commit, environment, model, (was, was_there), (now, revision.blob), back)
-        was, was_there = now, revision.blob is not None
+        yield _event(revision.commit, environment, model, (was, was_there), (now, revision.blob), back, last)
+        was, was_there, last = now, revision.blob is not None, now or last
         for slot, ref in held(now).items():
             first.setdefault((slot, ref), index)
 
@@ -53,6 +53,8 @@ def event_between(commit: Commit, environment: str, model: str, was: Blob | None
     def back(slot: str, old: str, new: str) -> bool:
         raise Undecided
 
+    if was is None and now is not None:
+        raise Undecided
     before = (_read(was, environment, model), was is not None)
     return _event(commit, environment, model, before, (_read(now, environment, model), now), back)
 
@@ -68,10 +70,11 @@ def _event(
     before: tuple[Declared | None, bool],
     after: tuple[Declared | None, Blob | None],
     back: Back,
+    last: Declared | None = None,
 ) -> Event:
     (was, was_there), (now, blob) = before, after
     if blob is not None and now is None:
         return Event(commit, environment, model, (), None, "the file can't be read")
     if was_there and was is None:
         return Event(commit, environment, model, (), now, "the file before it can't be read")
-    return Event(commit, environment, model, told(was, now, back), now)
+    return Event(commit, environment, model, told(was, now, back, last), now)

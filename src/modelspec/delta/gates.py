@@ -17,11 +17,12 @@ from modelspec.compat.reading import Judgements
 from modelspec.compat.world import World
 from modelspec.delta.pairs import Against
 from modelspec.delta.pins import PinChange, pin_changes
-from modelspec.delta.tenure import Standing, standings, tenures
+from modelspec.delta.tenure import Standing, last_said, standings, tenures
 from modelspec.spec.base import ref_name
 from modelspec.spec.environment import Environment, MetricGate, Pin
 from modelspec.spec.instant import duration, earlier, instant, later
-from modelspec.spec.kinds import ENVIRONMENT, VERSION
+from modelspec.spec.kinds import ENVIRONMENT, MODEL, VERSION
+from modelspec.spec.pinned import Declared
 from modelspec.spec.registry import Registry
 from modelspec.spec.trust import signer_text, trusted_as
 from modelspec.tree.place import Route
@@ -57,7 +58,8 @@ class Facts:
     now: datetime
     environment: str
     model: str
-    was: Pin | None
+    was: Declared | None
+    """None for the first pin of a model in an environment."""
     now_pin: Pin
     log: Sequence[Standing]
 
@@ -83,9 +85,25 @@ def facts(
     name: tuple[str, str],
     pins: tuple[Pin | None, Pin],
 ) -> Facts:
-    """Gather what the gates of the pin `name` (environment, model) need; `pins` are was and now."""
+    """Gather what the gates of the pin `name` (environment, model) need; `pins` are was and now.
+
+    A pin that was removed and comes back is compared with what it said last.
+    """
     log = standings(against.history, head.reader, *name)
-    return Facts(head, against, now, *name, *pins, log)
+    was = pins[0] if pins[0] is not None else _left(head, name[1], last_said(log))
+    return Facts(head, against, now, *name, was, pins[1], log)
+
+
+def _left(head: Registry, model: str, last: Declared | None) -> Declared | None:
+    """Return what a removed pin said last, if what was stable then may be pinned still.
+
+    Else nothing could be canary beside it, and what comes is as good as a first pin.
+    """
+    owner = head.value(MODEL, model)
+    if last is None or owner is None or head.get(VERSION, model, ref_name(last.stable.version)) is None:
+        return None
+    gone = {one.version for one in owner.value.retired if one.state == "withdrawn"}
+    return None if last.stable.version in gone else last
 
 
 def gates(facts: Facts) -> Iterator[Gate]:
@@ -276,7 +294,7 @@ def _reason(facts: Facts, change: PinChange) -> Gate:
             f"{facts.environment} demands a reason",
             "add `reason: {text, link}`",
         )
-    if now == was:
+    if was is not None and (now.text, now.link) == (was.text, was.link):
         told = f"the reason is still that of the change before: {visible(now.text)}"
         return _gate(facts, change, "reason", False, told, "say why this version", route=("reason",))
     return _gate(facts, change, "reason", True, f"reason: {visible(now.text)}")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
-from modelspec.delta.tenure import Standing, held, is_restore
+from modelspec.delta.tenure import Standing, held, is_restore, last_said
 from modelspec.spec.pinned import Declared, Weighted, Why
 
 Back: TypeAlias = Callable[[str, str, str], bool]
@@ -41,7 +41,7 @@ class PinChange:
 
 def pin_changes(was: Declared | None, now: Declared | None, log: Sequence[Standing]) -> tuple[PinChange, ...]:
     """Return what changed between two states of one pin, the most important first; `log` is the base's."""
-    return told(was, now, lambda slot, old, new: is_restore(log, slot, old, new))
+    return told(was, now, lambda slot, old, new: is_restore(log, slot, old, new), last_said(log))
 
 
 def needs_history(was: Declared | None, now: Declared | None) -> bool:
@@ -50,6 +50,8 @@ def needs_history(was: Declared | None, now: Declared | None) -> bool:
     def asked(slot: str, old: str, new: str) -> bool:
         raise _Asked
 
+    if was is None:
+        return now is not None
     try:
         told(was, now, asked)
     except _Asked:
@@ -61,16 +63,29 @@ class _Asked(Exception):
     """Whether a version goes back was asked."""
 
 
-def told(was: Declared | None, now: Declared | None, back: Back) -> tuple[PinChange, ...]:
-    """Return what changed between two states of one pin, the most important first."""
-    if was is None and now is None:
-        return ()
-    if was is None and now is not None:
-        return (PinChange("first deployment", "stable", None, now.stable.version),)
-    if was is not None and now is None:
-        return (PinChange("removal", "stable", was.stable.version, None),)
-    assert was is not None and now is not None
-    return (*_stable(was, now, back), *_canary(was, now, back), *_others(was, now, back), *_beside(was, now))
+def told(
+    was: Declared | None, now: Declared | None, back: Back, last: Declared | None = None
+) -> tuple[PinChange, ...]:
+    """Return what changed between two states of one pin, the most important first.
+
+    `last`: what the pin said before it was removed. One that comes back is no first deployment.
+    """
+    if now is None:
+        return () if was is None else (PinChange("removal", "stable", was.stable.version, None),)
+    if was is not None:
+        return (
+            *_stable(was, now, back),
+            *_canary(was, now, back),
+            *_others(was, now, back),
+            *_beside(was, now),
+        )
+    if last is None:
+        first = PinChange("first deployment", "stable", None, now.stable.version)
+        return (first, *_canary(None, now, back), *_others(None, now, back))
+    found = told(last, now, back)
+    stable = [replace(one, was=None) for one in found if one.slot == "stable"]
+    same = PinChange("restore", "stable", None, now.stable.version, restores=True)
+    return (*(stable or [same]), *(one for one in found if one.slot != "stable"))
 
 
 def _stable(was: Declared, now: Declared, back: Back) -> Iterator[PinChange]:
@@ -85,42 +100,52 @@ def _stable(was: Declared, now: Declared, back: Back) -> Iterator[PinChange]:
         yield PinChange("promote", "stable", old, new)
 
 
-def _canary(was: Declared, now: Declared, back: Back) -> Iterator[PinChange]:
-    old, new = was.canary, now.canary
+def _canary(was: Declared | None, now: Declared, back: Back) -> Iterator[PinChange]:
+    old, new = was.canary if was is not None else None, now.canary
     if _filled(old) == _filled(new):
         return
     if new is None:
         if old is not None and old.version != now.stable.version:
             yield PinChange("canary stop", "canary", old.version, None, (old.weight, None))
         return
-    if old is None or old.version != new.version:
-        restores = old is not None and back("canary", old.version, new.version)
-        weights = (old.weight if old else None, new.weight)
-        yield PinChange(
-            "canary start", "canary", old.version if old else None, new.version, weights, restores=restores
-        )
-        return
-    # Less traffic for a canary asks nothing of anybody.
-    less = new.weight < old.weight
-    yield PinChange(
-        "canary step", "canary", old.version, new.version, (old.weight, new.weight), restores=less
+    weights = (old.weight if old else None, new.weight)
+    kind: PinKind = "canary start" if old is None or old.version != new.version else "canary step"
+    restores = _no_more(was, new) or (
+        old is not None and kind == "canary start" and back("canary", old.version, new.version)
     )
+    before = old.version if old else None
+    yield PinChange(kind, "canary", before, new.version, weights, restores=restores)
 
 
-def _others(was: Declared, now: Declared, back: Back) -> Iterator[PinChange]:
+def _others(was: Declared | None, now: Declared, back: Back) -> Iterator[PinChange]:
     before, after = held(was), held(now)
-    for slot in sorted(was.variants.keys() | now.variants.keys()):
-        old, new = was.variants.get(slot), now.variants.get(slot)
+    variants = was.variants if was is not None else {}
+    for slot in sorted(variants.keys() | now.variants.keys()):
+        old, new = variants.get(slot), now.variants.get(slot)
         if _filled(old) != _filled(new):
-            restores = new is None or (
-                old is not None and old.version != new.version and back(slot, before[slot], after[slot])
-            )
+            restores = new is None or _no_more(was, new)
+            if new is not None and not restores and old is not None and old.version != new.version:
+                restores = back(slot, before[slot], after[slot])
             weights = (old.weight if old else None, new.weight if new else None)
             yield PinChange("variants", slot, before.get(slot), after.get(slot), weights, restores=restores)
     if before.get("shadow") != after.get("shadow"):
         yield PinChange("shadow", "shadow", before.get("shadow"), after.get("shadow"))
     if before.get("standby") != after.get("standby"):
         yield PinChange("standby", "standby", before.get("standby"), after.get("standby"))
+
+
+def _no_more(was: Declared | None, slot: Weighted) -> bool:
+    """Whether what fills a slot answers no more than it did: as the revert of a finished canary leaves it.
+
+    Less traffic for a version asks nothing of anybody.
+    """
+    if was is None:
+        return False
+    shares = [one for one in (was.canary, *was.variants.values()) if one is not None]
+    share = sum(one.weight for one in shares if one.version == slot.version)
+    if was.stable.version == slot.version:
+        share += 100 - sum(one.weight for one in shares)
+    return share >= slot.weight
 
 
 def _beside(was: Declared, now: Declared) -> Iterator[PinChange]:

@@ -71,6 +71,11 @@ def tenures(log: Sequence[Standing]) -> Iterator[Tenure]:
     yield from sorted(ended, key=lambda tenure: (order[tenure.since.id], tenure.slot))
 
 
+def last_said(log: Sequence[Standing]) -> Declared | None:
+    """Return what a pin said last, also when it is gone; None when it never said anything."""
+    return next((standing.pin for standing in reversed(log) if standing.pin is not None), None)
+
+
 def first_tenure(log: Sequence[Standing], slot: str, ref: str) -> int | None:
     """Return the index of the revision in which a version first held a slot, or None when it never did."""
     return next((index for index, standing in enumerate(log) if held(standing.pin).get(slot) == ref), None)

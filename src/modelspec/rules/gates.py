@@ -48,7 +48,8 @@ def gate_soak(change: Change[Pin], scene: Scene) -> Iterator[Problem]:
 def gate_canary(change: Change[Pin], scene: Scene) -> Iterator[Problem]:
     """A version was canary (any weight), or a variant, for as long as `gates.canary` says, then stable.
 
-    The first pin of a model in an environment needs none. Where the same change moves a view under
+    The first pin of a model in an environment needs none; one that was removed and comes back is no first
+    pin, and is compared with what it said last. Where the same change moves a view under
     `access: current` so that old and new versions can't both read what is served, no canary is possible:
     then the gate is waived, and the report lists it.
 
