@@ -62,6 +62,23 @@ def test_a_pin_with_changes_is_refused(git: Git, staged: bool) -> None:
     assert (git.root / PIN).read_text().endswith("# mine\n")
 
 
+def test_a_checkout_with_other_line_ends_is_refused_with_a_cure_that_helps(git: Git) -> None:
+    def check_out_again() -> None:
+        git("rm", "--cached", "-r", "-q", ".")
+        git("reset", "-q", "--hard")
+
+    git("config", "core.autocrlf", "true")
+    check_out_again()
+    assert git("status", "--porcelain") == ""
+    said = promote(git, code=3)
+    assert "other line ends" in said and "text eol=lf" in said
+    (git.root / ".gitattributes").write_text("* text eol=lf\n")
+    git.commit("Line ends")
+    check_out_again()
+    promote(git)
+    assert lab.clean(git)
+
+
 def test_another_branch_or_none_is_refused_and_a_branch_is_built_beside_it(git: Git) -> None:
     main = git("rev-parse", "main")
     git("switch", "-qc", "topic")

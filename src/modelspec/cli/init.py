@@ -26,9 +26,10 @@ stores:
   main: {{path: store}}
 """
 _ATTRIBUTES = """\
-# A carriage return in a registry file is a finding.
+# A carriage return in a registry file is a finding, and one in compiled/ an edit.
 registry/** text eol=lf
 templates/** text eol=lf
+compiled/** text eol=lf
 """
 _IGNORE = "# What an interrupted compile may leave behind; the next one removes it.\n/.compiled.new/\n"
 

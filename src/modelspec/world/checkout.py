@@ -61,6 +61,12 @@ def must_agree(place: Place, tree: Snapshot, paths: Iterable[str]) -> None:
                     f"{visible(path)} is in the middle of a merge", "finish it, or git merge --abort"
                 )
             staged = (entry.blob if entry is not None else None) == (blob.id if blob is not None else None)
+            if staged and _only_line_ends(disk, tree, path):
+                raise Refusal(
+                    f"{visible(path)} is checked out with other line ends than the commit has",
+                    "write `* text eol=lf` into .gitattributes, commit that and what else you changed, then "
+                    "check out again: git rm --cached -r -q . && git reset --hard",
+                )
             if not staged or not (_same(disk, tree, path) or (entry is not None and entry.skipped)):
                 raise Refusal(
                     f"{visible(path)} has changes that are not committed",
@@ -73,6 +79,15 @@ def _same(disk: Snapshot, tree: Snapshot, path: str) -> bool:
     if here is None or there is None:
         return here is there
     return here.read() == there.read()
+
+
+def _only_line_ends(disk: Snapshot, tree: Snapshot, path: str) -> bool:
+    """Whether git wrote CR LF where the commit has LF: `core.autocrlf` does, and git calls that no change."""
+    here, there = disk.get(path), tree.get(path)
+    left, right = here.read() if here is not None else None, there.read() if there is not None else None
+    if not isinstance(left, bytes) or not isinstance(right, bytes) or left == right:
+        return False
+    return left.replace(b"\r\n", b"\n") == right
 
 
 def note(place: Place, ref: str, old: str, new: str, paths: Iterable[str]) -> None:
