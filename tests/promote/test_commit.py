@@ -325,6 +325,29 @@ def test_a_branch_with_somebodys_commit_is_not_replaced(git: Git) -> None:
     assert "which no modelspec made: it is not replaced" in said
 
 
+def test_a_rollback_that_waits_for_review_is_not_replaced_by_a_promotion_or_a_hold(git: Git) -> None:
+    promote(git)
+    back = ("rollback", "m0", "--env", "staging", "--reason", "late", "--branch")
+    promotion = ("promote", "m0", "1.2.0", "--to", "staging", "--branch")
+    assert lab.run(git.root, *promotion)[0] == 0
+    assert lab.run(git.root, *back)[0] == 0, "a rollback takes the place of a promotion"
+    branch = "modelspec/staging/m0"
+    made = git("rev-parse", branch)
+    for verb in (promotion, ("hold", "m0", "--env", "staging", "--reason", "wait", "--branch")):
+        code, said = lab.run(git.root, *verb)
+        assert (
+            code == 3 and "a rollback that is not merged" in said and "--delete modelspec/staging/m0" in said
+        )
+        assert git("rev-parse", branch) == made
+    assert lab.run(git.root, *back)[0] == 0
+    # Once it is merged, squashed too, the branch is built anew.
+    git("merge", "--quiet", "--squash", branch)
+    git.commit("Squashed")
+    assert lab.run(git.root, "hold", "m0", "--env", "staging", "--release", "--commit")[0] == 0
+    code, said = lab.run(git.root, *promotion)
+    assert code == 0 and git("rev-parse", f"{branch}^") == git("rev-parse", "main"), said
+
+
 def test_the_shape_for_programs(git: Git) -> None:
     import json
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from modelspec.world.landing import Wanted
 
     Propose = Callable[[Registry, History], Proposal | Declined]
+
+_STRENGTH: Final = {"hold": 1, "release": 1, "rollback": 2}
+"""What a branch is built for; by verb. What is weaker waits until the stronger is merged, or dropped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,13 +154,13 @@ class _Run:
         # The branch is named by what is proposed, which depends on nothing but the arguments.
         branch = f"modelspec/{self._branch(place, main)}"
         if not where.push:
-            landed = land_beside(place, f"refs/heads/{main}", branch, judge, _ours)
+            landed = land_beside(place, f"refs/heads/{main}", branch, judge, self._stays)
             return self._landed(
                 Outcome(self.verb, self.found, self.judged),
                 landed,
                 f"git push --force-with-lease origin {branch}",
             )
-        pushed = push_branch(place, main, branch, judge, _ours)
+        pushed = push_branch(place, main, branch, judge, self._stays)
         outcome = self._landed(Outcome(self.verb, self.found, self.judged), pushed and pushed.landed, None)
         if pushed is None:
             return outcome
@@ -216,6 +219,21 @@ class _Run:
             return outcome
         return replace(outcome, commit=landed.commit, branch=landed.branch, next=then)
 
+    def _stays(self, commit: str, branch: str) -> tuple[str, str] | None:
+        """Say why a commit on the branch of a pin is not replaced by this run's, and what to do.
+
+        A bot that promotes every hour must not make a promotion of somebody's rollback that waits for review.
+        """
+        from modelspec.change.proposal import TRAILER
+
+        done = commit.partition(f"\n{TRAILER}: ")[2].partition(" ")[0]
+        if not done:
+            return "which no modelspec made", f"move it elsewhere: git branch -m {branch} NAME"
+        if _STRENGTH.get(done, 0) <= _STRENGTH.get(self.verb, 0):
+            return None
+        cure = f"merge it; or drop it: git branch -D {branch}; git push origin --delete {branch}"
+        return f"a {done} that is not merged", cure
+
     def _opened(self, place: Place, outcome: Outcome, branch: str, main: str) -> Outcome:
         from modelspec.change.proposal import Proposal
         from modelspec.world.forge import open_request
@@ -249,13 +267,6 @@ def _word(branch: str) -> str:
 
 def _compiled_only(found: Proposal) -> str:
     return f"Compile what {found.branch} says\n"
-
-
-def _ours(commit: str) -> bool:
-    """Whether a commit is one of a run like this."""
-    from modelspec.change.proposal import TRAILER
-
-    return f"\n{TRAILER}: " in commit
 
 
 @contextmanager

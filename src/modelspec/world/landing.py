@@ -6,6 +6,7 @@ is noticed by the compare-and-swap, and then the whole change is judged again on
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -63,6 +64,8 @@ class Landed:
     base: str
 
 
+Stays = Callable[[str, str], tuple[str, str] | None]
+"""From a commit object and the branch that holds it to why it stays, and the cure; None when it may go."""
 Judge = Callable[[str], Wanted | None]
 """From a tip to what is wanted on it; None when nothing is, or a rule stands in the way."""
 
@@ -107,10 +110,8 @@ def follow(place: Place, ref: str, base: str, commit: str, wanted: Wanted) -> bo
     return True
 
 
-def land_beside(
-    place: Place, base_ref: str, branch: str, judge: Judge, ours: Callable[[str], bool]
-) -> Landed | None:
-    """Build a branch from the tip of `base_ref`; what stood on it goes, if `ours` says that we built it.
+def land_beside(place: Place, base_ref: str, branch: str, judge: Judge, stays: Stays) -> Landed | None:
+    """Build a branch from the tip of `base_ref`; what stood on it goes, unless `stays` says why not.
 
     No index and no work tree is touched. A branch that stands as it would be built is left as it is.
     """
@@ -122,7 +123,7 @@ def land_beside(
             wanted = judge(base)
             if wanted is None or not wanted.patch:
                 return None
-            may_replace(place, ref, branch, old, base, ours)
+            may_replace(place, ref, branch, old, base, stays)
             commit = wanted.on(place, base)
             if old is not None and _equal(place, old, commit):
                 return Landed(old, branch, base)
@@ -131,10 +132,8 @@ def land_beside(
     raise busy(branch)
 
 
-def may_replace(
-    place: Place, ref: str, branch: str, old: str | None, base: str, ours: Callable[[str], bool]
-) -> None:
-    """Raise Refusal when a branch is in use, or holds a commit above `base` that is not `ours`."""
+def may_replace(place: Place, ref: str, branch: str, old: str | None, base: str, stays: Stays) -> None:
+    """Raise Refusal when a branch is in use, or holds a commit that stays and did not reach `base`."""
     shown = visible(branch, 200)
     used = checked_out(place.repository, ref)
     if used is not None:
@@ -147,11 +146,27 @@ def may_replace(
     above = place.repository.run("rev-list", "--max-count=2", "--end-of-options", old, f"^{base}")
     added = above.out.decode("ascii").split()
     for commit in added:
-        if not ours(place.repository.run("cat-file", "commit", commit).out.decode("utf-8", "replace")):
-            raise Refusal(
-                f"{shown} holds {commit[:12]}, which no modelspec made: it is not replaced",
-                f"move it elsewhere: git branch -m {shown} NAME",
-            )
+        found = stays(
+            place.repository.run("cat-file", "commit", commit).out.decode("utf-8", "replace"), shown
+        )
+        if found is not None and not _squashed(place, commit, base):
+            raise Refusal(f"{shown} holds {commit[:12]}, {found[0]}: it is not replaced", found[1])
+
+
+def _squashed(place: Place, commit: str, base: str) -> bool:
+    """Whether every file as a commit left it is in the history of `base`: as a squash merge leaves it."""
+    done = place.repository.run("diff-tree", "-r", "-z", "--no-renames", "--no-commit-id", commit)
+    *fields, _ = done.out.split(b"\0")
+    written = [
+        (line.split(b" ")[3].decode(), path) for line, path in zip(fields[::2], fields[1::2], strict=True)
+    ]
+    return bool(written) and all(
+        place.repository.run(
+            "log", "--max-count=1", "--format=%H", f"--find-object={blob}", "--end-of-options", base,
+            "--", f":(top,literal){os.fsdecode(path)}",
+        ).out
+        for blob, path in written if blob.strip("0")
+    )  # fmt: skip
 
 
 def _equal(place: Place, one: str, two: str) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from modelspec.tree.finding import Refusal
@@ -10,7 +9,7 @@ from modelspec.tree.text import visible
 from modelspec.world.branch import HEADS, ORIGIN, await_locks, must_be_checked_out, tip
 from modelspec.world.checkout import Place, finish, must_agree
 from modelspec.world.gittree import GitSnapshot
-from modelspec.world.landing import PATIENCE, TRIES, Judge, Landed, busy, follow, may_replace, moved
+from modelspec.world.landing import PATIENCE, TRIES, Judge, Landed, Stays, busy, follow, may_replace, moved
 from modelspec.world.lock import lock
 from modelspec.world.remote import Reached, origin, reached
 
@@ -52,9 +51,7 @@ def push_main(place: Place, branch: str, judge: Judge) -> Pushed | None:
     raise busy(f"{ORIGIN}/{branch}")
 
 
-def push_branch(
-    place: Place, main: str, branch: str, judge: Judge, ours: Callable[[str], bool]
-) -> Pushed | None:
+def push_branch(place: Place, main: str, branch: str, judge: Judge, stays: Stays) -> Pushed | None:
     """Build a branch from the remote's tip of main and push it in place of what we pushed before."""
     ref, remote = HEADS + branch, origin(place)
     with lock(place.where.common, PATIENCE), reached(place, remote) as there:
@@ -67,8 +64,8 @@ def push_branch(
             wanted = judge(base)
             if wanted is None or not wanted.patch:
                 return None
-            may_replace(place, ref, branch, old, base, ours)
-            may_replace(place, ref, branch, local, base, ours)
+            may_replace(place, ref, branch, old, base, stays)
+            may_replace(place, ref, branch, local, base, stays)
             commit = wanted.on(place, base)
             if there.push(commit, branch, old, replace=True) == "raced":
                 continue
