@@ -59,6 +59,10 @@ def test_a_pull_request(runner: Runner, forge: Git, invoke: Run) -> None:
     assert summary.startswith("<!-- modelspec plan -->") and "eta" in summary
     files = {path.name for path in (runner.temp / "modelspec").iterdir()}
     assert {"plan.md", "plan.txt", "plan.json", "check.json", "modelspec.sarif", "junit.xml"} <= files
+    # Both revisions stand at the end.
+    base, head = (forge("rev-parse", name)[:12] for name in ("origin/main", "HEAD"))
+    last = (runner.temp / "modelspec/plan.md").read_text().rstrip().splitlines()[-1]
+    assert base in last and f"the work tree on {head}" in last
 
 
 def test_a_pull_request_that_is_wrong_is_annotated_and_blocked(runner: Runner, forge: Git) -> None:

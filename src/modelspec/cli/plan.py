@@ -78,7 +78,7 @@ def plan_command(
             renderer=child,
             trusted=trusted(),
         )
-        between = Between(source.base, source.head, source.left)
+        between = Between(source.base, source.head, source.left, source.checked_out)
 
         def told(form: str, file: str | None) -> str:
             if form == "text":

@@ -55,6 +55,8 @@ class Source:
     """The commit that is judged; None for the work tree."""
     left: str | None = None
     """Where the change left the base, when the base has moved on since."""
+    checked_out: str | None = None
+    """The commit that is checked out, where a work tree is judged against a base."""
 
 
 @contextmanager
@@ -171,7 +173,9 @@ def open_change(
         compared = against(Registry(below, registry.reader), registry, history, rewrites, found)
         instant = at or (told_time(ours, ours_object) if ref is not None else now())
         commit = ours if ref is not None else None
-        yield Source(folder, registry, instant, compared, theirs, commit, ancestor)
+        yield Source(
+            folder, registry, instant, compared, theirs, commit, ancestor, ours if ref is None else None
+        )
 
 
 def _rewritten(

@@ -27,16 +27,18 @@ LINES = 40
 
 @dataclass(frozen=True, slots=True)
 class Between:
-    """The two revisions that a plan is about: the base, the head (None for the work tree), and where the
-    change left the base when that moved on since (None when it did not)."""
+    """The two revisions that a plan is about: the base, the head (None for the work tree), where the change
+    left the base when that moved on since (None when it did not), and what the work tree is a checkout of."""
 
     base: str
     head: str | None
     left: str | None = None
+    checked_out: str | None = None
 
     def told(self) -> str:
         """Return both, as people read them."""
-        head = "the work tree" if self.head is None else self.head[:12]
+        on = f" on {self.checked_out[:12]}" if self.checked_out and self.checked_out != self.base else ""
+        head = f"the work tree{on}" if self.head is None else self.head[:12]
         text = f"{self.base[:12]} -> {head}"
         if self.left is None:
             return text
@@ -152,6 +154,7 @@ def plan_json(head: Registry, found: Plan, between: Between) -> str:
         "headline": headline(found),
         "base": between.base,
         "head": between.head,
+        "checked_out": between.checked_out,
         "left_base_at": between.left,
         "changes": not found.diff.empty,
         "blocked": found.blocked,
