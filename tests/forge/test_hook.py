@@ -93,6 +93,18 @@ def test_gates_are_judged_by_the_servers_clock(forge: Forge) -> None:
     assert not pushed.accepted and "MS532" in pushed.said
 
 
+def test_a_commit_from_the_future_is_turned_down(forge: Forge) -> None:
+    one = forge.clones[0]
+    (one.root / "README.md").write_text("later\n")
+    one("add", "README.md")
+    early = {"GIT_COMMITTER_DATE": "2099-01-01T00:00:00Z", "GIT_AUTHOR_DATE": "2099-01-01T00:00:00Z"}
+    one("commit", "--quiet", "-m", "From a machine whose clock is wrong", **early)
+    pushed = forge.push(one)
+    assert not pushed.accepted and "is dated 2099-01-01T00:00:00Z, which is yet to come" in pushed.said
+    one("commit", "--quiet", "--amend", "--reset-author", "--no-edit")
+    assert forge.push(one).accepted
+
+
 def test_the_first_push_of_main_is_judged_whole(forge: Forge, tmp_path: Path) -> None:
     git, _ = forge.clones
     forge.git("update-ref", "-d", "refs/heads/main")

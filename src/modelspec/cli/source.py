@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 from itertools import islice
 from pathlib import Path
@@ -21,7 +21,7 @@ from modelspec.world.root import within_bare
 from modelspec.world.worktree import WorkTree
 
 if TYPE_CHECKING:
-    from modelspec.delta.pairs import Against, Rewrite
+    from modelspec.delta.pairs import Against, Ahead, Rewrite
     from modelspec.spec.part import Part, Share
     from modelspec.spec.registry import Registry
     from modelspec.tree.snapshot import Snapshot
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 _PIN: Final = re.compile(r"registry/environments/[^/]+/models/[^/]+\.yaml")
 
 
+_SKEW: Final = timedelta(hours=1)
 LARGE: Final = 1500
 """From so many files on a second process earns more than it costs."""
 MOST: Final = 8
@@ -170,8 +171,9 @@ def open_change(
         for place, begun in searched.items():
             if not begun:
                 needing_ahead(registry, place)
-        compared = against(Registry(below, registry.reader), registry, history, rewrites, found)
         instant = at or (told_time(ours, ours_object) if ref is not None else now())
+        early = _ahead(repository, ours, tip, instant) if tip is not None and not rewrites else []
+        compared = against(Registry(below, registry.reader), registry, history, rewrites, found, early)
         commit = ours if ref is not None else None
         yield Source(
             folder, registry, instant, compared, theirs, commit, ancestor, ours if ref is None else None
@@ -194,6 +196,20 @@ def _rewritten(
         elif not repository.is_before(seen, ours):
             rewrites.append(Rewrite(visible(ref or "HEAD"), seen, ours, aside=True))
     return rewrites
+
+
+def _ahead(repository: Repository, ours: str, tip: str, instant: datetime) -> list[Ahead]:
+    """Return the first parents since a remembered tip that are dated later than clocks usually disagree."""
+    from datetime import UTC
+
+    from modelspec.delta.pairs import Ahead
+    from modelspec.world.timeline import LATEST
+
+    seen = repository.resolve(tip)
+    done = repository.run("rev-list", "--first-parent", "--timestamp", "--end-of-options", ours, f"^{seen}")
+    lines = [line.partition(" ") for line in done.out.decode("ascii", "replace").splitlines()]
+    times = [(commit, datetime.fromtimestamp(min(int(stamp), LATEST), UTC)) for stamp, _, commit in lines]
+    return [Ahead(commit, time) for commit, time in times if time - instant > _SKEW]
 
 
 def within_repository(root: Path) -> str:

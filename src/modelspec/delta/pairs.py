@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel
@@ -58,6 +59,14 @@ class Rewrite:
     aside: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """A first parent that was pushed and claims to be made later than the clock says that it is."""
+
+    commit: str
+    time: datetime
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Against:
     """What a head is compared with: the base, its first-parent history, and the paths that differ."""
@@ -70,6 +79,7 @@ class Against:
     compiled: tuple[str, ...] = ()
     """The sorted paths below compiled/ whose bytes differ."""
     rewrites: tuple[Rewrite, ...] = ()
+    ahead: tuple[Ahead, ...] = ()
 
 
 def against(
@@ -78,13 +88,16 @@ def against(
     history: History,
     rewrites: Sequence[Rewrite] = (),
     found: tuple[str, ...] | None = None,
+    ahead: Sequence[Ahead] = (),
 ) -> Against:
     """Compare a head with a base; `history` ends at the base; `found`: the paths that differ, if known."""
     if found is None:
         found = tuple(head.snapshot.changes(base.snapshot))
     paths = _judged(found)
     compiled = tuple(path for path in found if path.startswith("compiled/"))
-    return Against(base, history, paths, tuple(pairs(base, head, paths)), compiled, tuple(rewrites))
+    return Against(
+        base, history, paths, tuple(pairs(base, head, paths)), compiled, tuple(rewrites), tuple(ahead)
+    )
 
 
 def touched(base: Registry, head: Registry) -> tuple[str, ...]:

@@ -182,11 +182,13 @@ def retired_kept(change: Change[Any], scene: Scene) -> Iterator[Problem]:
 def history_kept(against: Against, scene: Scene) -> Iterator[Problem]:
     """The tip of main that was seen last is among the first parents of what is judged, and tags stay.
 
-    The remembered tip is given by `--tip`, and in CI by the event that a push made.
+    The remembered tip is given by `--tip`, and in CI by the event that a push made. No commit since then is
+    dated more than an hour later than the instant of judgement.
 
     *Why:* main is the audit trail, and its first parents say what was live when. After a force push it tells
     another story, and nobody reviewed it. So it does when somebody pulls main into a branch and pushes that
-    as main: what others had merged counts as one change of somebody else's.
+    as main: what others had merged counts as one change of somebody else's. Whatever follows a commit that is
+    dated ahead counts as made then, so that no soak and no canary gets older until that day.
 
     *Fix:* push the remembered tip back, and revert on top of it; merge the branch into main, or rebase it,
     and not main into the branch. Protect main against force pushes.
@@ -202,6 +204,12 @@ def history_kept(against: Against, scene: Scene) -> Iterator[Problem]:
         else:
             said = f"{ref} was rewritten: {was} is no ancestor of {now}"
         yield Problem(Place(SETTINGS.locate()), said, fix=fix)
+    for early in against.ahead:
+        yield Problem(
+            Place(SETTINGS.locate()),
+            f"commit {early.commit[:12]} is dated {early.time:%Y-%m-%dT%H:%M:%SZ}, which is yet to come",
+            fix="set the clock of who made it, and commit again: git commit --amend --reset-author --no-edit",
+        )
 
 
 @change_rule("MS407", "compiled-unedited", of=REGISTRY)
