@@ -198,6 +198,20 @@ def test_a_merge_request_on_gitlab_fetches_its_target_and_leaves_the_reports(
     assert (forge.root / "modelspec-junit.xml").exists()
 
 
+def test_a_fork_on_gitlab_is_judged_against_the_project_that_it_goes_to(
+    runner: Runner, forge: Git, invoke: Run, tmp_path: Path
+) -> None:
+    url = f"file://{tmp_path}/parent"
+    forge("clone", "--quiet", "--bare", ".", f"{tmp_path}/parent.git")
+    changed(forge, invoke)
+    # The fork's own main says that all of it is there already.
+    forge("push", "--quiet", "--force", "origin", "HEAD:main")
+    env = {"CI_MERGE_REQUEST_TARGET_BRANCH_NAME": "main", "CI_PROJECT_URL": f"file://{tmp_path}/fork"}
+    code, log = on_gitlab(runner, forge.root, **env, CI_MERGE_REQUEST_PROJECT_URL=url)
+    assert code == 0, log
+    assert "eta" in (forge.root / "modelspec-plan.md").read_text()
+
+
 def test_what_is_wrong_fails_on_gitlab_and_is_in_the_report(runner: Runner, forge: Git) -> None:
     before = forge("rev-parse", "HEAD")
     edit(forge.root, PIN, "version: 2.3.0@", "version: 9.9.9@")
