@@ -224,6 +224,25 @@ def test_a_merge_request_that_is_there_is_found_and_a_refusal_is_told(
         assert url or (err in (opened.hint or "") and "merge_requests/new" in (opened.hint or ""))
 
 
+@pytest.mark.parametrize("refuses", [False, True])
+def test_a_request_that_was_opened_for_something_else_is_renamed(
+    refuses: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = tmp_path / "seen"
+    link = "https://github.example.com/ml/registry/pull/7"
+    program = tmp_path / "gh"
+    program.write_text(
+        f'#!/bin/sh\nprintf "%s\\n" "$@" >> {seen}\n[ "$2" = edit ] && exit {int(refuses)}\n'
+        f"echo 'a pull request for branch \"b\" already exists:' >&2\necho {link} >&2\nexit 1\n"
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    opened = open_request("https://github.example.com/ml/registry", "b", "main", "Roll back m0", "- x\n")
+    assert opened.url == link
+    assert seen.read_text().splitlines()[13:18] == ["edit", link, "--title", "Roll back m0", "--body-file"]
+    assert (opened.hint is not None and "Roll back m0" in opened.hint) is refuses
+
+
 def test_without_such_a_program_the_link_is_printed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     for url, hint in {

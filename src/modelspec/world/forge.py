@@ -30,14 +30,14 @@ _PASSED: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A pull request, or how to open one: `url` where there is one, else `hint`."""
+    """A pull request, or how to open one: `url` where there is one, `hint` what is left to do by hand."""
 
     url: str | None
     hint: str | None = None
 
 
 def open_request(url: str, branch: str, main: str, title: str, body: str) -> Opened:
-    """Open a pull request from a branch that was pushed to a remote's URL, or find the one there is.
+    """Open a pull request from a branch that was pushed to a remote's URL, or rename the one there is.
 
     The program is run in an empty folder, so that it reads no configuration of the repository; what it is
     given are arguments, and the body is a file (`glab mr create` takes it as an argument only, so its `api`
@@ -64,25 +64,45 @@ def open_request(url: str, branch: str, main: str, title: str, body: str) -> Ope
             else [program, "pr", "create", "--repo", f"{host}/{path}", "--head", branch, "--base", main,
                   "--title", title, "--body-file", str(note)]
         )  # fmt: skip
-        try:
-            done = subprocess.run(
-                command,
-                cwd=folder,
-                env={name: os.environ[name] for name in _PASSED if name in os.environ},
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                errors="replace",
-                timeout=120,
-                check=False,
-            )
-        except (OSError, subprocess.TimeoutExpired):
+        done = _ran(command, folder)
+        if done is None:
             return Opened(None, where)
-    link = _gitlab_link(done.stdout, done.stderr, f"https://{host}/{path}") if gitlab else _link(done)
-    if link is not None and (done.returncode == 0 or "already exists" in done.stdout + done.stderr):
-        return Opened(visible(link, 300))
+        link = _gitlab_link(done.stdout, done.stderr, f"https://{host}/{path}") if gitlab else _link(done)
+        if link is not None and done.returncode == 0:
+            return Opened(visible(link, 300))
+        if link is not None and "already exists" in done.stdout + done.stderr:
+            # What is there was opened for what the branch held before.
+            change = (
+                [program, "api", "--hostname", host, "--method", "PUT",
+                 f"projects/{quote(path, safe='')}/merge_requests/{link.rpartition('/')[2]}",
+                 "--raw-field", f"title={title}", "--field", f"description=@{note}"]
+                if gitlab
+                else [program, "pr", "edit", link, "--title", title, "--body-file", str(note)]
+            )  # fmt: skip
+            changed = _ran(change, folder)
+            stale = changed is None or changed.returncode != 0
+            hint = f"it was there already, and its title may be another's: name it {visible(title, 200)}"
+            return Opened(visible(link, 300), hint if stale else None)
     said = (done.stderr.strip().splitlines() or ["no reason was given"])[-1]
     return Opened(None, f"{Path(program).name} did not open it ({visible(said, 200)}); {where}")
+
+
+def _ran(command: list[str], folder: str) -> subprocess.CompletedProcess[str] | None:
+    """Run the program in a folder, and return what came of it; None when it can't be run or does not end."""
+    try:
+        return subprocess.run(
+            command,
+            cwd=folder,
+            env={name: os.environ[name] for name in _PASSED if name in os.environ},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=120,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
 
 
 def _link(done: subprocess.CompletedProcess[str]) -> str | None:
