@@ -23,6 +23,7 @@ from modelspec.spec.environment import Environment, MetricGate, Pin
 from modelspec.spec.instant import duration, earlier, instant, later
 from modelspec.spec.kinds import ENVIRONMENT, MODEL, VERSION
 from modelspec.spec.pinned import Declared
+from modelspec.spec.reader import Entry
 from modelspec.spec.registry import Registry
 from modelspec.spec.trust import signer_text, trusted_as
 from modelspec.tree.place import Route
@@ -69,13 +70,25 @@ class Facts:
         return pin_changes(self.was, self.now_pin, self.log)
 
     def environments(self) -> list[Environment]:
-        """Return the environment as base and head have it; once where they agree."""
-        found: list[Environment] = []
-        for registry in (self.against.base, self.head):
-            entry = registry.value(ENVIRONMENT, self.environment)
-            if entry is not None and entry.value not in found:
-                found.append(entry.value)
-        return found
+        """Return the environment as base and head have it; once where they agree.
+
+        Where the base's can't be read, what could be read last counts: a change that mends it drops no gate.
+        """
+        base = self.against.base.get(ENVIRONMENT, self.environment)
+        was = base.value if isinstance(base, Entry) else None
+        if base is not None and was is None:
+            was = self._readable(base.path)
+        now = self.head.value(ENVIRONMENT, self.environment)
+        found = [] if was is None else [was]
+        return found if now is None or now.value == was else [*found, now.value]
+
+    def _readable(self, path: str) -> Environment | None:
+        for revision in reversed(self.against.history.of(path)):
+            if revision.blob is not None:
+                entry = self.head.reader.read(ENVIRONMENT, (self.environment,), path, revision.blob)
+                if isinstance(entry, Entry):
+                    return entry.value
+        return None
 
 
 def facts(
@@ -87,7 +100,7 @@ def facts(
 ) -> Facts:
     """Gather what the gates of the pin `name` (environment, model) need; `pins` are was and now.
 
-    A pin that was removed and comes back is compared with what it said last.
+    A pin that was removed and comes back, or that can't be read, is compared with what it said last.
     """
     log = standings(against.history, head.reader, *name)
     was = pins[0] if pins[0] is not None else _left(head, name[1], last_said(log))

@@ -202,7 +202,7 @@ def _present(home: Entry[Environment], key: str) -> tuple[str, ...]:
 
 def _gates(change: Change[Pin], scene: Scene) -> tuple[Gate, ...]:
     was, now = change.before, change.after
-    if now is None or scene.against is None or scene.now is None or (change.was is not None and was is None):
+    if now is None or scene.against is None or scene.now is None:
         return ()
     against, instant = scene.against, scene.now
     name = (now.value.environment, now.value.model)
