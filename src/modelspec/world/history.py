@@ -284,7 +284,8 @@ class GitHistory:
             if process.wait() != 0:
                 raise Refusal(
                     f"git can't read the history of {self._tip}",
-                    "`git log` and `git fsck` say why: a damaged object, or a value in git's configuration",
+                    "`git log` and `git fsck` say why: a damaged object, or a value in git's configuration; "
+                    "in a partial clone: git fetch --refetch --no-filter",
                 )
         finally:
             # Whoever has read enough does not wait for the rest.
