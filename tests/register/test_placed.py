@@ -190,7 +190,8 @@ def test_the_init_container_that_is_compiled_fetches_what_the_pin_names(
     [mount], [served] = step["volumeMounts"], predictor["model"]["volumeMounts"]
     # What is fetched is what the other container sees, at the path that KServe's runtimes read.
     assert into == f"{mount['mountPath']}/{served['subPath']}" and served["mountPath"] == "/mnt/models"
-    assert (program, step["image"], "storageUri" in predictor["model"]) == ("modelspec", image, False)
+    assert (program, step["image"], step["name"]) == ("modelspec", image, "storage-initializer")
+    assert predictor["model"]["storageUri"] in step["command"], "KServe is told where it comes from"
     # Outside of any registry, as in a container.
     fetched = invoke(*arguments, str(tmp_path / "models"), cwd=tmp_path)
     assert fetched.returncode == 0, fetched.stderr

@@ -14,7 +14,8 @@ from modelspec.tree.finding import Refusal
 from modelspec.tree.snapshot import REGULAR, Patch
 from modelspec.tree.text import visible
 from modelspec.world.branch import Folders
-from modelspec.world.git import Done, Repository, author
+from modelspec.world.git import Repository, author
+from modelspec.world.gitprocess import Done
 from modelspec.world.gittree import GitSnapshot
 
 _PRIVATE: Final = "modelspec-index-"

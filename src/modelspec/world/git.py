@@ -1,19 +1,13 @@
-"""The one module that runs git: arguments as lists, a cleared environment, nothing of the repository runs.
-
-What a repository's own configuration could make git execute is switched off on the command line, which
-beats every configuration file; replace refs, lazy fetching, prompts and protocols are off as well.
-"""
+"""A git repository: what it resolves, holds and is asked, by `gitprocess` alone."""
 
 from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
 from pathlib import Path
 from typing import IO, Final, Literal
 
@@ -21,35 +15,13 @@ from modelspec.tree.finding import Refusal
 from modelspec.tree.text import did_you_mean, visible
 from modelspec.world.commitobject import told_time
 from modelspec.world.folders import is_folder
+from modelspec.world.gitprocess import SWITCHES, Done, begin_git, ended, environment, program, run_git
 
 Algorithm = Literal["sha1", "sha256"]
 
 _BUFFER: Final = 1 << 16
 """As much as a pipe holds: with less, reading many small objects is mostly calls of the kernel."""
 
-_SWITCHES: Final = (
-    "--no-pager",
-    "-c", "core.fsmonitor=false",
-    "-c", f"core.hooksPath={os.devnull}",
-    "-c", "core.fsync=committed",
-    "-c", "log.showSignature=false",
-    # Else a user's git may leave out what the first commit added, or write and print other than UTF-8.
-    "-c", "log.showRoot=true",
-    "-c", "i18n.commitEncoding=UTF-8",
-    "-c", "i18n.logOutputEncoding=UTF-8",
-    "-c", "core.warnAmbiguousRefs=true",
-    "-c", "protocol.allow=never",
-    "-c", "safe.bareRepository=explicit",
-)  # fmt: skip
-_HARDENED: Final = {
-    "GIT_CONFIG_NOSYSTEM": "1",
-    "GIT_GRAFT_FILE": os.devnull,
-    "GIT_NO_LAZY_FETCH": "1",  # git >= 2.44; before it, protocol.allow=never stops the fetch
-    "GIT_NO_REPLACE_OBJECTS": "1",
-    "GIT_OPTIONAL_LOCKS": "0",
-    "GIT_TERMINAL_PROMPT": "0",
-    "LANG": "C",
-}
 _NETWORK: Final = (
     *(part for name in ("https", "http", "ssh", "file") for part in ("-c", f"protocol.{name}.allow=always")),
     "-c", "gc.auto=0",
@@ -70,15 +42,6 @@ _DUBIOUS: Final = re.compile(r"dubious ownership|is owned by someone else")
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
-    """What a run of git gave: exit code, stdout, and stderr as text."""
-
-    code: int
-    out: bytes
-    err: str
-
-
-@dataclass(frozen=True, slots=True)
 class Repository:
     """A repository, and the folder that git runs in. `bare` is set for one that was named explicitly."""
 
@@ -93,11 +56,13 @@ class Repository:
 
     def run(self, *arguments: str) -> Done:
         """Run git here. What came from outside must stand behind `--end-of-options`."""
-        return _run(self.folder, self._where(), arguments, extra=dict(self.quarantine))
+        return run_git(self.folder, self._where(), arguments, extra=dict(self.quarantine))
 
     def write(self, *arguments: str, given: bytes = b"", extra: Mapping[str, str] | None = None) -> Done:
         """Run git here with bytes on its stdin, and with more in its environment (GIT_INDEX_FILE, say)."""
-        return _run(self.folder, self._where(), arguments, given, {**dict(self.quarantine), **(extra or {})})
+        return run_git(
+            self.folder, self._where(), arguments, given, {**dict(self.quarantine), **(extra or {})}
+        )
 
     def connect(self, git_dir: Path, *arguments: str, extra: Mapping[str, str]) -> Done:
         """Run git in another git folder with the protocols that fetch and push need, and no repository's own.
@@ -105,9 +70,9 @@ class Repository:
         That folder's configuration counts and not this repository's, which could name programs to run.
         """
         done = subprocess.run(
-            [_program(), *_SWITCHES, *_NETWORK, f"--git-dir={git_dir}", *arguments],
+            [program(), *SWITCHES, *_NETWORK, f"--git-dir={git_dir}", *arguments],
             cwd=self.folder,
-            env=_environment()
+            env=environment()
             | {name: os.environ[name] for name in _REACHING if name in os.environ}
             | dict(self.quarantine)
             | dict(extra),
@@ -119,7 +84,7 @@ class Repository:
 
     def apart(self, git_dir: Path, *arguments: str, given: bytes, extra: Mapping[str, str]) -> Done:
         """Run git in another git folder, with bytes on its stdin: its configuration counts, not ours."""
-        return _run(
+        return run_git(
             self.folder, (f"--git-dir={git_dir}",), arguments, given, {**dict(self.quarantine), **extra}
         )
 
@@ -131,9 +96,9 @@ class Repository:
         `told`: what it complains of comes on its stdout, too; else nobody hears it.
         """
         return subprocess.Popen(
-            [_program(), *_SWITCHES, *self._where(), *arguments],
+            [program(), *SWITCHES, *self._where(), *arguments],
             cwd=self.folder,
-            env=_environment() | dict(self.quarantine),
+            env=environment() | dict(self.quarantine),
             bufsize=_BUFFER,
             stdin=subprocess.PIPE if given is None else given,
             stdout=subprocess.PIPE,
@@ -150,8 +115,8 @@ class Repository:
             _require_revision(revision)
         question, extra = ("rev-parse", "--verify", "--end-of-options"), dict(self.quarantine)
         names = [(*question, f"{revision}^{{commit}}") for revision in revisions]
-        asked = [_begin(self.folder, self._where(), name, extra) for name in names]
-        answers = [_ended(process) for process in asked]
+        asked = [begin_git(self.folder, self._where(), name, extra) for name in names]
+        answers = [ended(process) for process in asked]
         return [self._resolved(*one) for one in zip(revisions, answers, strict=True)]
 
     def _resolved(self, revision: str, done: Done) -> str:
@@ -241,14 +206,14 @@ def open_repository(given: str | None = None) -> tuple[Repository, str, Path]:
     if not is_folder(folder):
         raise Refusal(f"{visible(str(folder), 200)} is not a folder", "name the registry's root")
     bare = given is not None and is_bare(folder)
-    if bare and b"true" in _run(folder / "..", (), ("rev-parse", "--is-inside-work-tree")).out:
+    if bare and b"true" in run_git(folder / "..", (), ("rev-parse", "--is-inside-work-tree")).out:
         raise Refusal(
             f"{visible(str(folder), 200)} is a bare repository inside the work tree of another one",
             "anybody could have committed it there: move it out first if it is yours",
         )
     where = ("--git-dir=.",) if bare else ()
     # The prefix comes last: it is the only line that may hold a line feed.
-    done = _run(
+    done = run_git(
         folder, where,
         ("rev-parse", "--is-bare-repository", "--is-inside-work-tree", "--is-shallow-repository",
          "--show-object-format", "--show-prefix"),
@@ -287,7 +252,7 @@ def _quarantine(folder: Path, where: tuple[str, ...]) -> tuple[tuple[str, str], 
     a ref as long as the push may still be turned down.
     """
     own = Path(
-        os.fsdecode(_run(folder, where, ("rev-parse", "--git-path", "objects")).out).removesuffix("\n")
+        os.fsdecode(run_git(folder, where, ("rev-parse", "--git-path", "objects")).out).removesuffix("\n")
     )
     objects = (folder / own).resolve()
     found = (folder / os.environ["GIT_QUARANTINE_PATH"]).resolve()
@@ -358,57 +323,3 @@ def _quoted(revision: str) -> str:
 def author() -> dict[str, str]:
     """Return who commits, where the environment says so; else git's configuration does."""
     return {name: os.environ[name] for name in _WHO if os.environ.get(name)}
-
-
-def _run(
-    folder: Path,
-    where: tuple[str, ...],
-    arguments: tuple[str, ...],
-    given: bytes = b"",
-    extra: Mapping[str, str] | None = None,
-) -> Done:
-    return _ended(_begin(folder, where, arguments, extra), given)
-
-
-def _begin(
-    folder: Path, where: tuple[str, ...], arguments: tuple[str, ...], extra: Mapping[str, str] | None
-) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        [_program(), *_SWITCHES, *where, *arguments],
-        cwd=folder,
-        env=_environment() | dict(extra or {}),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-
-
-def _ended(process: subprocess.Popen[bytes], given: bytes = b"") -> Done:
-    with process:
-        try:
-            out, error = process.communicate(given)
-        except BaseException:
-            process.kill()
-            raise
-    return Done(process.returncode, out, error.decode("utf-8", "replace"))
-
-
-@cache
-def _program() -> str:
-    found = shutil.which("git", path=_search(os.environ))
-    if found is None:
-        raise Refusal("git is not installed, or not on PATH", "install git 2.35 or later")
-    return found
-
-
-def _environment() -> dict[str, str]:
-    kept = {"PATH": _search(os.environ)}
-    if "HOME" in os.environ:
-        kept["HOME"] = os.environ["HOME"]
-    return kept | _HARDENED
-
-
-def _search(environ: Mapping[str, str]) -> str:
-    """Return PATH without relative parts: a tree that is being judged must not supply the git."""
-    parts = environ.get("PATH", os.defpath).split(os.pathsep)
-    return os.pathsep.join(part for part in parts if part.startswith(os.sep))

@@ -22,7 +22,7 @@ from modelspec.tree.finding import Refusal
 from modelspec.tree.text import visible, visible_lines
 from modelspec.world.branch import HEADS, ORIGIN
 from modelspec.world.checkout import Place
-from modelspec.world.git import Done
+from modelspec.world.gitprocess import Done
 
 _PREFIX: Final = "modelspec-remote-"
 _SCHEME: Final = re.compile(r"(https|http|ssh|file)://")
