@@ -10,7 +10,7 @@ from subprocess import CompletedProcess
 import pytest
 
 from cluster.cluster import TOOLS, Cluster, missing
-from conftest import Run
+from conftest import GIT_ENV, Run
 
 
 @pytest.fixture(scope="session")
@@ -24,6 +24,13 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         yield started
     finally:
         started.stop()
+
+
+@pytest.fixture(autouse=True)
+def _who(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Say who commits, to the command as well."""
+    for name, value in GIT_ENV.items():
+        monkeypatch.setenv(name, value)
 
 
 @pytest.fixture

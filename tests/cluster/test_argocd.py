@@ -15,17 +15,13 @@ import pytest
 import yaml
 
 from cluster.cluster import Cluster
-from conftest import GIT_ENV, ROOT, Git
+from conftest import ROOT, Git
 
 pytestmark = pytest.mark.cluster
 See = Callable[..., CompletedProcess[str]]
 
 
-def test_what_it_applied_is_seen_live(
-    git: Git, cluster: Cluster, seeing: See, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name, value in GIT_ENV.items():
-        monkeypatch.setenv(name, value)
+def test_what_it_applied_is_seen_live(git: Git, cluster: Cluster, seeing: See) -> None:
     text = (ROOT / "docs" / "deploy.md").read_text().partition("## Argo CD")[2]
     application: dict[str, Any] = yaml.safe_load(re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)[0])
     cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "argocd"}}, application)

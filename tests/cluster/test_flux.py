@@ -26,13 +26,6 @@ NAMESPACE = "delivered"
 """Other tests have the one that the page names."""
 
 
-@pytest.fixture(autouse=True)
-def _who(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("AUTHOR", "COMMITTER"):
-        monkeypatch.setenv(f"GIT_{name}_NAME", "Ada")
-        monkeypatch.setenv(f"GIT_{name}_EMAIL", "ada@example.com")
-
-
 def test_the_manifests_of_docs_deploy_bring_a_promotion_and_its_revert(
     git: Git, cluster: Cluster, seeing: See
 ) -> None:

@@ -17,13 +17,6 @@ See = Callable[..., CompletedProcess[str]]
 SOURCE = "kubectl:inferenceservices,pods"
 
 
-@pytest.fixture(autouse=True)
-def _who(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("AUTHOR", "COMMITTER"):
-        monkeypatch.setenv(f"GIT_{name}_NAME", "Ada")
-        monkeypatch.setenv(f"GIT_{name}_EMAIL", "ada@example.com")
-
-
 def test_a_promotion_and_its_revert_are_seen_live(git: Git, cluster: Cluster, seeing: See) -> None:
     root = git.root
     deploy(cluster, seeing, root)
