@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final, NoReturn, TypeVar
 
-_PR_SET_PDEATHSIG: Final = 1
-"""prctl(2) of Linux: the signal that a process gets when its parent ends."""
+from modelspec.world.parallel import bound_to
+
 _HEAD: Final = 8
 """Bytes that say how long the answer is, so that one that breaks off is none."""
 A = TypeVar("A")
@@ -57,12 +57,9 @@ def _answered(told: bytes, work: Callable[[], A]) -> A:
 def _answer(work: Callable[[], object], write: int, parent: int) -> NoReturn:
     """Do the work in a fork, send what it gave, and end without undoing what the parent has set up."""
     try:
-        import ctypes
         import pickle
 
-        # Else the fork of a parent that is killed goes on for nobody.
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() == parent:
+        if bound_to(parent):
             data = pickle.dumps(work(), pickle.HIGHEST_PROTOCOL)
             with os.fdopen(write, "wb") as into:
                 into.write(len(data).to_bytes(_HEAD, "little") + data)

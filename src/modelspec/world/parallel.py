@@ -139,13 +139,17 @@ _WORK: list[Callable[[int], object]] = []
 
 
 def _inherit(work: Callable[[int], object], parent: int) -> None:
-    import ctypes
-
-    # Else a fork whose parent is killed waits for more work for ever.
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
+    if not bound_to(parent):
         os._exit(1)
     _WORK[:] = [work]
+
+
+def bound_to(parent: int) -> bool:
+    """In a fork: end when the parent does, who may be killed; False where it has ended. Linux only."""
+    import ctypes
+
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    return os.getppid() == parent
 
 
 def _inherited(index: int) -> object:
