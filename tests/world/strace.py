@@ -17,7 +17,7 @@ import pytest
 
 DRIVER = Path(__file__).parent / "drive.py"
 CHANGING = (
-    "flock,mkdir,mkdirat,openat,write,ioctl,ftruncate,fchmod,fsync,syncfs,linkat,"
+    "flock,mkdir,mkdirat,openat,write,pwrite64,ioctl,ftruncate,fchmod,fsync,syncfs,linkat,"
     "rename,renameat,renameat2,unlink,unlinkat,rmdir"
 )
 _CALL = re.compile(r"^(?:\d+ +)?(\w+)\((.*)\) += (-?\d+|\?)(.*)$")

@@ -91,27 +91,6 @@ def test_a_write_that_takes_only_a_part_goes_on(
     assert (tmp_path / "a").read_bytes() == b"0123456789"
 
 
-def test_a_large_file_begins_to_be_written_before_it_is_flushed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The advice is given for whole windows, in order, and what follows flushes all the same."""
-    from modelspec.world.stores import stage
-    from modelspec.world.stores.folder import FolderStore
-    from world.stores.trees import laid
-
-    begun: list[tuple[int, int]] = []
-    flushed: list[int] = []
-    flush = durable.flush
-    monkeypatch.setattr(stage, "_WINDOW", 1024 * 1024)
-    monkeypatch.setattr(durable, "begin_writing", lambda _, start, size: begun.append((start, size)))
-    monkeypatch.setattr(durable, "flush", lambda one: (flushed.append(os.fstat(one).st_size), flush(one)))
-    data = os.urandom(1024) * (5 * 1024)
-    tree = FolderStore(tmp_path / "store").put(laid(tmp_path / "source", {"a": data}))
-    assert begun == [(number * 1024 * 1024, 1024 * 1024) for number in range(5)]
-    assert len(data) in flushed
-    assert (tmp_path / "store" / tree.digest.replace(":", "-") / "a").read_bytes() == data
-
-
 def test_the_advice_to_begin_writing_is_only_advice(tmp_path: Path) -> None:
     with (tmp_path / "a").open("wb") as file:
         file.write(b"a" * 10_000)

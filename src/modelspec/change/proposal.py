@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from modelspec.change.edit import Unedited
-from modelspec.compat.verdict import Standing
 from modelspec.tree.snapshot import Patch
+
+if TYPE_CHECKING:
+    from modelspec.compat.verdict import Standing
 
 TRAILER: Final = "Modelspec-Change"
 """The key of the trailer that each step leaves in a commit's message."""

@@ -62,6 +62,24 @@ def chosen(commit: bool, branch: bool, push: bool) -> Where:
     return Where(commit, branch or (push and not commit), push)
 
 
+@contextmanager
+def preparing() -> Iterator[None]:
+    """Load what `carry_out` runs while something else waits or computes, which is ended when it is needed."""
+    from importlib import import_module
+    from threading import Thread
+
+    def load() -> None:
+        for name in ("api.judge", "report.promote", "world.history", "world.write"):
+            import_module(f"modelspec.{name}")
+
+    beside = Thread(target=load, daemon=True)
+    beside.start()
+    try:
+        yield
+    finally:
+        beside.join()
+
+
 def carry_out(
     root: str | None, verb: str, propose: Propose, where: Where, form: str,
     beside: Mapping[str, Path] | None = None,

@@ -13,7 +13,7 @@ import click
 
 from modelspec.cli.bring import brought
 from modelspec.cli.capture import Taken, capture
-from modelspec.cli.landing import Where, carry_out, chosen, landing_options
+from modelspec.cli.landing import Where, carry_out, chosen, landing_options, preparing
 from modelspec.cli.moving import gone, moving_of, put, settle
 from modelspec.cli.options import complete, format_option, model_names, root_option
 from modelspec.cli.progress import progress_of
@@ -159,7 +159,7 @@ def _store_and_write(
         parts, trees, notes = dict(captured.parts), list[str](), captured.notes
         registered: list[int] = []
         if taken.artifact is not None and "unknown" not in _map(parts.get("artifact")):
-            with progress_of("storing", taken.artifact.bytes) as progress:
+            with progress_of("storing", taken.artifact.bytes) as progress, preparing():
                 tree, left, more = put(store, taken.artifact.files, moved, progress)
             notes = (*notes, *more)
             # Its old names go when all else is done, and not when anything fails.

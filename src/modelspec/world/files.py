@@ -29,6 +29,39 @@ _SPARE: Final[deque[memoryview]] = deque(maxlen=16)
 """Buffers that nobody uses now."""
 
 
+class Reading:
+    """An open file: its size when it was opened, and what of it has been read (None: it was not asked)."""
+
+    def __init__(self, stream: FileIO, size: int, shown: str) -> None:
+        self._stream, self.size, self._shown = stream, size, shown
+        self.count: int | None = None
+
+    def fileno(self) -> int:
+        """Return its descriptor."""
+        return self._stream.fileno()
+
+    def fill(self, buffer: memoryview) -> int:
+        """Read into a buffer until it is full or the file ends; return how much. Raises Refusal."""
+        filled = 0
+        while filled < len(buffer) and (count := self._read(buffer[filled:])):
+            filled += count
+        return filled
+
+    def chunks(self) -> Iterator[memoryview]:
+        """Yield what is left of it, in one buffer that is filled again and again; raises Refusal."""
+        with _buffer(self.size) as buffer:
+            while count := self._read(buffer):
+                yield buffer[:count]
+
+    def _read(self, buffer: memoryview) -> int:
+        try:
+            count = self._stream.readinto(buffer) or 0
+        except OSError as error:
+            raise Refusal(f"{self._shown} can't be read: {said(error)}") from None
+        self.count = (self.count or 0) + count
+        return count
+
+
 @dataclass(frozen=True, slots=True)
 class LocalFile:
     """A file on disk as a file of a tree."""
@@ -38,20 +71,12 @@ class LocalFile:
 
     def chunks(self) -> Iterator[Chunk]:
         """Yield its bytes, one buffer again and again; raises Refusal when it changes while it is read."""
-        with self.reading() as (stream, size):
-            count = 0
-            try:
-                for chunk in whole(stream, size):
-                    count += len(chunk)
-                    yield chunk
-            except OSError as error:
-                raise Refusal(f"{visible(str(self.file), 200)} can't be read: {said(error)}") from None
-        if count != size:
-            raise self._changed()
+        with self.reading() as source:
+            yield from source.chunks()
 
     @contextmanager
-    def reading(self) -> Iterator[tuple[FileIO, int]]:
-        """Open it, with its size; raises Refusal for no regular file, and at the end when it has changed."""
+    def reading(self) -> Iterator[Reading]:
+        """Open it; raises Refusal for no regular file, and at the end when it has changed."""
         shown = visible(str(self.file), 200)
         trouble = path_trouble(self.path)
         if trouble is not None:
@@ -66,9 +91,10 @@ class LocalFile:
             before = os.fstat(descriptor)
             if not stat.S_ISREG(before.st_mode):
                 raise Refusal(f"{shown} is not a regular file")
-            yield stream, before.st_size
+            source = Reading(stream, before.st_size, shown)
+            yield source
             after = os.fstat(descriptor)
-        if _state(before) != _state(after):
+        if _state(before) != _state(after) or source.count not in (None, before.st_size):
             raise self._changed()
 
     def _changed(self) -> Refusal:
@@ -77,10 +103,18 @@ class LocalFile:
         )
 
 
-def whole(stream: object, size: int) -> Iterator[memoryview]:
+def whole(stream: FileIO, size: int) -> Iterator[memoryview]:
     """Yield all that a raw stream holds, in one buffer that is filled again and again."""
+    with _buffer(size) as buffer:
+        while count := stream.readinto(buffer):
+            yield buffer[:count]
+
+
+@contextmanager
+def _buffer(size: int) -> Iterator[memoryview]:
+    """Lend a buffer for a file of about this size."""
     if size < CHUNK // 16:
-        yield from _filled(stream, memoryview(bytearray(size + 1)))
+        yield memoryview(bytearray(size + 1))
         return
     # A new buffer for each of thousands of files is memory that the system has to clear each time.
     try:
@@ -88,14 +122,9 @@ def whole(stream: object, size: int) -> Iterator[memoryview]:
     except IndexError:
         buffer = memoryview(bytearray(CHUNK))
     try:
-        yield from _filled(stream, buffer)
+        yield buffer
     finally:
         _SPARE.append(buffer)
-
-
-def _filled(stream: object, buffer: memoryview) -> Iterator[memoryview]:
-    while count := stream.readinto(buffer):  # type: ignore[attr-defined]
-        yield buffer[:count]
 
 
 def local_tree(root: Path) -> list[LocalFile]:

@@ -10,16 +10,26 @@ from pathlib import Path
 import pytest
 
 from modelspec.world.stores.folder import FolderStore
+from modelspec.world.stores.pour import BESIDE
 from modelspec.world.stores.verified import troubles
 from world.strace import Call, calls, changing, drive, needs_strace
 from world.trees import put
 
 pytestmark = needs_strace
 ERRORS = ("ENOSPC", "EIO", "EACCES", "EINTR")
-SCENARIOS = ("first", "beside another", "again", "over a damaged one", "over an unlisted one", "many")
-SAMPLED = [("first", 6), ("beside another", 9), ("over a damaged one", 9)]
+SCENARIOS = (
+    "first",
+    "beside another",
+    "again",
+    "over a damaged one",
+    "over an unlisted one",
+    "many",
+    "large",
+)
+SAMPLED = [("first", 6), ("beside another", 9), ("over a damaged one", 9), ("large", 4)]
 EVERY = [pytest.param(name, 1, marks=pytest.mark.slow) for name in SCENARIOS]
 SOURCE = {"model.onnx": "m" * 5000, "more/tokens.txt": "t" * 6000, "more/same.txt": "t" * 6000, "z": ""}
+LARGE = "l" * (BESIDE + 1000)
 OTHER = {"model.onnx": "m" * 5000, "other.txt": "o"}
 
 
@@ -30,6 +40,8 @@ def lay(root: Path, name: str) -> Path:
     if name == "many":
         for number in range(40):
             put(root, f"source/many/{number}", f"{number}")
+    if name == "large":
+        put(root, "source/large", LARGE)
     store = FolderStore(root / "store")
     store.root.mkdir()
     if name == "beside another":
@@ -62,10 +74,9 @@ def points(folder: Path, name: str, every: int) -> list[Call]:
     assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr
     found = changing(folder / "trace")
     assert {"rename", "renameat"} & {call.name for call in found}
-    # Whatever is left out, the calls that give names, and those that lock, are not.
-    return [
-        call for at, call in enumerate(found) if at % every == 0 or call.name.startswith(("rename", "flock"))
-    ]
+    # Whatever is left out, the calls that give names, those that lock, and those of a lane are not.
+    always = ("rename", "flock", "pwrite")
+    return [call for at, call in enumerate(found) if at % every == 0 or call.name.startswith(always)]
 
 
 def judge(root: Path, done_well: bool) -> None:
@@ -134,7 +145,7 @@ def unflushed(trace: Path, store: Path) -> list[str]:
         if call.name == "openat" and "O_CREAT" in call.arguments and opened:
             made[opened[1]] = at
             made[opened[1].rpartition("/")[0]] = at
-        elif call.name == "write" and ".incoming-" in call.arguments:
+        elif call.name in ("write", "pwrite64") and ".incoming-" in call.arguments:
             made[between(call.arguments)] = at
         elif call.name in ("mkdir", "mkdirat") and "tree" in call.arguments:
             match = re.search(r'<([^>]+)>, "([^"]+)"', call.arguments)
@@ -159,7 +170,7 @@ def unflushed(trace: Path, store: Path) -> list[str]:
     return missed
 
 
-@pytest.mark.parametrize("name", ["first", "beside another", "many"])
+@pytest.mark.parametrize("name", ["first", "beside another", "many", "large"])
 def test_every_byte_is_on_the_disk_before_its_name_and_the_names_before_success(
     tmp_path: Path, name: str
 ) -> None:
@@ -177,6 +188,7 @@ def test_every_byte_is_on_the_disk_before_its_name_and_the_names_before_success(
         ("first", "without-folder-flush", "the store after the listing's name"),
         ("first", "without-file-flush", "listing before its name"),
         ("many", "without-bulk-flush", "model.onnx before its name"),
+        ("large", "without-file-flush", "large before its name"),
     ],
 )
 def test_a_flush_that_is_left_out_is_noticed(tmp_path: Path, name: str, mutant: str, missed: str) -> None:

@@ -26,7 +26,8 @@ from modelspec.world.files import READ, LocalFile
 from modelspec.world.folders import said
 from modelspec.world.parallel import each
 from modelspec.world.stores.leave import Left, Place
-from modelspec.world.stores.stage import PREFIX, TREE, Stage, hashed
+from modelspec.world.stores.pour import hashed
+from modelspec.world.stores.stage import PREFIX, TREE, Stage
 
 _ELSEWHERE: Final = {
     errno.EXDEV: "it lies on another file system than the store",

@@ -3,33 +3,28 @@
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import os
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from io import FileIO
 from typing import Final, TypeVar
 
 from modelspec.tree.finding import Refusal
 from modelspec.tree.listing import paths_trouble
-from modelspec.tree.protocols import Chunk, Progress, SourceFile, StoredFile
+from modelspec.tree.protocols import Progress, SourceFile, StoredFile
 from modelspec.tree.text import visible
 from modelspec.world import durable
-from modelspec.world.files import LocalFile, whole
+from modelspec.world.files import LocalFile
 from modelspec.world.folders import discard, said
 from modelspec.world.parallel import each
+from modelspec.world.stores.pour import BESIDE, Lanes, hashed, lanes, poured
 
 F = TypeVar("F", bound=SourceFile)
 
 PREFIX: Final = ".incoming-"
 TREE: Final = "tree"
 _ENTER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_BESIDE: Final = 16 * 1024 * 1024
-"""From this size on, a file is written by one thread while another one hashes it."""
-_WINDOW: Final = 32 * 1024 * 1024
-"""So many bytes are handed to the disk at a time, while the next ones are hashed."""
 _BULK: Final = 32
 """From so many files on, the whole file system is flushed in one call, where there is one."""
 _CLONED: Final = 64 * 1024
@@ -50,7 +45,8 @@ class Stage:
 
     def write(self, files: Sequence[SourceFile], progress: Progress) -> tuple[StoredFile, ...]:
         """Copy the files into the tree, hashing on the way; sorted by path. Nothing is flushed yet."""
-        return tuple(each(lambda file: self._copy(file, progress), self.begin(files)))
+        with lanes() as beside:
+            return tuple(each(lambda file: self._copy(file, beside, progress), self.begin(files)))
 
     def begin(self, files: Sequence[F]) -> list[F]:
         """Make the folders of the tree; return its files sorted by path. Raises Refusal for hostile ones."""
@@ -85,30 +81,32 @@ class Stage:
                 os.mkdir(path, 0o755, dir_fd=self.descriptor)
                 self._folders.add(path)
 
-    def _copy(self, file: SourceFile, progress: Progress) -> StoredFile:
+    def _copy(self, file: SourceFile, beside: Lanes, progress: Progress) -> StoredFile:
         descriptor = os.open(f"{TREE}/{file.path}", _CREATE, 0o644, dir_fd=self.descriptor)
         try:
-            size, digest = self._clone(file, descriptor, progress) or _pour(
-                file.chunks(), descriptor, progress
-            )
             # Readers of a store share its bytes: nobody may write them.
             os.fchmod(descriptor, 0o444)
+            if isinstance(file, LocalFile):
+                size, digest = self._copy_local(file, descriptor, beside, progress)
+            else:
+                size, digest = poured(file.chunks(), descriptor, progress)
         finally:
             os.close(descriptor)
         return StoredFile(file.path, size, digest)
 
-    def _clone(self, file: SourceFile, descriptor: int, progress: Progress) -> tuple[int, str] | None:
-        """Share the blocks of a file of this machine and hash what came of it; None where that can't be."""
-        if not self._clones or not isinstance(file, LocalFile):
-            return None
-        with file.reading() as (source, size):
-            if size < _CLONED:
-                return None
-            if not durable.clone(source.fileno(), descriptor):
+    def _copy_local(
+        self, file: LocalFile, descriptor: int, beside: Lanes, progress: Progress
+    ) -> tuple[int, str]:
+        """Share the blocks of a local file where that can be, and hash what came of it; else copy."""
+        with file.reading() as source:
+            if self._clones and source.size >= _CLONED:
+                if durable.clone(source.fileno(), descriptor):
+                    with FileIO(descriptor, "rb", closefd=False) as own:
+                        return hashed(own, source.size, progress)
                 self._clones = False
-                return None
-            with FileIO(descriptor, "rb", closefd=False) as own:
-                return hashed(own, size, progress)
+            if source.size >= BESIDE:
+                return beside.lane().copy(source.fill, descriptor, progress)
+            return poured(source.chunks(), descriptor, progress)
 
 
 @contextmanager
@@ -178,45 +176,3 @@ def refusing(shown: str, cure: str) -> Iterator[None]:
         yield
     except OSError as error:
         raise Refusal(f"{visible(shown, 200)} can't be written: {said(error)}", cure) from None
-
-
-def hashed(stream: FileIO, size: int, progress: Progress) -> tuple[int, str]:
-    """Read a raw stream to its end; return how many bytes there were, and their digest."""
-    found, count = hashlib.sha256(), 0
-    for chunk in whole(stream, size):
-        found.update(chunk)
-        count += len(chunk)
-        progress(len(chunk))
-    return count, "sha256:" + found.hexdigest()
-
-
-def _pour(chunks: Iterable[Chunk], descriptor: int, progress: Progress) -> tuple[int, str]:
-    """Write and hash all chunks; return size and digest."""
-    hashed, size, begun = hashlib.sha256(), 0, 0
-    beside: ThreadPoolExecutor | None = None
-    try:
-        for chunk in chunks:
-            if size >= _BESIDE and beside is None:
-                beside = ThreadPoolExecutor(1)
-            if beside is None:
-                _write(descriptor, chunk)
-                hashed.update(chunk)
-            else:
-                writing = beside.submit(_write, descriptor, chunk)
-                hashed.update(chunk)
-                writing.result()
-            size += len(chunk)
-            if size - begun >= _WINDOW:
-                durable.begin_writing(descriptor, begun, size - begun)
-                begun = size
-            progress(len(chunk))
-    finally:
-        if beside is not None:
-            beside.shutdown()
-    return size, "sha256:" + hashed.hexdigest()
-
-
-def _write(descriptor: int, chunk: Chunk, write: Callable[..., int] = os.write) -> None:
-    view = memoryview(chunk)
-    while view:
-        view = view[write(descriptor, view) :]

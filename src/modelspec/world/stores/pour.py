@@ -1,0 +1,219 @@
+"""Copies the bytes of a file into another one while they are hashed: read, hashed and written at once.
+
+A large file of this machine goes past the system's cache where the file system lets it (O_DIRECT, open(2)):
+its bytes are not copied there a second time, and what the cache held for others stays there.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import mmap
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from io import FileIO
+from queue import SimpleQueue
+from typing import Final
+
+from modelspec.tree.protocols import Chunk, Progress
+from modelspec.world import durable, parallel
+from modelspec.world.files import whole
+
+BESIDE: Final = 256 * 1024
+"""From this size on, a file is written by one thread while another one hashes it."""
+_BLOCK: Final = 4096
+"""What direct writes are aligned to: no disk in use has larger sectors."""
+_DEEP: Final = 3
+"""Buffers of a lane: one is filled and hashed while two are written."""
+_LARGEST: Final = 4 * 1024 * 1024
+_BUDGET: Final = 64 * 1024 * 1024
+"""Bytes of all buffers together, however many cores there are."""
+_STREAMED: Final = 16 * 1024 * 1024
+"""After so many bytes of a stream, another thread writes while this one hashes."""
+_WINDOW: Final = 32 * 1024 * 1024
+"""So many bytes are handed to the disk at a time, while the next ones come, where they go to the cache."""
+
+
+class Lanes:
+    """A thread beside each thread that copies, which writes what that one has read."""
+
+    def __init__(self, count: int) -> None:
+        self._size = min(_LARGEST, _BUDGET // (count * _DEEP) // _BLOCK * _BLOCK) or _BLOCK
+        self._own = threading.local()
+        self._all: list[_Lane] = []
+
+    def lane(self) -> _Lane:
+        """Return the lane of this thread."""
+        found: _Lane | None = getattr(self._own, "lane", None)
+        if found is None:
+            found = self._own.lane = _Lane(self._size)
+            self._all.append(found)
+        return found
+
+    def close(self) -> None:
+        """Return when all is written; raises OSError when it could not be."""
+        failed = [error for error in [lane.close() for lane in self._all] if error is not None]
+        if failed:
+            raise failed[0]
+
+
+@contextmanager
+def lanes() -> Iterator[Lanes]:
+    """Open lanes for as many threads as there are cores; what they took is written at the end."""
+    opened = Lanes(parallel.cores())
+    try:
+        yield opened
+    finally:
+        opened.close()
+
+
+class _Lane:
+    """Writes buffers in their order, one file after the other, until the first error."""
+
+    def __init__(self, size: int) -> None:
+        self._free: SimpleQueue[memoryview] = SimpleQueue()
+        for _ in range(_DEEP):
+            self._free.put(_buffer(size))
+        self._full: SimpleQueue[tuple[_Target, memoryview | None, int] | None] = SimpleQueue()
+        self._failed: BaseException | None = None
+        self._thread = threading.Thread(target=self._write, daemon=True)
+        self._thread.start()
+
+    def copy(self, fill: Callable[[memoryview], int], descriptor: int, progress: Progress) -> tuple[int, str]:
+        """Copy what fills buffers, to the first that is not full; return how many bytes, and their digest.
+
+        It may be written after this returns, through a descriptor of its own. Raises OSError when that or an
+        earlier file could not be written.
+        """
+        found, size, target, more = hashlib.sha256(), 0, _Target(os.dup(descriptor)), True
+        try:
+            while more:
+                buffer = self._free.get()
+                if self._failed is not None:
+                    raise self._failed
+                count = fill(buffer)
+                more = count == len(buffer)
+                self._full.put((target, buffer, count))
+                # The buffer comes back to this thread alone, and so not before it is hashed.
+                found.update(buffer[:count])
+                size += count
+                progress(count)
+        finally:
+            self._full.put((target, None, 0))
+        return size, "sha256:" + found.hexdigest()
+
+    def close(self) -> BaseException | None:
+        """Return when all is written: what went wrong, if anything."""
+        self._full.put(None)
+        self._thread.join()
+        return self._failed
+
+    def _write(self) -> None:
+        while (job := self._full.get()) is not None:
+            target, buffer, count = job
+            try:
+                if buffer is None:
+                    target.close()
+                elif self._failed is None:
+                    target.write(buffer[:count])
+            except BaseException as error:
+                self._failed = self._failed or error
+            if buffer is not None:
+                self._free.put(buffer)
+
+
+class _Target:
+    """A new file that is written from its beginning to its end."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._direct = durable.directly(descriptor, True)
+        self._at = self._begun = 0
+
+    def write(self, chunk: memoryview) -> None:
+        """Write what comes next."""
+        rest = chunk
+        if self._direct:
+            rest = chunk[self._past_the_cache(chunk[: len(chunk) // _BLOCK * _BLOCK]) :]
+            if rest:
+                # No whole block: the end of the file; or a disk that wants larger ones.
+                self._direct = durable.directly(self._descriptor, False)
+                self._begun = self._at
+        while rest:
+            rest = rest[self._put(rest) :]
+        if not self._direct and self._at - self._begun >= _WINDOW:
+            durable.begin_writing(self._descriptor, self._begun, self._at - self._begun)
+            self._begun = self._at
+
+    def close(self) -> None:
+        """Close it, not flushed."""
+        os.close(self._descriptor)
+
+    def _past_the_cache(self, blocks: memoryview) -> int:
+        """Write whole blocks directly; return how much of them the file system has taken so."""
+        done = 0
+        try:
+            while done < len(blocks) and done % _BLOCK == 0:
+                done += self._put(blocks[done:])
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise
+        return done
+
+    def _put(self, part: memoryview) -> int:
+        count = os.pwrite(self._descriptor, part, self._at)
+        self._at += count
+        return count
+
+
+def hashed(stream: FileIO, size: int, progress: Progress) -> tuple[int, str]:
+    """Read a raw stream to its end; return how many bytes there were, and their digest."""
+    found, count = hashlib.sha256(), 0
+    for chunk in whole(stream, size):
+        found.update(chunk)
+        count += len(chunk)
+        progress(len(chunk))
+    return count, "sha256:" + found.hexdigest()
+
+
+def poured(chunks: Iterable[Chunk], descriptor: int, progress: Progress) -> tuple[int, str]:
+    """Write and hash chunks that come one by one, one buffer again and again; return size and digest."""
+    found, size, begun = hashlib.sha256(), 0, 0
+    beside: ThreadPoolExecutor | None = None
+    try:
+        for chunk in chunks:
+            if size >= _STREAMED and beside is None:
+                beside = ThreadPoolExecutor(1)
+            if beside is None:
+                _write(descriptor, chunk)
+                found.update(chunk)
+            else:
+                writing = beside.submit(_write, descriptor, chunk)
+                found.update(chunk)
+                writing.result()
+            size += len(chunk)
+            if size - begun >= _WINDOW:
+                durable.begin_writing(descriptor, begun, size - begun)
+                begun = size
+            progress(len(chunk))
+    finally:
+        if beside is not None:
+            beside.shutdown()
+    return size, "sha256:" + found.hexdigest()
+
+
+def _write(descriptor: int, chunk: Chunk) -> None:
+    rest = memoryview(chunk)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
+
+
+def _buffer(size: int) -> memoryview:
+    """Return memory that begins at a page, as direct writes must; in large pages, which cost them less."""
+    memory = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    with suppress(AttributeError, OSError):
+        memory.madvise(mmap.MADV_HUGEPAGE)
+    return memoryview(memory)

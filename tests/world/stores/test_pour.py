@@ -1,0 +1,260 @@
+"""Large files on their way into a store: past the system's cache where that can be, and with the same bytes."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from modelspec.tree.finding import Refusal
+from modelspec.world import durable, parallel
+from modelspec.world.files import LocalFile, Reading
+from modelspec.world.stores import pour
+from modelspec.world.stores.folder import FolderStore
+from modelspec.world.stores.verified import troubles
+from world.stores.trees import laid, noise
+
+BLOCK, BUFFER = 4096, 3 * 4096
+EDGES = sorted(
+    {
+        max(0, size + by)
+        for size in (0, BLOCK, BUFFER, 2 * BUFFER, 3 * BUFFER, 7 * BUFFER + BLOCK)
+        for by in (-1, 0, 1)
+    }
+)
+DATA = noise(8 * BUFFER)
+
+
+def opened_files() -> int:
+    return sum(1 for _ in Path("/proc/self/fd").iterdir())
+
+
+@pytest.fixture(autouse=True)
+def nothing_left() -> Iterator[None]:
+    """No thread and no descriptor outlives a copy, however that ends."""
+    before, opened = set(threading.enumerate()), opened_files()
+    yield
+    assert set(threading.enumerate()) <= before
+    assert opened_files() <= opened
+
+
+@pytest.fixture
+def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have small files go the way of large ones, through buffers of three blocks."""
+    from modelspec.world.stores import stage
+
+    monkeypatch.setattr(stage, "BESIDE", 1)
+    monkeypatch.setattr(pour, "_LARGEST", BUFFER)
+
+
+def is_direct(descriptor: int) -> bool:
+    return bool(fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_DIRECT)
+
+
+def goes_past(folder: Path) -> bool:
+    """Whether the file system of a folder has direct writes."""
+    descriptor = os.open(folder, os.O_TMPFILE | os.O_RDWR)
+    try:
+        return durable.directly(descriptor, True)
+    finally:
+        os.close(descriptor)
+
+
+@pytest.mark.usefixtures("tiny")
+@pytest.mark.parametrize("direct", [True, False])
+def test_files_of_every_size_arrive_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, direct: bool
+) -> None:
+    if not direct:
+        monkeypatch.setattr(durable, "directly", lambda descriptor, on: False)
+    files = {f"{size}": DATA[:size] for size in EDGES}
+    store, seen = FolderStore(tmp_path / "store"), list[int]()
+    tree = store.put(laid(tmp_path / "source", files), seen.append)
+    assert {file.path: (file.size, file.digest) for file in tree.files} == {
+        path: (len(data), f"sha256:{hashlib.sha256(data).hexdigest()}") for path, data in files.items()
+    }
+    assert troubles(store, tree.digest) == []
+    assert sum(seen) == sum(map(len, files.values()))
+
+
+@given(
+    data=st.binary(max_size=70_000), size=st.sampled_from([BLOCK, 2 * BLOCK, 5 * BLOCK]), seed=st.integers()
+)
+def test_a_copy_is_its_source_however_little_is_written_at_a_time(
+    tmp_path_factory: pytest.TempPathFactory, data: bytes, size: int, seed: int
+) -> None:
+    """A law: whatever part of each write the system takes, direct or not, file and digest are the source's."""
+    place, write = tmp_path_factory.mktemp("law") / "copy", os.pwrite
+    chance, left, target = Random(seed), memoryview(data), os.open(place, os.O_CREAT | os.O_RDWR)
+
+    def fill(buffer: memoryview) -> int:
+        nonlocal left
+        count = min(len(buffer), len(left))
+        buffer[:count], left = left[:count], left[count:]
+        return count
+
+    def some(descriptor: int, part: memoryview, at: int) -> int:
+        if is_direct(descriptor):
+            count = chance.randint(1, len(part) // BLOCK) * BLOCK
+        else:
+            count = chance.randint(1, len(part))
+        return write(descriptor, part[:count], at)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pour, "_LARGEST", size)
+        patch.setattr(os, "pwrite", some)
+        try:
+            with pour.lanes() as lanes:
+                found = lanes.lane().copy(fill, target, lambda _: None)
+        finally:
+            os.close(target)
+    assert found == (len(data), f"sha256:{hashlib.sha256(data).hexdigest()}")
+    assert place.read_bytes() == data
+
+
+def test_what_is_stored_does_not_fill_the_cache(tmp_path: Path) -> None:
+    """Asked of the system itself: a read that may not wait for the disk finds no byte of it."""
+    if not goes_past(tmp_path):
+        pytest.skip("the file system of tmp_path has no direct writes")
+    data = noise(pour.BESIDE * 8)
+    store = FolderStore(tmp_path / "store")
+    tree = store.put(laid(tmp_path / "source", {"large": data, "small": data[: pour.BESIDE - 1]}))
+    folder = store.root / tree.digest.replace(":", "-")
+
+    def cached(path: Path) -> int:
+        with path.open("rb", buffering=0) as stream:
+            try:
+                return os.preadv(stream.fileno(), [bytearray(BLOCK)], 0, os.RWF_NOWAIT)
+            except BlockingIOError:
+                return 0
+
+    assert cached(tmp_path / "source/large") == cached(folder / "small") == BLOCK
+    assert cached(folder / "large") == 0
+    assert (folder / "large").read_bytes() == data
+
+
+@pytest.mark.usefixtures("tiny")
+def test_a_disk_that_refuses_direct_writes_when_they_come_gets_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one with blocks that are larger than ours: EINVAL, and not when the file is opened."""
+    write, refused = os.pwrite, list[int]()
+
+    def picky(descriptor: int, part: memoryview, at: int) -> int:
+        if is_direct(descriptor):
+            refused.append(at)
+            raise OSError(errno.EINVAL, "Invalid argument")
+        return write(descriptor, part, at)
+
+    monkeypatch.setattr(os, "pwrite", picky)
+    store = FolderStore(tmp_path / "store")
+    tree = store.put(laid(tmp_path / "source", {"a": DATA, "b": DATA[:BLOCK], "c": DATA[:5]}))
+    assert troubles(store, tree.digest) == []
+    assert not goes_past(tmp_path) or refused == [0, 0]
+
+
+def test_where_there_is_no_cache_to_go_past_whole_windows_are_handed_to_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In order, and without a gap; what follows flushes all the same."""
+    begun: list[tuple[int, int]] = []
+    flushed: list[int] = []
+    flush, size = durable.flush, 1024 * 1024
+    monkeypatch.setattr(durable, "directly", lambda descriptor, on: False)
+    monkeypatch.setattr(pour, "_WINDOW", size)
+    monkeypatch.setattr(pour, "_LARGEST", size)
+    monkeypatch.setattr(durable, "begin_writing", lambda _, start, size: begun.append((start, size)))
+    monkeypatch.setattr(durable, "flush", lambda one: (flushed.append(os.fstat(one).st_size), flush(one)))
+    data = noise(5 * size)
+    tree = FolderStore(tmp_path / "store").put(laid(tmp_path / "source", {"a": data}))
+    assert begun == [(number * size, size) for number in range(5)]
+    assert len(data) in flushed
+    assert (tmp_path / "store" / tree.digest.replace(":", "-") / "a").read_bytes() == data
+
+
+@pytest.mark.usefixtures("tiny")
+@pytest.mark.parametrize("number", [0, 1, 2, 5, 9])
+@pytest.mark.parametrize("kind", [errno.ENOSPC, errno.EIO, errno.EDQUOT])
+def test_a_write_that_fails_in_another_thread_is_a_refusal_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, kind: int
+) -> None:
+    write, calls = os.pwrite, list[int]()
+
+    def failing(descriptor: int, part: memoryview, at: int) -> int:
+        calls.append(at)
+        if len(calls) == number + 1:
+            raise OSError(kind, os.strerror(kind))
+        return write(descriptor, part, at)
+
+    monkeypatch.setattr(os, "pwrite", failing)
+    files = dict.fromkeys("abcdef", DATA[: 2 * BUFFER + 5])
+    store = FolderStore(tmp_path / "store")
+    with pytest.raises(Refusal, match=f"can't be written: {os.strerror(kind).lower()}"):
+        store.put(laid(tmp_path / "source", files))
+    assert list(store.root.iterdir()) == []
+    monkeypatch.undo()
+    assert troubles(store, store.put(laid(tmp_path / "source", files)).digest) == []
+
+
+@pytest.mark.usefixtures("tiny")
+@pytest.mark.parametrize("what", ["grows", "shrinks", "is written", "can't be read"])
+def test_a_source_that_changes_while_it_is_copied_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    [file] = laid(tmp_path / "source", {"a": DATA})
+    read, calls = Reading._read, list[int]()
+
+    def meddled(self: Reading, buffer: memoryview) -> int:
+        calls.append(len(buffer))
+        if len(calls) == 2:
+            if what == "can't be read":
+                raise Refusal("a can't be read: input/output error")
+            with file.file.open("r+b") as stream:
+                stream.seek(0, os.SEEK_END if what == "grows" else os.SEEK_SET)
+                stream.truncate(10) if what == "shrinks" else stream.write(b"x")
+        return read(self, buffer)
+
+    monkeypatch.setattr(Reading, "_read", meddled)
+    store = FolderStore(tmp_path / "store")
+    with pytest.raises(Refusal, match="can't be read" if what.startswith("can't") else "changed while it"):
+        store.put([file])
+    assert list(store.root.iterdir()) == []
+
+
+def test_a_file_that_says_less_than_it_holds_is_refused(tmp_path: Path) -> None:
+    """The files of /proc say that they hold nothing."""
+    with pytest.raises(Refusal, match="changed while it was read"):
+        FolderStore(tmp_path / "store").put([LocalFile("a", Path("/proc/version"))])
+
+
+@pytest.mark.parametrize("cores", [1, 2, 16, 64, 1000])
+def test_the_buffers_of_many_cores_take_no_more_than_those_of_a_few(
+    monkeypatch: pytest.MonkeyPatch, cores: int
+) -> None:
+    sizes: list[int] = []
+    buffer = pour._buffer
+
+    def counted(size: int) -> memoryview:
+        sizes.append(size)
+        return buffer(size)
+
+    monkeypatch.setattr(parallel, "cores", lambda: cores)
+    monkeypatch.setattr(pour, "_buffer", counted)
+    with pour.lanes() as lanes:
+        threads = [threading.Thread(target=lanes.lane) for _ in range(min(cores, 64))]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert len(sizes) == 3 * min(cores, 64)
+    assert sum(sizes) <= 64 * 1024 * 1024
+    assert all(size % BLOCK == 0 and size >= BLOCK for size in sizes)
