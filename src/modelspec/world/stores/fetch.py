@@ -17,7 +17,7 @@ from modelspec.world import durable
 from modelspec.world.files import tree_files
 from modelspec.world.folders import AGAIN, opened
 from modelspec.world.stores.stage import TREE, refusing, staged, sweep
-from modelspec.world.stores.verified import rows_of, verified
+from modelspec.world.stores.verified import compare, rows_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,15 +30,14 @@ class Fetched:
 
 @dataclass(frozen=True, slots=True)
 class _Held:
-    """A file of a tree in a store, as a file on its way out."""
+    """A file of a tree in a store, as a file on its way out; what writes it hashes it."""
 
     store: Store
     tree: str
     path: str
-    digest: str
 
     def chunks(self) -> Iterator[Chunk]:
-        return verified(self.store, self.tree, self.path, self.digest)
+        return iter(self.store.open(self.tree, self.path))
 
 
 def fetch_tree(store: Store, tree: str, target: Path, progress: Progress = lambda _: None) -> Fetched:
@@ -59,7 +58,10 @@ def fetch_tree(store: Store, tree: str, target: Path, progress: Progress = lambd
     with refusing(shown, AGAIN):
         target.absolute().parent.mkdir(parents=True, exist_ok=True)
     with opened(target.absolute().parent) as above, refusing(shown, AGAIN), staged(above) as stage:
-        written = stage.write([_Held(store, tree, *row) for row in rows], progress)
+        written = stage.write([_Held(store, tree, path) for path, _ in rows], progress)
+        declared = dict(rows)
+        for file in written:
+            compare(store, tree, file.path, declared[file.path], file.digest)
         stage.flush()
         try:
             # An empty folder is replaced; nothing else is.

@@ -19,10 +19,15 @@ def verified(store: Store, tree: str, path: str, digest: str) -> Iterator[Chunk]
     for chunk in store.open(tree, path):
         hashed.update(chunk)
         yield chunk
-    if "sha256:" + hashed.hexdigest() != digest:
+    compare(store, tree, path, digest, "sha256:" + hashed.hexdigest())
+
+
+def compare(store: Store, tree: str, path: str, digest: str, found: str) -> None:
+    """Raise Refusal when the bytes that came of a file are not what its digest says."""
+    if found != digest:
         raise Refusal(
             f"{visible(path, 200)} of {short(tree)} in {store.shown} does not have its digest: "
-            f"{short('sha256:' + hashed.hexdigest())}, not {short(digest)}",
+            f"{short(found)}, not {short(digest)}",
             "the bytes were changed: put the artifact there again from where it was made",
         )
 
