@@ -53,6 +53,8 @@ def path_trouble(path: str) -> str | None:
 
 def fold(path: str) -> str:
     """Return what a case-insensitive, normalising file system would take the path for."""
+    if path.isascii():
+        return path.lower()
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", path).casefold())
 
 
