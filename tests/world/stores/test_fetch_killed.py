@@ -10,13 +10,13 @@ import pytest
 
 from modelspec.world.files import local_tree, tree_files
 from modelspec.world.stores.folder import FolderStore
+from world.stores.test_folder_killed import ERRORS, LARGE
 from world.strace import Call, calls, changing, drive, needs_strace
 from world.trees import put
 
 pytestmark = needs_strace
-ERRORS = ("ENOSPC", "EIO", "EACCES", "EINTR")
-SCENARIOS = ("first", "into an empty folder", "many")
-SAMPLED = [("first", 3), ("into an empty folder", 6)]
+SCENARIOS = ("first", "into an empty folder", "many", "large")
+SAMPLED = [("first", 3), ("into an empty folder", 6), ("large", 4)]
 EVERY = [pytest.param(name, 1, marks=pytest.mark.slow) for name in SCENARIOS]
 SOURCE = {"model.onnx": "m" * 5000, "more/tokens.txt": "t" * 6000, "more/same.txt": "t" * 6000, "z": ""}
 
@@ -27,6 +27,8 @@ def lay(root: Path, name: str) -> Path:
         put(root, f"source/{path}", text)
     for number in range(40 if name == "many" else 0):
         put(root, f"source/many/{number}", f"{number}")
+    if name == "large":
+        put(root, "source/large", LARGE)
     FolderStore(root / "store").put(local_tree(root / "source"))
     if name == "into an empty folder":
         (root / "out/target").mkdir(parents=True)
@@ -39,9 +41,8 @@ def points(folder: Path, name: str, every: int) -> list[Call]:
     assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr
     found = changing(folder / "trace")
     assert {"rename", "renameat", "renameat2"} & {call.name for call in found}
-    return [
-        call for at, call in enumerate(found) if at % every == 0 or call.name.startswith(("rename", "flock"))
-    ]
+    always = ("rename", "flock", "pwrite")
+    return [call for at, call in enumerate(found) if at % every == 0 or call.name.startswith(always)]
 
 
 def judge(root: Path) -> None:

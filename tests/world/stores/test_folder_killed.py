@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from modelspec.world.stores.folder import FolderStore
-from modelspec.world.stores.pour import BESIDE
 from modelspec.world.stores.verified import troubles
 from world.strace import Call, calls, changing, drive, needs_strace
 from world.trees import put
@@ -29,7 +28,7 @@ SCENARIOS = (
 SAMPLED = [("first", 6), ("beside another", 9), ("over a damaged one", 9), ("large", 4)]
 EVERY = [pytest.param(name, 1, marks=pytest.mark.slow) for name in SCENARIOS]
 SOURCE = {"model.onnx": "m" * 5000, "more/tokens.txt": "t" * 6000, "more/same.txt": "t" * 6000, "z": ""}
-LARGE = "l" * (BESIDE + 1000)
+LARGE = "l" * 400_001
 OTHER = {"model.onnx": "m" * 5000, "other.txt": "o"}
 
 

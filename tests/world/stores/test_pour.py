@@ -50,9 +50,7 @@ def nothing_left() -> Iterator[None]:
 @pytest.fixture
 def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have small files go the way of large ones, through buffers of three blocks."""
-    from modelspec.world.stores import stage
-
-    monkeypatch.setattr(stage, "BESIDE", 1)
+    monkeypatch.setattr(pour, "_SMALL", 1)
     monkeypatch.setattr(pour, "_LARGEST", BUFFER)
 
 
@@ -121,13 +119,23 @@ def test_a_copy_is_its_source_however_little_is_written_at_a_time(
     assert place.read_bytes() == data
 
 
+@given(chunks=st.lists(st.binary(max_size=30)), size=st.integers(1, 20))
+def test_chunks_of_any_sizes_fill_buffers_of_one(chunks: list[bytes], size: int) -> None:
+    """A law: every buffer but the last is full, and together they are the chunks."""
+    fill, buffers, buffer = pour.filling(chunks), list[bytes](), bytearray(size)
+    while count := fill(memoryview(buffer)):
+        buffers.append(bytes(buffer[:count]))
+    assert b"".join(buffers) == b"".join(chunks)
+    assert all(len(one) == size for one in buffers[:-1])
+
+
 def test_what_is_stored_does_not_fill_the_cache(tmp_path: Path) -> None:
     """Asked of the system itself: a read that may not wait for the disk finds no byte of it."""
     if not goes_past(tmp_path):
         pytest.skip("the file system of tmp_path has no direct writes")
-    data = noise(pour.BESIDE * 8)
+    data = noise(pour._SMALL * 8)
     store = FolderStore(tmp_path / "store")
-    tree = store.put(laid(tmp_path / "source", {"large": data, "small": data[: pour.BESIDE - 1]}))
+    tree = store.put(laid(tmp_path / "source", {"large": data, "small": data[: pour._SMALL - 1]}))
     folder = store.root / tree.digest.replace(":", "-")
 
     def cached(path: Path) -> int:
@@ -162,7 +170,7 @@ def test_a_disk_that_refuses_direct_writes_when_they_come_gets_others(
     assert not goes_past(tmp_path) or refused == [0, 0]
 
 
-def test_where_there_is_no_cache_to_go_past_whole_windows_are_handed_to_the_disk(
+def test_what_goes_to_the_cache_is_handed_to_the_disk_as_it_comes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In order, and without a gap; what follows flushes all the same."""
@@ -170,7 +178,6 @@ def test_where_there_is_no_cache_to_go_past_whole_windows_are_handed_to_the_disk
     flushed: list[int] = []
     flush, size = durable.flush, 1024 * 1024
     monkeypatch.setattr(durable, "directly", lambda descriptor, on: False)
-    monkeypatch.setattr(pour, "_WINDOW", size)
     monkeypatch.setattr(pour, "_LARGEST", size)
     monkeypatch.setattr(durable, "begin_writing", lambda _, start, size: begun.append((start, size)))
     monkeypatch.setattr(durable, "flush", lambda one: (flushed.append(os.fstat(one).st_size), flush(one)))
@@ -255,6 +262,6 @@ def test_the_buffers_of_many_cores_take_no_more_than_those_of_a_few(
             thread.start()
         for thread in threads:
             thread.join()
-    assert len(sizes) == 3 * min(cores, 64)
+    assert len(sizes) == 8 * min(cores, 64)
     assert sum(sizes) <= 64 * 1024 * 1024
     assert all(size % BLOCK == 0 and size >= BLOCK for size in sizes)

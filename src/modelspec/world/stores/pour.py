@@ -1,7 +1,7 @@
-"""Copies the bytes of a file into another one while they are hashed: read, hashed and written at once.
+"""Copies bytes into a new file while they are hashed: read, hashed and written at once.
 
-A large file of this machine goes past the system's cache where the file system lets it (O_DIRECT, open(2)):
-its bytes are not copied there a second time, and what the cache held for others stays there.
+Large files go past the system's cache where the file system lets them (O_DIRECT, open(2)): their bytes are
+not copied there a second time, and neither what it holds for others nor a container's memory goes for them.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import mmap
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from io import FileIO
 from queue import SimpleQueue
@@ -22,19 +21,16 @@ from modelspec.tree.protocols import Chunk, Progress
 from modelspec.world import durable, parallel
 from modelspec.world.files import whole
 
-BESIDE: Final = 256 * 1024
-"""From this size on, a file is written by one thread while another one hashes it."""
+_SMALL: Final = 256 * 1024
+"""Below this size, a file is written by the thread that hashes it, and to the cache."""
 _BLOCK: Final = 4096
 """What direct writes are aligned to: no disk in use has larger sectors."""
-_DEEP: Final = 3
-"""Buffers of a lane: one is filled and hashed while two are written."""
+_DEEP: Final = 8
+"""Buffers of a lane. One is hashed while another is written; memory that a disk has just read is slow to fill
+again, so it rests for a while."""
 _LARGEST: Final = 4 * 1024 * 1024
 _BUDGET: Final = 64 * 1024 * 1024
 """Bytes of all buffers together, however many cores there are."""
-_STREAMED: Final = 16 * 1024 * 1024
-"""After so many bytes of a stream, another thread writes while this one hashes."""
-_WINDOW: Final = 32 * 1024 * 1024
-"""So many bytes are handed to the disk at a time, while the next ones come, where they go to the cache."""
 
 
 class Lanes:
@@ -71,7 +67,7 @@ def lanes() -> Iterator[Lanes]:
 
 
 class _Lane:
-    """Writes buffers in their order, one file after the other, until the first error."""
+    """Hashes files, one after the other, and has a thread write their bytes, until the first error."""
 
     def __init__(self, size: int) -> None:
         self._free: SimpleQueue[memoryview] = SimpleQueue()
@@ -88,7 +84,7 @@ class _Lane:
         It may be written after this returns, through a descriptor of its own. Raises OSError when that or an
         earlier file could not be written.
         """
-        found, size, target, more = hashlib.sha256(), 0, _Target(os.dup(descriptor)), True
+        found, size, target, more = hashlib.sha256(), 0, None, True
         try:
             while more:
                 buffer = self._free.get()
@@ -96,13 +92,19 @@ class _Lane:
                     raise self._failed
                 count = fill(buffer)
                 more = count == len(buffer)
-                self._full.put((target, buffer, count))
+                if target is None and count < _SMALL and not more:
+                    _write(descriptor, buffer[:count])
+                    self._free.put(buffer)
+                else:
+                    target = target or _Target(os.dup(descriptor))
+                    self._full.put((target, buffer, count))
                 # The buffer comes back to this thread alone, and so not before it is hashed.
                 found.update(buffer[:count])
                 size += count
                 progress(count)
         finally:
-            self._full.put((target, None, 0))
+            if target is not None:
+                self._full.put((target, None, 0))
         return size, "sha256:" + found.hexdigest()
 
     def close(self) -> BaseException | None:
@@ -131,22 +133,20 @@ class _Target:
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
         self._direct = durable.directly(descriptor, True)
-        self._at = self._begun = 0
+        self._at = 0
 
     def write(self, chunk: memoryview) -> None:
         """Write what comes next."""
-        rest = chunk
+        at, rest = self._at, chunk
         if self._direct:
             rest = chunk[self._past_the_cache(chunk[: len(chunk) // _BLOCK * _BLOCK]) :]
             if rest:
                 # No whole block: the end of the file; or a disk that wants larger ones.
                 self._direct = durable.directly(self._descriptor, False)
-                self._begun = self._at
         while rest:
             rest = rest[self._put(rest) :]
-        if not self._direct and self._at - self._begun >= _WINDOW:
-            durable.begin_writing(self._descriptor, self._begun, self._at - self._begun)
-            self._begun = self._at
+        if not self._direct and len(chunk) >= _SMALL:
+            durable.begin_writing(self._descriptor, at, len(chunk))
 
     def close(self) -> None:
         """Close it, not flushed."""
@@ -179,36 +179,30 @@ def hashed(stream: FileIO, size: int, progress: Progress) -> tuple[int, str]:
     return count, "sha256:" + found.hexdigest()
 
 
-def poured(chunks: Iterable[Chunk], descriptor: int, progress: Progress) -> tuple[int, str]:
-    """Write and hash chunks that come one by one, one buffer again and again; return size and digest."""
-    found, size, begun = hashlib.sha256(), 0, 0
-    beside: ThreadPoolExecutor | None = None
-    try:
-        for chunk in chunks:
-            if size >= _STREAMED and beside is None:
-                beside = ThreadPoolExecutor(1)
-            if beside is None:
-                _write(descriptor, chunk)
-                found.update(chunk)
-            else:
-                writing = beside.submit(_write, descriptor, chunk)
-                found.update(chunk)
-                writing.result()
-            size += len(chunk)
-            if size - begun >= _WINDOW:
-                durable.begin_writing(descriptor, begun, size - begun)
-                begun = size
-            progress(len(chunk))
-    finally:
-        if beside is not None:
-            beside.shutdown()
-    return size, "sha256:" + found.hexdigest()
+def filling(chunks: Iterable[Chunk]) -> Callable[[memoryview], int]:
+    """Return what fills a buffer with the chunks that come next, and returns how much: less at their end."""
+    source, rest = iter(chunks), memoryview(b"")
+
+    def fill(buffer: memoryview) -> int:
+        nonlocal rest
+        filled = 0
+        while filled < len(buffer):
+            while not rest:
+                try:
+                    rest = memoryview(next(source))
+                except StopIteration:
+                    return filled
+            count = min(len(rest), len(buffer) - filled)
+            buffer[filled : filled + count], rest = rest[:count], rest[count:]
+            filled += count
+        return filled
+
+    return fill
 
 
-def _write(descriptor: int, chunk: Chunk) -> None:
-    rest = memoryview(chunk)
-    while rest:
-        rest = rest[os.write(descriptor, rest) :]
+def _write(descriptor: int, chunk: memoryview) -> None:
+    while chunk:
+        chunk = chunk[os.write(descriptor, chunk) :]
 
 
 def _buffer(size: int) -> memoryview:

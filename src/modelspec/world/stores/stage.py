@@ -15,10 +15,10 @@ from modelspec.tree.listing import paths_trouble
 from modelspec.tree.protocols import Progress, SourceFile, StoredFile
 from modelspec.tree.text import visible
 from modelspec.world import durable
-from modelspec.world.files import LocalFile
+from modelspec.world.files import LocalFile, Reading
 from modelspec.world.folders import discard, said
 from modelspec.world.parallel import each
-from modelspec.world.stores.pour import BESIDE, Lanes, hashed, lanes, poured
+from modelspec.world.stores.pour import Lanes, filling, hashed, lanes
 
 F = TypeVar("F", bound=SourceFile)
 
@@ -87,26 +87,25 @@ class Stage:
             # Readers of a store share its bytes: nobody may write them.
             os.fchmod(descriptor, 0o444)
             if isinstance(file, LocalFile):
-                size, digest = self._copy_local(file, descriptor, beside, progress)
+                with file.reading() as source:
+                    size, digest = self._clone(source, descriptor, progress) or beside.lane().copy(
+                        source.fill, descriptor, progress
+                    )
             else:
-                size, digest = poured(file.chunks(), descriptor, progress)
+                size, digest = beside.lane().copy(filling(file.chunks()), descriptor, progress)
         finally:
             os.close(descriptor)
         return StoredFile(file.path, size, digest)
 
-    def _copy_local(
-        self, file: LocalFile, descriptor: int, beside: Lanes, progress: Progress
-    ) -> tuple[int, str]:
-        """Share the blocks of a local file where that can be, and hash what came of it; else copy."""
-        with file.reading() as source:
-            if self._clones and source.size >= _CLONED:
-                if durable.clone(source.fileno(), descriptor):
-                    with FileIO(descriptor, "rb", closefd=False) as own:
-                        return hashed(own, source.size, progress)
-                self._clones = False
-            if source.size >= BESIDE:
-                return beside.lane().copy(source.fill, descriptor, progress)
-            return poured(source.chunks(), descriptor, progress)
+    def _clone(self, source: Reading, descriptor: int, progress: Progress) -> tuple[int, str] | None:
+        """Share the blocks of a local file and hash what came of it; None where that can't be."""
+        if not self._clones or source.size < _CLONED:
+            return None
+        if not durable.clone(source.fileno(), descriptor):
+            self._clones = False
+            return None
+        with FileIO(descriptor, "rb", closefd=False) as own:
+            return hashed(own, source.size, progress)
 
 
 @contextmanager
