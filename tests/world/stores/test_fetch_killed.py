@@ -10,7 +10,7 @@ import pytest
 
 from modelspec.world.files import local_tree, tree_files
 from modelspec.world.stores.folder import FolderStore
-from world.stores.test_folder_killed import ERRORS, LARGE
+from world.stores.test_folder_killed import ERRORS, LARGE, between
 from world.strace import Call, calls, changing, drive, needs_strace
 from world.trees import put
 
@@ -101,7 +101,7 @@ def unflushed(trace: Path, out: Path) -> list[str]:
         made = re.search(r"<(.+)>$", call.result)
         if call.name == "openat" and "O_CREAT" in call.arguments and made:
             last[made[1]] = last[made[1].rpartition("/")[0]] = at
-        elif call.name == "write" and ".incoming-" in call.arguments:
+        elif call.name in ("write", "pwrite64") and ".incoming-" in call.arguments:
             last[between(call.arguments)] = at
     missed = []
     for path, at in last.items():
@@ -117,21 +117,17 @@ def unflushed(trace: Path, out: Path) -> list[str]:
     return missed
 
 
-def between(text: str) -> str:
-    match = re.search(r"<([^>]+)>", text)
-    assert match is not None, text
-    return match[1]
-
-
 @pytest.mark.parametrize(
     ("name", "mutant", "missed"),
     [
         ("first", None, None),
         ("many", None, None),
+        ("large", None, None),
         ("first", "without-file-flush", "model.onnx before its name"),
         ("first", "without-folder-flush", "more before its name"),
         ("first", "without-folder-flush", "the folder above after the name"),
         ("many", "without-bulk-flush", "model.onnx before its name"),
+        ("large", "without-file-flush", "large before its name"),
     ],
 )
 def test_every_byte_is_on_the_disk_before_the_name_and_the_name_before_success(
