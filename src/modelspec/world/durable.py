@@ -54,23 +54,6 @@ def begin_writing(descriptor: int, start: int, size: int) -> None:
         function(descriptor, start, size, _BEGIN)
 
 
-def directly(descriptor: int, on: bool) -> bool:
-    """Have the writes of an open file go past the system's cache, or not; return whether they do now.
-
-    Linux, and file systems that can: O_DIRECT of open(2). Such writes begin and end at whole blocks, in the
-    file and in memory; a `flush` is needed after them as after any others.
-    """
-    flag = getattr(os, "O_DIRECT", None)
-    if flag is None:
-        return False
-    flags = fcntl.fcntl(descriptor, fcntl.F_GETFL)
-    try:
-        fcntl.fcntl(descriptor, fcntl.F_SETFL, flags | flag if on else flags & ~flag)
-    except OSError:
-        return not on
-    return on
-
-
 def clone(source: int, target: int) -> bool:
     """Have a new, empty file share the blocks of another one; False, and still empty, where that can't be.
 

@@ -6,7 +6,7 @@ import hashlib
 import os
 import stat
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import FileIO
@@ -18,6 +18,7 @@ from modelspec.tree.listing import paths_trouble
 from modelspec.tree.paths import path_trouble
 from modelspec.tree.protocols import Chunk, Progress, SourceFile, StoredFile
 from modelspec.tree.text import visible
+from modelspec.world.direct import ahead, is_cold
 from modelspec.world.folders import said
 from modelspec.world.parallel import each
 
@@ -35,6 +36,7 @@ class Reading:
     def __init__(self, stream: FileIO, size: int, shown: str) -> None:
         self._stream, self.size, self._shown = stream, size, shown
         self.count: int | None = None
+        self._fill: Callable[[memoryview], int] | None = None
 
     def fileno(self) -> int:
         """Return its descriptor."""
@@ -42,24 +44,53 @@ class Reading:
 
     def fill(self, buffer: memoryview) -> int:
         """Read into a buffer until it is full or the file ends; return how much. Raises Refusal."""
+        if self._fill is None:
+            self._fill = filling(self.chunks()) if is_cold(self.fileno(), self.size) else self._filled
+        return self._fill(buffer)
+
+    def chunks(self) -> Iterator[memoryview]:
+        """Yield its bytes, in buffers that are filled again and again; raises Refusal."""
+        self.count = 0
+        with self._refusing():
+            for chunk in whole(self._stream, self.size):
+                self.count += len(chunk)
+                yield chunk
+
+    def _filled(self, buffer: memoryview) -> int:
         filled = 0
-        while filled < len(buffer) and (count := self._read(buffer[filled:])):
+        with self._refusing():
+            while filled < len(buffer) and (count := self._stream.readinto(buffer[filled:])):
+                filled += count
+        self.count = (self.count or 0) + filled
+        return filled
+
+    @contextmanager
+    def _refusing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise Refusal(f"{self._shown} can't be read: {said(error)}") from None
+
+
+def filling(chunks: Iterable[Chunk]) -> Callable[[memoryview], int]:
+    """Return what fills a buffer with the chunks that come next, and returns how much: less at their end."""
+    source, rest = iter(chunks), memoryview(b"")
+
+    def fill(buffer: memoryview) -> int:
+        nonlocal rest
+        filled = 0
+        while filled < len(buffer):
+            while not rest:
+                try:
+                    rest = memoryview(next(source))
+                except StopIteration:
+                    return filled
+            count = min(len(rest), len(buffer) - filled)
+            buffer[filled : filled + count], rest = rest[:count], rest[count:]
             filled += count
         return filled
 
-    def chunks(self) -> Iterator[memoryview]:
-        """Yield what is left of it, in one buffer that is filled again and again; raises Refusal."""
-        with _buffer(self.size) as buffer:
-            while count := self._read(buffer):
-                yield buffer[:count]
-
-    def _read(self, buffer: memoryview) -> int:
-        try:
-            count = self._stream.readinto(buffer) or 0
-        except OSError as error:
-            raise Refusal(f"{self._shown} can't be read: {said(error)}") from None
-        self.count = (self.count or 0) + count
-        return count
+    return fill
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,17 +135,15 @@ class LocalFile:
 
 
 def whole(stream: FileIO, size: int) -> Iterator[memoryview]:
-    """Yield all that a raw stream holds, in one buffer that is filled again and again."""
-    with _buffer(size) as buffer:
-        while count := stream.readinto(buffer):
-            yield buffer[:count]
+    """Yield all that a raw stream holds, in buffers that are filled again and again.
 
-
-@contextmanager
-def _buffer(size: int) -> Iterator[memoryview]:
-    """Lend a buffer for a file of about this size."""
+    What the system's cache lacks of a large file is read past it, ahead of who hashes it.
+    """
+    if is_cold(stream.fileno(), size):
+        yield from ahead(stream, size)
+        return
     if size < CHUNK // 16:
-        yield memoryview(bytearray(size + 1))
+        yield from _filled(stream, memoryview(bytearray(size + 1)))
         return
     # A new buffer for each of thousands of files is memory that the system has to clear each time.
     try:
@@ -122,9 +151,14 @@ def _buffer(size: int) -> Iterator[memoryview]:
     except IndexError:
         buffer = memoryview(bytearray(CHUNK))
     try:
-        yield buffer
+        yield from _filled(stream, buffer)
     finally:
         _SPARE.append(buffer)
+
+
+def _filled(stream: FileIO, buffer: memoryview) -> Iterator[memoryview]:
+    while count := stream.readinto(buffer):
+        yield buffer[:count]
 
 
 def local_tree(root: Path) -> list[LocalFile]:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import hashlib
 import os
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
@@ -16,12 +14,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelspec.tree.finding import Refusal
-from modelspec.world import durable, parallel
+from modelspec.world import direct, durable, parallel
 from modelspec.world.files import LocalFile, Reading
 from modelspec.world.stores import pour
 from modelspec.world.stores.folder import FolderStore
 from modelspec.world.stores.verified import troubles
+from world.direct import goes_past, is_cold, is_direct, nothing_left
 from world.stores.trees import laid, noise
+
+__all__ = ["nothing_left"]
 
 BLOCK, BUFFER = 4096, 3 * 4096
 EDGES = sorted(
@@ -34,37 +35,11 @@ EDGES = sorted(
 DATA = noise(8 * BUFFER)
 
 
-def opened_files() -> int:
-    return sum(1 for _ in Path("/proc/self/fd").iterdir())
-
-
-@pytest.fixture(autouse=True)
-def nothing_left() -> Iterator[None]:
-    """No thread and no descriptor outlives a copy, however that ends."""
-    before, opened = set(threading.enumerate()), opened_files()
-    yield
-    assert set(threading.enumerate()) <= before
-    assert opened_files() <= opened
-
-
 @pytest.fixture
 def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have small files go the way of large ones, through buffers of three blocks."""
-    monkeypatch.setattr(pour, "_SMALL", 1)
-    monkeypatch.setattr(pour, "_LARGEST", BUFFER)
-
-
-def is_direct(descriptor: int) -> bool:
-    return bool(fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_DIRECT)
-
-
-def goes_past(folder: Path) -> bool:
-    """Whether the file system of a folder has direct writes."""
-    descriptor = os.open(folder, os.O_TMPFILE | os.O_RDWR)
-    try:
-        return durable.directly(descriptor, True)
-    finally:
-        os.close(descriptor)
+    monkeypatch.setattr(pour, "LEAST", 1)
+    monkeypatch.setattr(direct, "_LARGEST", BUFFER)
 
 
 @pytest.mark.usefixtures("tiny")
@@ -73,7 +48,7 @@ def test_files_of_every_size_arrive_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, direct: bool
 ) -> None:
     if not direct:
-        monkeypatch.setattr(durable, "directly", lambda descriptor, on: False)
+        monkeypatch.setattr(pour, "directly", lambda descriptor, on: False)
     files = {f"{size}": DATA[:size] for size in EDGES}
     store, seen = FolderStore(tmp_path / "store"), list[int]()
     tree = store.put(laid(tmp_path / "source", files), seen.append)
@@ -108,7 +83,7 @@ def test_a_copy_is_its_source_however_little_is_written_at_a_time(
         return write(descriptor, part[:count], at)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pour, "_LARGEST", size)
+        patch.setattr(direct, "_LARGEST", size)
         patch.setattr(os, "pwrite", some)
         try:
             with pour.lanes() as lanes:
@@ -119,34 +94,17 @@ def test_a_copy_is_its_source_however_little_is_written_at_a_time(
     assert place.read_bytes() == data
 
 
-@given(chunks=st.lists(st.binary(max_size=30)), size=st.integers(1, 20))
-def test_chunks_of_any_sizes_fill_buffers_of_one(chunks: list[bytes], size: int) -> None:
-    """A law: every buffer but the last is full, and together they are the chunks."""
-    fill, buffers, buffer = pour.filling(chunks), list[bytes](), bytearray(size)
-    while count := fill(memoryview(buffer)):
-        buffers.append(bytes(buffer[:count]))
-    assert b"".join(buffers) == b"".join(chunks)
-    assert all(len(one) == size for one in buffers[:-1])
-
-
 def test_what_is_stored_does_not_fill_the_cache(tmp_path: Path) -> None:
     """Asked of the system itself: a read that may not wait for the disk finds no byte of it."""
     if not goes_past(tmp_path):
         pytest.skip("the file system of tmp_path has no direct writes")
-    data = noise(pour._SMALL * 8)
+    data = noise(pour.LEAST * 8)
     store = FolderStore(tmp_path / "store")
-    tree = store.put(laid(tmp_path / "source", {"large": data, "small": data[: pour._SMALL - 1]}))
+    tree = store.put(laid(tmp_path / "source", {"large": data}))
     folder = store.root / tree.digest.replace(":", "-")
 
-    def cached(path: Path) -> int:
-        with path.open("rb", buffering=0) as stream:
-            try:
-                return os.preadv(stream.fileno(), [bytearray(BLOCK)], 0, os.RWF_NOWAIT)
-            except BlockingIOError:
-                return 0
-
-    assert cached(tmp_path / "source/large") == cached(folder / "small") == BLOCK
-    assert cached(folder / "large") == 0
+    assert not is_cold(tmp_path / "source/large")
+    assert is_cold(folder / "large")
     assert (folder / "large").read_bytes() == data
 
 
@@ -177,8 +135,8 @@ def test_what_goes_to_the_cache_is_handed_to_the_disk_as_it_comes(
     begun: list[tuple[int, int]] = []
     flushed: list[int] = []
     flush, size = durable.flush, 1024 * 1024
-    monkeypatch.setattr(durable, "directly", lambda descriptor, on: False)
-    monkeypatch.setattr(pour, "_LARGEST", size)
+    monkeypatch.setattr(pour, "directly", lambda descriptor, on: False)
+    monkeypatch.setattr(direct, "_LARGEST", size)
     monkeypatch.setattr(durable, "begin_writing", lambda _, start, size: begun.append((start, size)))
     monkeypatch.setattr(durable, "flush", lambda one: (flushed.append(os.fstat(one).st_size), flush(one)))
     data = noise(5 * size)
@@ -218,7 +176,7 @@ def test_a_source_that_changes_while_it_is_copied_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
     [file] = laid(tmp_path / "source", {"a": DATA})
-    read, calls = Reading._read, list[int]()
+    fill, calls = Reading.fill, list[int]()
 
     def meddled(self: Reading, buffer: memoryview) -> int:
         calls.append(len(buffer))
@@ -228,9 +186,9 @@ def test_a_source_that_changes_while_it_is_copied_is_refused(
             with file.file.open("r+b") as stream:
                 stream.seek(0, os.SEEK_END if what == "grows" else os.SEEK_SET)
                 stream.truncate(10) if what == "shrinks" else stream.write(b"x")
-        return read(self, buffer)
+        return fill(self, buffer)
 
-    monkeypatch.setattr(Reading, "_read", meddled)
+    monkeypatch.setattr(Reading, "fill", meddled)
     store = FolderStore(tmp_path / "store")
     with pytest.raises(Refusal, match="can't be read" if what.startswith("can't") else "changed while it"):
         store.put([file])
@@ -248,14 +206,14 @@ def test_the_buffers_of_many_cores_take_no_more_than_those_of_a_few(
     monkeypatch: pytest.MonkeyPatch, cores: int
 ) -> None:
     sizes: list[int] = []
-    buffer = pour._buffer
+    buffer = direct.pages
 
     def counted(size: int) -> memoryview:
         sizes.append(size)
         return buffer(size)
 
     monkeypatch.setattr(parallel, "cores", lambda: cores)
-    monkeypatch.setattr(pour, "_buffer", counted)
+    monkeypatch.setattr(pour, "pages", counted)
     with pour.lanes() as lanes:
         threads = [threading.Thread(target=lanes.lane) for _ in range(min(cores, 64))]
         for thread in threads:

@@ -1,43 +1,35 @@
 """Copies bytes into a new file while they are hashed: read, hashed and written at once.
 
-Large files go past the system's cache where the file system lets them (O_DIRECT, open(2)): their bytes are
-not copied there a second time, and neither what it holds for others nor a container's memory goes for them.
+Large files go past the system's cache where the file system lets them (`direct`): neither what it holds for
+others nor a container's memory goes for them.
 """
 
 from __future__ import annotations
 
 import errno
 import hashlib
-import mmap
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from io import FileIO
 from queue import SimpleQueue
 from typing import Final
 
-from modelspec.tree.protocols import Chunk, Progress
-from modelspec.world import durable, parallel
+from modelspec.tree.protocols import Progress
+from modelspec.world import durable
+from modelspec.world.direct import BLOCK, LEAST, directly, pages, share
 from modelspec.world.files import whole
 
-_SMALL: Final = 256 * 1024
-"""Below this size, a file is written by the thread that hashes it, and to the cache."""
-_BLOCK: Final = 4096
-"""What direct writes are aligned to: no disk in use has larger sectors."""
 _DEEP: Final = 8
 """Buffers of a lane. One is hashed while another is written; memory that a disk has just read is slow to fill
 again, so it rests for a while."""
-_LARGEST: Final = 4 * 1024 * 1024
-_BUDGET: Final = 64 * 1024 * 1024
-"""Bytes of all buffers together, however many cores there are."""
 
 
 class Lanes:
     """A thread beside each thread that copies, which writes what that one has read."""
 
-    def __init__(self, count: int) -> None:
-        self._size = min(_LARGEST, _BUDGET // (count * _DEEP) // _BLOCK * _BLOCK) or _BLOCK
+    def __init__(self) -> None:
         self._own = threading.local()
         self._all: list[_Lane] = []
 
@@ -45,7 +37,7 @@ class Lanes:
         """Return the lane of this thread."""
         found: _Lane | None = getattr(self._own, "lane", None)
         if found is None:
-            found = self._own.lane = _Lane(self._size)
+            found = self._own.lane = _Lane()
             self._all.append(found)
         return found
 
@@ -59,7 +51,7 @@ class Lanes:
 @contextmanager
 def lanes() -> Iterator[Lanes]:
     """Open lanes for as many threads as there are cores; what they took is written at the end."""
-    opened = Lanes(parallel.cores())
+    opened = Lanes()
     try:
         yield opened
     finally:
@@ -69,10 +61,10 @@ def lanes() -> Iterator[Lanes]:
 class _Lane:
     """Hashes files, one after the other, and has a thread write their bytes, until the first error."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self) -> None:
         self._free: SimpleQueue[memoryview] = SimpleQueue()
         for _ in range(_DEEP):
-            self._free.put(_buffer(size))
+            self._free.put(pages(share(_DEEP)))
         self._full: SimpleQueue[tuple[_Target, memoryview | None, int] | None] = SimpleQueue()
         self._failed: BaseException | None = None
         self._thread = threading.Thread(target=self._write, daemon=True)
@@ -92,7 +84,7 @@ class _Lane:
                     raise self._failed
                 count = fill(buffer)
                 more = count == len(buffer)
-                if target is None and count < _SMALL and not more:
+                if target is None and count < LEAST and not more:
                     _write(descriptor, buffer[:count])
                     self._free.put(buffer)
                 else:
@@ -132,20 +124,20 @@ class _Target:
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
-        self._direct = durable.directly(descriptor, True)
+        self._direct = directly(descriptor, True)
         self._at = 0
 
     def write(self, chunk: memoryview) -> None:
         """Write what comes next."""
         at, rest = self._at, chunk
         if self._direct:
-            rest = chunk[self._past_the_cache(chunk[: len(chunk) // _BLOCK * _BLOCK]) :]
+            rest = chunk[self._past_the_cache(chunk[: len(chunk) // BLOCK * BLOCK]) :]
             if rest:
                 # No whole block: the end of the file; or a disk that wants larger ones.
-                self._direct = durable.directly(self._descriptor, False)
+                self._direct = directly(self._descriptor, False)
         while rest:
             rest = rest[self._put(rest) :]
-        if not self._direct and len(chunk) >= _SMALL:
+        if not self._direct and len(chunk) >= LEAST:
             durable.begin_writing(self._descriptor, at, len(chunk))
 
     def close(self) -> None:
@@ -156,7 +148,7 @@ class _Target:
         """Write whole blocks directly; return how much of them the file system has taken so."""
         done = 0
         try:
-            while done < len(blocks) and done % _BLOCK == 0:
+            while done < len(blocks) and done % BLOCK == 0:
                 done += self._put(blocks[done:])
         except OSError as error:
             if error.errno != errno.EINVAL:
@@ -179,35 +171,6 @@ def hashed(stream: FileIO, size: int, progress: Progress) -> tuple[int, str]:
     return count, "sha256:" + found.hexdigest()
 
 
-def filling(chunks: Iterable[Chunk]) -> Callable[[memoryview], int]:
-    """Return what fills a buffer with the chunks that come next, and returns how much: less at their end."""
-    source, rest = iter(chunks), memoryview(b"")
-
-    def fill(buffer: memoryview) -> int:
-        nonlocal rest
-        filled = 0
-        while filled < len(buffer):
-            while not rest:
-                try:
-                    rest = memoryview(next(source))
-                except StopIteration:
-                    return filled
-            count = min(len(rest), len(buffer) - filled)
-            buffer[filled : filled + count], rest = rest[:count], rest[count:]
-            filled += count
-        return filled
-
-    return fill
-
-
 def _write(descriptor: int, chunk: memoryview) -> None:
     while chunk:
         chunk = chunk[os.write(descriptor, chunk) :]
-
-
-def _buffer(size: int) -> memoryview:
-    """Return memory that begins at a page, as direct writes must; in large pages, which cost them less."""
-    memory = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-    with suppress(AttributeError, OSError):
-        memory.madvise(mmap.MADV_HUGEPAGE)
-    return memoryview(memory)

@@ -15,10 +15,10 @@ from modelspec.tree.listing import paths_trouble
 from modelspec.tree.protocols import Progress, SourceFile, StoredFile
 from modelspec.tree.text import visible
 from modelspec.world import durable
-from modelspec.world.files import LocalFile, Reading
+from modelspec.world.files import LocalFile, Reading, filling
 from modelspec.world.folders import discard, said
 from modelspec.world.parallel import each
-from modelspec.world.stores.pour import Lanes, filling, hashed, lanes
+from modelspec.world.stores.pour import Lanes, hashed, lanes
 
 F = TypeVar("F", bound=SourceFile)
 
