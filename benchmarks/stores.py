@@ -3,11 +3,12 @@
     python benchmarks/stores.py [--gigabytes 1] [--folder DIR] [--others PYTHON] [--repeat 3] [--least]
 
 All of it is one run on one machine; openssl runs once on each core. Before the clock starts, the bytes have
-been read once; each figure is the median of its runs, or with --least the least of them. `register` shares
-blocks with its source where the file system of DIR can, and copies elsewhere; which, is said. What a run has
-stored is removed when all has been measured: right after thousands of files were removed, ext4 takes long to
-make new ones. `dvc add` and `model_signing` work on the same bytes
-with the Python that `--others` names, so that they need not be installed beside modelspec:
+been read once, except where a row says `cold`: there they are taken out of the system's cache. Each figure
+is the median of its runs, or with --least the least of them. `register` shares blocks with its source where
+the file system of DIR can, and copies elsewhere; which, is said. What a run has stored is removed when all
+has been measured: right after thousands of files were removed, ext4 takes long to make new ones. `dvc add`
+and `model_signing` work on the same bytes with the Python that `--others` names, so that they need not be
+installed beside modelspec:
 
     python -m venv /tmp/others && /tmp/others/bin/pip install dvc model-signing pyopenssl
 """
@@ -142,11 +143,12 @@ class Compared:
         )
         self.aside(store)
         self.row("the store's part of it", stored)
-        measure(
-            ["sh", "-c", f"find {self.root / 'store'} -type f -print0 | xargs -0 cat > /dev/null"], 1, os.sync
-        )
-        verified = self.time([MODELSPEC, "verify", "large@1.0.0", "--root", str(self.root)])
-        self.row("`modelspec verify`", verified)
+        kept, verify = self.root / "store", [MODELSPEC, "verify", "large@1.0.0", "--root", str(self.root)]
+        cold = ["sh", "-c", OPENSSL.format(kept, each, self.cores)]
+        self.row("`openssl`, cold", self.time(cold, lambda: chill(kept)))
+        self.row("`modelspec verify`, cold", self.time(verify, lambda: chill(kept)))
+        measure(["sh", "-c", f"find {kept} -type f -print0 | xargs -0 cat > /dev/null"], 1, os.sync)
+        self.row("`modelspec verify`", self.time(verify))
         target = self.top / "fetched"
         fetch = [MODELSPEC, "fetch", "large@1.0.0", str(target), "--root", str(self.root)]
         self.row("`modelspec fetch`", self.time(fetch, lambda: self.aside(target)))
@@ -229,6 +231,14 @@ def shares(folder: Path) -> bool:
 
     with tempfile.TemporaryFile(dir=folder) as one, tempfile.TemporaryFile(dir=folder) as other:
         return durable.clone(one.fileno(), other.fileno())
+
+
+def chill(folder: Path) -> None:
+    """Take all files of a folder out of the system's cache."""
+    for path in folder.rglob("*"):
+        if path.is_file():
+            with path.open("rb") as stream:
+                os.posix_fadvise(stream.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def remove(path: Path) -> None:
