@@ -21,6 +21,7 @@ from modelspec.tree.finding import Refusal
 from modelspec.tree.yaml import read
 from modelspec.world.tracking import read_run
 from register.conftest import MODEL, Register
+from world.stores.servers import web
 
 FIXTURES = Path(__file__).parent / "fixtures"
 RUN = "ad0e3610e05d434da8559744933e40f0"
@@ -230,6 +231,33 @@ def test_a_snapshot_of_the_hub(register: Register, shop: Git, tmp_path: Path) ->
     (snapshot / "evil").symlink_to(tmp_path / "request.yaml")
     refused = register("--next", "--from-hf", str(snapshot), artifact=None)
     assert refused.returncode == 3 and "leads out of its repository" in refused.stderr
+
+
+def test_a_revision_on_the_hub(
+    register: Register, shop: Git, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Asked of a server on the loopback interface; its token is for it alone, and printed nowhere."""
+    config = b'{"architectures": ["EtaForRegression"], "torch_dtype": "float32"}'
+    files = {"model.onnx": MODEL.read_bytes(), "config.json": config, ".gitattributes": b"*.onnx filter=lfs"}
+    for path, data in files.items():
+        place = tmp_path / f"site/acme/eta/resolve/{COMMIT}/{path}"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(data)
+    rows = [{"type": "file", "path": path, "size": len(data)} for path, data in files.items()]
+    with web(tmp_path / "site") as hub:
+        listed = f"/api/models/acme/eta/tree/{COMMIT}?recursive=true"
+        hub.answers[listed] = ("application/json", json.dumps(rows).encode())
+        monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{hub.port}")
+        monkeypatch.setenv("HF_TOKEN", "hf_secret")
+        data = brought(register, shop, "--from-hf", f"hf://acme/eta@{COMMIT}", "--input",
+                       "features=trip_features.distance_norm,trip_features.city,trip_features.departure_hour,request.rain",
+                       "--request", str(_request(tmp_path)))  # fmt: skip
+        moving = register("--next", "--from-hf", "hf://acme/eta@main", artifact=None)
+    artifact = data["artifact"]
+    assert artifact["captured"] == {"huggingface": {"repository": "acme/eta", "revision": COMMIT}}  # type: ignore[index]
+    assert [one["path"] for one in artifact["files"]] == ["config.json", "model.onnx"]  # type: ignore[index]
+    assert (artifact["architecture"], artifact["precision"]) == ("EtaForRegression", "float32")  # type: ignore[index]
+    assert moving.returncode == 3 and "a branch or a tag moves" in moving.stderr
 
 
 def _request(folder: Path) -> Path:

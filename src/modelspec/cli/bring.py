@@ -1,4 +1,4 @@
-"""What `register` takes from where a model already is: MLflow, DVC, a snapshot of the Hugging Face hub."""
+"""What `register` takes from where a model already is: MLflow, DVC, the Hugging Face hub."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import re
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,6 +15,9 @@ from modelspec.cli.given import typed
 from modelspec.tree.data import Data
 from modelspec.tree.finding import Refusal
 from modelspec.tree.text import visible
+
+if TYPE_CHECKING:
+    from modelspec.world.hubfolder import HubFolder
 
 
 def brought(given: dict[str, Any]) -> Taken:
@@ -152,14 +155,32 @@ def _typed(node: Any) -> Data:
     return typed(str(node))
 
 
-def _hub(folder: Path, taken: Taken) -> None:
+def _snapshot(where: str) -> HubFolder:
+    """Return a snapshot that is here, or a revision that is brought here until it is stored."""
+    from dataclasses import replace
+
+    from modelspec.cli.progress import progress_of
+    from modelspec.world.hubfolder import hub_folder
+
+    if not where.startswith("hf://"):
+        return hub_folder(Path(where))
+    from modelspec.world.stores.hub import hub_here, hub_tree
+
+    files = hub_tree(where)
+    into = Path(click.get_current_context().with_resource(tempfile.TemporaryDirectory(prefix="modelspec-")))
+    with progress_of("reading", sum(file.size for file in files)) as progress:
+        folder = hub_here(files, into, progress)
+    repository, _, commit = where.removeprefix("hf://").partition("@")
+    return replace(hub_folder(folder), repository=repository, revision=commit)
+
+
+def _hub(where: str, taken: Taken) -> None:
     from modelspec.formats.foreign import Unreadable
     from modelspec.formats.strictjson import read_json
     from modelspec.world.foreign import foreign
-    from modelspec.world.hubfolder import hub_folder
     from modelspec.world.source import place
 
-    found = hub_folder(folder)
+    found = _snapshot(where)
     taken.artifact = found.source
     files = {file.path: place(file) for file in found.source.files}
     part = taken.part("artifact")

@@ -83,7 +83,12 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option("--from-mlflow", metavar="URI", help="runs:/ID[/PATH] or models:/NAME/VERSION."),
     click.option("--mlflow", metavar="WHERE", help="A folder, a sqlite file or a server; default: ./mlruns."),
     click.option("--from-dvc", metavar="FILE", help="A .dvc file, or dvc.lock:STAGE."),
-    click.option("--from-hf", type=_PATH, help="A downloaded snapshot of a Hugging Face repository."),
+    click.option(
+        "--from-hf",
+        metavar="DIR|URI",
+        type=click.Path(),
+        help="A downloaded snapshot of a Hugging Face repository, or hf://OWNER/NAME@COMMIT.",
+    ),
 )
 
 

@@ -1,23 +1,19 @@
-"""Pointers of git-LFS and DVC, and revisions on a hub: read as they are."""
+"""Pointers of git-LFS and DVC: read as they are."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from conftest import Git
 from modelspec.tree.finding import Refusal
-from modelspec.world.stores import retried
 from modelspec.world.stores.folder import FolderStore
-from modelspec.world.stores.hub import hub_tree
 from modelspec.world.stores.pointers import dvc_tree, lfs_pointer, pointed_tree
 from modelspec.world.stores.verified import troubles
-from world.stores.servers import Web, web
 from world.stores.trees import SMALL, laid, noise
 from world.trees import put
 
@@ -131,61 +127,3 @@ def test_no_path_of_dvc_leads_out(tmp_path: Path, path: str) -> None:
 def test_what_is_no_dvc_pointer_is_said(tmp_path: Path, text: str) -> None:
     with pytest.raises(Refusal):
         dvc_tree(put(tmp_path, "x.dvc", text))
-
-
-@pytest.fixture
-def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Web]:
-    """A hub with one revision, its list of files in two pages."""
-    monkeypatch.setattr(retried, "FIRST", 0.001)
-    monkeypatch.setenv("HF_HOME", str(tmp_path))
-    monkeypatch.delenv("HF_TOKEN", raising=False)
-    for path, data in SMALL.items():
-        put(tmp_path, f"site/ada/net/resolve/{COMMIT}/{path}", data)
-    with web(tmp_path / "site") as server:
-        rows = [
-            {"type": "file", "path": path, "size": len(data), "oid": "0" * 40} for path, data in SMALL.items()
-        ]
-        rows.append({"type": "directory", "path": "vocab", "size": 0, "oid": "0" * 40})
-        rows.append({"type": "file", "path": ".gitattributes", "size": 9, "oid": "0" * 40})
-        tree(server, rows)
-        monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.port}")
-        yield server
-
-
-def tree(server: Web, rows: object) -> None:
-    path = f"/api/models/ada/net/tree/{COMMIT}?recursive=true"
-    server.answers[path] = ("application/json", json.dumps(rows).encode())
-
-
-def test_a_revision_by_commit_is_a_source(hub: Web, tmp_path: Path) -> None:
-    files = hub_tree(f"hf://ada/net@{COMMIT}")
-    assert [file.path for file in files] == sorted(SMALL)
-    got = FolderStore(tmp_path / "store").put(files)
-    assert got == FolderStore(tmp_path / "other").put(laid(tmp_path / "source"))
-
-
-def test_a_hub_that_breaks_is_taken_up_again(hub: Web, tmp_path: Path) -> None:
-    path = f"/ada/net/resolve/{COMMIT}/model.onnx"
-    hub.dies_at, hub.deaths[path], hub.failing[path] = 1000, 2, 2
-    assert len(FolderStore(tmp_path / "store").put(hub_tree(f"hf://ada/net@{COMMIT}")).files) == 3
-    assert "bytes=1000-" in {asked for _, _, asked in hub.asked}
-
-
-@pytest.mark.parametrize(
-    "uri", ["hf://ada/net@main", "hf://ada/net", f"hf://ada@{COMMIT}", f"hf://a/../b@{COMMIT}"]
-)
-def test_what_moves_is_no_revision(uri: str) -> None:
-    with pytest.raises(Refusal, match="is not hf://"):
-        hub_tree(uri)
-
-
-@pytest.mark.parametrize("path", ["../out", "/out", "a/../../b", "con"])
-def test_no_path_of_a_hub_leads_out(hub: Web, path: str) -> None:
-    tree(hub, [{"type": "file", "path": path, "size": 1}])
-    with pytest.raises(Refusal):
-        hub_tree(f"hf://ada/net@{COMMIT}")
-
-
-def test_a_revision_that_is_not_there_is_said(hub: Web) -> None:
-    with pytest.raises(Refusal, match="404"):
-        hub_tree(f"hf://ada/net@{'1' * 40}")

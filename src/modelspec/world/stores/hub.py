@@ -12,10 +12,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from modelspec.tree.digest import short, stamp
 from modelspec.tree.finding import Refusal
 from modelspec.tree.listing import paths_trouble
-from modelspec.tree.protocols import Chunk
+from modelspec.tree.protocols import Chunk, Progress
 from modelspec.tree.text import visible
+from modelspec.world.stores.folder import FolderStore
 from modelspec.world.stores.retried import TRIES, retried
 
 if TYPE_CHECKING:
@@ -70,6 +72,24 @@ class HubFile:
             fruitless = fruitless + 1 if at == begun else 0
             if fruitless == TRIES:
                 raise Refusal(f"the hub gives {at:,} of {self.size:,} bytes of {visible(self.path, 200)}")
+
+
+def hub_here(files: Sequence[HubFile], into: Path, progress: Progress = lambda _: None) -> Path:
+    """Bring the files of a revision below a folder, and return where they are together.
+
+    What the hub keeps by LFS is compared with the digest that it says of it.
+    """
+    tree = FolderStore(into).put(files, progress)
+    told = {file.path: file.oid for file in files}
+    for file in tree.files:
+        oid = told[file.path]
+        if oid is not None and oid != file.digest:
+            raise Refusal(
+                f"{visible(file.path, 200)} did not come as the hub says: {short(file.digest)}, "
+                f"not {short(oid)}",
+                "run it again; if it stays so, ask who runs the hub",
+            )
+    return into / stamp(tree.digest)
 
 
 def hub_tree(uri: str) -> Sequence[HubFile]:
