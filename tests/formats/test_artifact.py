@@ -129,10 +129,31 @@ def test_harmless_archives_and_arrays_are_not_unsafe() -> None:
     assert of(zipped(config__json=b"{}", metadata__json=b"{}", model__weights__h5=b"")) == Told("keras")
 
 
+def _lzma_zip() -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr("a", b"a" * 99)
+    return stream.getvalue()
+
+
+def test_an_archive_over_which_its_reader_stumbles_is_no_crash() -> None:
+    damaged = _lzma_zip().replace(b"\x5d\x00\x00", b"\xff\x00\x00")
+    assert of(damaged) == Told(
+        "zip", True, "an archive that can't be read, which others may read differently"
+    )
+    # A member without a name: some of Python's own readers fall over it, others do not.
+    assert of(zipped(a=b"a").replace(b"\x01\x00\x00\x00", b"\x00\x00\x01\x00")).format in ("", "zip")
+
+
 def test_a_zip_bomb_is_not_unpacked() -> None:
     bomb = zipped(zeros__bin=bytes(300_000_000))
     assert len(bomb) < 1_000_000
     assert of(bomb) == Told()
+
+
+def _safetensors(dtype: str, shape: list[int]) -> bytes:
+    header = json.dumps({"a": {"dtype": dtype, "shape": shape, "data_offsets": [0, 4]}}).encode()
+    return struct.pack("<Q", len(header)) + header + bytes(4)
 
 
 @pytest.mark.parametrize(
@@ -143,6 +164,8 @@ def test_a_zip_bomb_is_not_unpacked() -> None:
         ((FIXTURES / "weights.safetensors").read_bytes()[:-1], "its size is not"),
         (struct.pack("<Q", 15) + b'{"a":{"b": [1]}' + bytes(4), "JSON|column"),
         (struct.pack("<Q", 16) + b'{"a":{"b": [1]}}', "no shape"),
+        (_safetensors("F9", [10**15] * 60), "another space"),
+        (_safetensors("F32", [1] * 65), "more than 64 dimensions"),
         ((FIXTURES / "booster.ubj").read_bytes()[:900], "cut off"),
         ((FIXTURES / "booster.json").read_bytes()[:900], "cut off"),
         ((FIXTURES / "booster.txt").read_bytes()[:900], "cut off"),
@@ -179,3 +202,12 @@ def test_json_is_what_its_bytes_say_whatever_it_is_called() -> None:
         of(json.dumps({"learner": {"objective": {"name": "x"}}, "version": [2, 0, 0]}).encode()).format
         == "xgboost"
     )
+
+
+@pytest.mark.parametrize("width", ["²", "", "1" * 5000, "-1"])
+def test_what_a_booster_says_that_is_no_number_is_left_out(width: str) -> None:
+    text = f"tree\nversion=v4\nmax_feature_idx={width}\nobjective= \n\nTree=0\nend of trees\n"
+    assert of(text.encode()).observed == {"producer": "lightgbm v4"}
+    learner = {"learner_model_param": {"num_feature": width}}
+    model = json.dumps({"learner": learner, "version": [2, 1]}, ensure_ascii=False)
+    assert of(model.encode()).observed == {"producer": "xgboost 2.1"}

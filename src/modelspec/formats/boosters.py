@@ -13,6 +13,7 @@ _LIGHTGBM: Final = re.compile(rb"tree\r?\nversion=v[0-9]+\r?\n")
 _JSON: Final = re.compile(rb'\s*\{\s*"(?:learner|version)"\s*:')
 # A map whose first key, of eight or one byte of length, is "learner" or "version".
 _UBJSON: Final = re.compile(rb"\{(?:[iU]\x07|I\x00\x07|l\x00{3}\x07|L\x00{7}\x07)(?:learner|version)")
+_WIDTH: Final = re.compile(r"[0-9]{1,9}")
 _HEADER: Final = 8 * 1024 * 1024
 _MAX_JSON: Final = 512 * 1024 * 1024
 
@@ -39,12 +40,13 @@ def from_lightgbm(stream: BinaryIO) -> dict[str, Data]:
         raise Unreadable("it is a LightGBM model that is cut off", "save it again")
     names = lines.get("feature_names", "").split()
     found: dict[str, Data] = {"producer": f"lightgbm {lines.get('version', '')}".strip()}
-    if lines.get("max_feature_idx", "").isdigit():
+    if _WIDTH.fullmatch(lines.get("max_feature_idx", "")):
         found["width"] = int(lines["max_feature_idx"]) + 1
     if names:
         found["names"] = list[Data](names)
-    if lines.get("objective"):
-        found["objective"] = lines["objective"].split()[0]
+    objective = lines.get("objective", "").split()
+    if objective:
+        found["objective"] = objective[0]
     return found
 
 
@@ -62,7 +64,7 @@ def from_xgboost(stream: BinaryIO) -> dict[str, Data]:
     found: dict[str, Data] = {"producer": f"xgboost {said}".strip()}
     param, objective = learner.get("learner_model_param"), learner.get("objective")
     width = str(param.get("num_feature", "")) if isinstance(param, dict) else ""
-    if width.isascii() and width.isdigit():
+    if _WIDTH.fullmatch(width):
         found["width"] = int(width)
     names = learner.get("feature_names")
     if isinstance(names, list) and names:

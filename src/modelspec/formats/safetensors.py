@@ -17,6 +17,7 @@ _SIZES: Final = {
     "U32": 32, "I32": 32, "F32": 32, "U64": 64, "I64": 64, "F64": 64,
 }  # fmt: skip
 """Type -> bits."""
+_MAX_DIMENSIONS: Final = 64
 
 
 def begins(head: bytes) -> bool:
@@ -54,9 +55,13 @@ def _tensor(name: str, tensor: Data) -> tuple[int, int]:
     bits = _SIZES.get(str(tensor.get("dtype"))) if isinstance(tensor, dict) else None
     if not _counts(shape) or not _counts(offsets) or not isinstance(offsets, list) or len(offsets) != 2:
         raise Unreadable(f"the tensor {visible(name)} has no shape, or no place in the file")
+    if isinstance(shape, list) and len(shape) > _MAX_DIMENSIONS:
+        raise Unreadable(f"the tensor {visible(name)} has more than {_MAX_DIMENSIONS} dimensions")
     count = prod(shape)  # type: ignore[arg-type]
     first, last = offsets
-    if bits is not None and (int(last) - int(first)) * 8 != count * bits:  # type: ignore[arg-type]
+    space = (int(last) - int(first)) * 8  # type: ignore[arg-type]
+    # Of a type that is not known here, a number takes one bit at least.
+    if space < count if bits is None else space != count * bits:
         raise Unreadable(f"the tensor {visible(name)} takes another space than its shape does")
     return count, int(last)  # type: ignore[arg-type]
 
