@@ -27,11 +27,17 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def each(function: Callable[[A], B], items: Iterable[A], *, workers: int | None = None) -> list[B]:
+def each(
+    function: Callable[[A], B],
+    items: Iterable[A],
+    *,
+    workers: int | None = None,
+    stop: Callable[[BaseException], object] = lambda _: None,
+) -> list[B]:
     """Return function(item) for all items, in their order, several at a time.
 
     The first error ends it: what has not begun is not begun, and the error is raised when all that had
-    begun has ended.
+    begun has ended. `stop` is told of what interrupts this thread meanwhile (Ctrl-C), to make that soon.
     """
     waiting = list(items)
     count = min(workers or cores(), len(waiting))
@@ -59,6 +65,9 @@ def each(function: Callable[[A], B], items: Iterable[A], *, workers: int | None 
     with ThreadPoolExecutor(count) as pool:
         try:
             wait([pool.submit(work) for _ in range(count)])
+        except BaseException as error:
+            stop(error)
+            raise
         finally:
             pending.clear()
     if failed:

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelspec.tree.finding import Refusal
+from modelspec.tree.protocols import StoredTree
 from modelspec.world import direct, durable, parallel
 from modelspec.world.files import LocalFile, Reading
 from modelspec.world.stores import pour
@@ -193,6 +194,40 @@ def test_a_source_that_changes_while_it_is_copied_is_refused(
     with pytest.raises(Refusal, match="can't be read" if what.startswith("can't") else "changed while it"):
         store.put([file])
     assert list(store.root.iterdir()) == []
+
+
+@pytest.mark.parametrize("cores", [1, 2])
+def test_any_number_of_small_files_goes_through_the_buffers_of_a_lane(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cores: int
+) -> None:
+    """Each comes back: else a copy would wait for one for ever."""
+    monkeypatch.setattr(parallel, "cores", lambda: cores)
+    store = FolderStore(tmp_path / "store")
+    files = {f"{number}": f"{number}".encode() for number in range(10 * pour._DEEP)}
+    beside = threading.Thread(
+        target=lambda: stored.append(store.put(laid(tmp_path / "source", files))), daemon=True
+    )
+    stored: list[StoredTree] = []
+    beside.start()
+    beside.join(60)
+    assert stored and troubles(store, stored[0].digest) == []
+
+
+def test_buffers_that_are_less_than_a_small_file_still_go_past_the_cache(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As they are where there are many cores."""
+    written: list[int] = []
+    write = os.pwrite
+
+    def counted(descriptor: int, part: memoryview, at: int) -> int:
+        written.append(len(part))
+        return write(descriptor, part, at)
+
+    monkeypatch.setattr(direct, "_LARGEST", BUFFER)
+    monkeypatch.setattr(os, "pwrite", counted)
+    FolderStore(tmp_path / "store").put(laid(tmp_path / "source", {"a": DATA}))
+    assert sum(written) == len(DATA)
 
 
 def test_a_file_that_says_less_than_it_holds_is_refused(tmp_path: Path) -> None:

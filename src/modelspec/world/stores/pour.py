@@ -26,62 +26,81 @@ _DEEP: Final = 8
 again, so it rests for a while."""
 
 
+class _First:
+    """The first error of several threads: no lane goes on after it."""
+
+    error: BaseException | None = None
+
+    def note(self, error: BaseException) -> None:
+        self.error = self.error or error
+
+
 class Lanes:
     """A thread beside each thread that copies, which writes what that one has read."""
 
     def __init__(self) -> None:
         self._own = threading.local()
         self._all: list[_Lane] = []
+        self._first = _First()
 
     def lane(self) -> _Lane:
         """Return the lane of this thread."""
         found: _Lane | None = getattr(self._own, "lane", None)
         if found is None:
-            found = self._own.lane = _Lane()
+            found = self._own.lane = _Lane(self._first)
             self._all.append(found)
         return found
 
-    def close(self) -> None:
-        """Return when all is written; raises OSError when it could not be."""
-        failed = [error for error in [lane.close() for lane in self._all] if error is not None]
-        if failed:
-            raise failed[0]
+    def fail(self, error: BaseException) -> None:
+        """Have every copy that is under way end soon, with the first error that there was."""
+        self._first.note(error)
+
+    def close(self) -> BaseException | None:
+        """Return when all is written, or given up: what went wrong, if anything."""
+        for lane in self._all:
+            lane.close()
+        return self._first.error
 
 
 @contextmanager
 def lanes() -> Iterator[Lanes]:
-    """Open lanes for as many threads as there are cores; what they took is written at the end."""
+    """Open lanes for as many threads as there are cores; what they took is written at the end.
+
+    Raises OSError then when it could not be, unless something else was raised before.
+    """
     opened = Lanes()
     try:
         yield opened
     finally:
-        opened.close()
+        failed = opened.close()
+    if failed is not None:
+        raise failed
 
 
 class _Lane:
     """Hashes files, one after the other, and has a thread write their bytes, until the first error."""
 
-    def __init__(self) -> None:
+    def __init__(self, first: _First) -> None:
+        self._first = first
         self._free: SimpleQueue[memoryview] = SimpleQueue()
         for _ in range(_DEEP):
             self._free.put(pages(share(_DEEP)))
         self._full: SimpleQueue[tuple[_Target, memoryview | None, int] | None] = SimpleQueue()
-        self._failed: BaseException | None = None
         self._thread = threading.Thread(target=self._write, daemon=True)
         self._thread.start()
 
     def copy(self, fill: Callable[[memoryview], int], descriptor: int, progress: Progress) -> tuple[int, str]:
         """Copy what fills buffers, to the first that is not full; return how many bytes, and their digest.
 
-        It may be written after this returns, through a descriptor of its own. Raises OSError when that or an
-        earlier file could not be written.
+        It may be written after this returns, through a descriptor of its own. Raises what filling a buffer
+        raises, or what went wrong before, here or in another lane.
         """
         found, size, target, more = hashlib.sha256(), 0, None, True
         try:
             while more:
                 buffer = self._free.get()
-                if self._failed is not None:
-                    raise self._failed
+                if self._first.error is not None:
+                    raise self._first.error
                 count = fill(buffer)
                 more = count == len(buffer)
                 if target is None and count < LEAST and not more:
@@ -94,16 +113,18 @@ class _Lane:
                 found.update(buffer[:count])
                 size += count
                 progress(count)
+        except BaseException as error:
+            self._first.note(error)
+            raise
         finally:
             if target is not None:
                 self._full.put((target, None, 0))
         return size, "sha256:" + found.hexdigest()
 
-    def close(self) -> BaseException | None:
-        """Return when all is written: what went wrong, if anything."""
+    def close(self) -> None:
+        """Return when all is written, or given up."""
         self._full.put(None)
         self._thread.join()
-        return self._failed
 
     def _write(self) -> None:
         while (job := self._full.get()) is not None:
@@ -111,10 +132,10 @@ class _Lane:
             try:
                 if buffer is None:
                     target.close()
-                elif self._failed is None:
+                elif self._first.error is None:
                     target.write(buffer[:count])
             except BaseException as error:
-                self._failed = self._failed or error
+                self._first.note(error)
             if buffer is not None:
                 self._free.put(buffer)
 
