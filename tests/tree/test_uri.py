@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelspec.tree.uri import STORES, azure_parts, data_uri_trouble, served_uri, store_uri_trouble
+from modelspec.tree.uri import (
+    STORES,
+    azure_parts,
+    data_uri_trouble,
+    served_uri,
+    store_uri_trouble,
+    without_login,
+)
 
 
 @pytest.mark.parametrize("example", [example for _, example in STORES.values()])
@@ -90,3 +97,21 @@ def test_a_container_in_azure_is_told_to_servers_by_its_https_address(scheme: st
 @pytest.mark.parametrize("uri", ["s3://lake/a", "https://example.com/lake/a", "gs://lake", "oci://host/a"])
 def test_every_other_address_is_told_as_it_is(uri: str) -> None:
     assert (served_uri(uri), azure_parts(uri)) == (uri, None)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://ci:secret@git.example.com/ml/eta", "https://git.example.com/ml/eta"),
+        ("https://secret@git.example.com/ml/eta", "https://git.example.com/ml/eta"),
+        ("http://ci:secret@git.example.com:3000/ml/eta", "http://git.example.com:3000/ml/eta"),
+        ("HTTPS://ci:sec@ret@git.example.com/ml/eta@2", "HTTPS://git.example.com/ml/eta@2"),
+        ("ssh://git:secret@git.example.com/ml/eta", "ssh://git@git.example.com/ml/eta"),
+        ("ssh://git@git.example.com:22/ml/eta", "ssh://git@git.example.com:22/ml/eta"),
+        ("git@git.example.com:ml/eta", "git@git.example.com:ml/eta"),
+        ("https://git.example.com/ml/a@b:c@d", "https://git.example.com/ml/a@b:c@d"),
+        ("", ""),
+    ],
+)
+def test_an_address_of_a_repository_is_kept_without_its_login(url: str, shown: str) -> None:
+    assert without_login(url) == shown

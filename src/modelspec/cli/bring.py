@@ -15,6 +15,7 @@ from modelspec.cli.given import typed
 from modelspec.tree.data import Data
 from modelspec.tree.finding import Refusal
 from modelspec.tree.text import visible
+from modelspec.tree.uri import without_login
 
 if TYPE_CHECKING:
     from modelspec.world.hubfolder import HubFolder
@@ -64,7 +65,7 @@ def _mlflow(uri: str, where: str | None, taken: Taken) -> None:
     code = taken.part("code")
     for key, tag in (("commit", "mlflow.source.git.commit"), ("repository", "mlflow.source.git.repoURL")):
         if run.tags.get(tag):
-            code[key] = re.sub(r"(?<=^https://)[^/@\s]+@", "", run.tags[tag])
+            code[key] = without_login(run.tags[tag])
     source = run.tags.get("mlflow.source.name", "")
     if source and not source.startswith(("/", ".")) and "\\" not in source:
         code["path"] = source

@@ -46,6 +46,14 @@ _REFUSED: Final = {
     "@": "user info",
 }
 
+_LOGIN: Final = re.compile(r"(?i)^(https?://)[^/\s]*@")
+_PASSWORD: Final = re.compile(r"(?i)^([a-z][a-z0-9+.-]*://[^/@:\s]*):[^/\s]*@")
+
+
+def without_login(url: str) -> str:
+    """Return the address of a repository without what may be a secret; the user that ssh needs stays."""
+    return _PASSWORD.sub(r"\1@", _LOGIN.sub(r"\1", url))
+
 
 def store_uri_trouble(uri: str) -> str | None:
     """Say why servers can't be given this URI as the root of a store, or None."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +11,9 @@ from typing import Final
 from modelspec.tree.finding import Refusal
 from modelspec.tree.protocols import Chunk
 from modelspec.tree.text import visible
+from modelspec.tree.uri import without_login
 from modelspec.world.git import Repository, open_repository
 
-_USER: Final = re.compile(r"(?<=^https://)[^/@\s]+@")
 _PLAIN: Final = ("--no-ext-diff", "--no-textconv", "--no-color", "--binary", "--full-index")
 
 
@@ -105,4 +104,4 @@ def _address(repository: Repository) -> str | None:
     """Return where the repository is for others, without what may be a secret."""
     done = repository.run("config", "--null", "--get", "remote.origin.url")
     url = os.fsdecode(done.out).split("\0")[0] if done.code == 0 else ""
-    return _USER.sub("", url) or None
+    return without_login(url) or None

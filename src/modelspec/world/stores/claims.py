@@ -90,7 +90,7 @@ class World:
                 return ("resolvable", f"{visible(path)} is no path", True)
             if self.repository.run("cat-file", "-e", f"{commit}:{path}").code != 0:
                 return ("resolvable", f"{visible(path)} is not in {commit[:12]}", True)
-        # git compares an object with its id when it reads it, and `log` reads the commit.
+        # git compares an object with its id when it reads it, and this reads the commit.
         if self.repository.run("rev-list", "--max-count=1", "--end-of-options", commit).code != 0:
             return ("resolvable", f"{commit[:12]} can't be read", True)
         return ("verified", f"{commit[:12]} in this clone", False)
