@@ -172,6 +172,39 @@ def test_a_registry_that_dies_in_the_middle_is_taken_up_again(tmp_path: Path) ->
             list(http.blob(digest, len(data)))
 
 
+def answering(*answers: tuple[int, dict[str, str], bytes]) -> oci_http.RegistryHttp:
+    """Return a registry that gives these answers, one after the other."""
+    import httpx
+
+    left = list(answers)
+
+    def answer(_: httpx.Request) -> httpx.Response:
+        status, headers, body = left.pop(0)
+        return httpx.Response(status, headers=headers, content=body)
+
+    http = oci_http.RegistryHttp("registry.example.com", "models")
+    http._client = httpx.Client(transport=httpx.MockTransport(answer))
+    return http
+
+
+@pytest.mark.parametrize("page", [b"<html>Sign in</html>", b"", b"[1]", b"3", b"null"])
+def test_a_page_in_place_of_a_registrys_answer_is_said(page: bytes) -> None:
+    challenge = {"www-authenticate": 'Bearer realm="https://token.example.com"'}
+    for http in (answering((200, {}, page)), answering((401, challenge, b""), (200, {}, page))):
+        with pytest.raises(Refusal, match="something else than a registry does"):
+            list(http.tags())
+
+
+def test_a_list_of_tags_that_is_none_has_none() -> None:
+    assert list(answering((200, {}, b'{"tags": 3}')).tags()) == []
+
+
+@pytest.mark.parametrize("headers", [{}, {"location": "https://x:port/"}])
+def test_an_upload_that_goes_on_nowhere_is_said(headers: dict[str, str]) -> None:
+    with pytest.raises(Refusal, match="does not say where"):
+        answering((404, {}, b""), (202, headers, b"")).upload_bytes(b"x")
+
+
 def test_a_login_goes_only_to_its_own_registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     auth = base64.b64encode(b"ada:secret").decode()
     (tmp_path / "config.json").write_text(json.dumps({"auths": {"one.example.com": {"auth": auth}}}))

@@ -58,10 +58,7 @@ class World:
             found = troubles(opened, digest, progress=self.progress)
         except Refusal as refusal:
             return ("recorded", refusal.message, True)
-        if found:
-            more = f" (and {len(found) - 3} more)" if len(found) > 3 else ""
-            return ("recorded", "; ".join(found[:3]) + more, True)
-        return ("verified", f"{short(digest)} in {opened.shown}", False)
+        return _held(found, f"{short(digest)} in {opened.shown}")
 
     def placed(self, uri: str, digest: str, files: tuple[PlacedFile, ...]) -> Followed:
         """Read what was registered in place, and see that nothing newer lies over it."""
@@ -71,10 +68,7 @@ class World:
             found = troubles(placed_tree(uri, files), digest, progress=self.progress)
         except Refusal as refusal:
             return ("recorded", refusal.message, True)
-        if found:
-            more = f" (and {len(found) - 3} more)" if len(found) > 3 else ""
-            return ("recorded", "; ".join(found[:3]) + more, True)
-        return ("verified", f"{short(digest)} in place at {visible(uri, 200)}", False)
+        return _held(found, f"{short(digest)} in place at {visible(uri, 200)}")
 
     def commit(self, name: str) -> Followed:
         """Look a commit up in the clone: git itself named it by its content."""
@@ -149,3 +143,11 @@ class World:
         if digest not in (tree, single):
             return ("resolvable", f"{visible(path)} has {short(single or tree)}, not {short(digest)}", True)
         return ("verified", f"{short(digest)} at {visible(path)}", False)
+
+
+def _held(wrong: list[str], where: str) -> Followed:
+    """Return what became of a tree whose every byte was read: the first three things that are wrong."""
+    if not wrong:
+        return ("verified", where, False)
+    more = f" (and {len(wrong) - 3} more)" if len(wrong) > 3 else ""
+    return ("recorded", "; ".join(wrong[:3]) + more, True)

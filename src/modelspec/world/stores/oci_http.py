@@ -94,7 +94,8 @@ class RegistryHttp:
             if answer.status_code == 404:
                 return
             self._expect(answer, 200)
-            yield from (str(tag) for tag in answer.json().get("tags") or ())
+            tags = self._map(answer).get("tags")
+            yield from (str(tag) for tag in (tags if isinstance(tags, list) else ()))
             link = re.search(r'<[^>]*/tags/list(\?[^>]*)>; *rel="next"', answer.headers.get("link", ""))
             path = f"/tags/list{link[1]}" if link else ""
 
@@ -213,7 +214,10 @@ class RegistryHttp:
         """Return where an upload goes on: a path of this registry, or a whole URL at this host."""
         import httpx
 
-        target = httpx.URL(self._base).join(answer.headers["location"])
+        try:
+            target = httpx.URL(self._base).join(answer.headers["location"])
+        except (KeyError, httpx.InvalidURL):
+            raise Refusal(f"{self.host} does not say where an upload goes on") from None
         if target.netloc.decode() != self.host:
             raise Refusal(
                 f"{self.host} sends uploads to another host", "use a registry that takes them itself"
@@ -250,6 +254,16 @@ class RegistryHttp:
         if status >= 500 or status in (408, 429):
             raise AnswerError(status)
         raise Refusal(f"{self.host} answers {status}")
+
+    def _map(self, answer: httpx.Response) -> dict[str, Any]:
+        """Return the JSON map that an answer is; what stands before a registry may answer with a page."""
+        try:
+            return dict(answer.json())
+        except (ValueError, TypeError):
+            raise Refusal(
+                f"{self.host} answers with something else than a registry does",
+                "see that the address is that of a registry, and what stands before it",
+            ) from None
 
     def _ask(
         self,
@@ -303,7 +317,7 @@ class RegistryHttp:
             )
             if answer.status_code != 200:
                 return False
-            found = answer.json()
+            found = self._map(answer)
             token = f"Bearer {found.get('token') or found.get('access_token')}"
         else:
             return False
