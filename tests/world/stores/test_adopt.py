@@ -201,10 +201,61 @@ def test_a_file_that_is_written_while_it_is_hashed_is_refused(
         with pytest.raises(BlockingIOError):
             os.open(file, os.O_WRONLY | os.O_NONBLOCK)
 
-    with pytest.raises(Refusal, match=r"open for writing|changed while it was registered"):
+    said = {"opened": "open for writing", "touched": "changed while it was registered"}[how]
+    with pytest.raises(Refusal, match=said):
         store.take(local_tree(file.parent), write)
     assert file.read_bytes() == noise(3_000_000)
     assert list(store.root.iterdir()) == []
+
+
+def test_a_file_that_is_replaced_before_it_is_linked_is_refused(
+    tmp_path: Path, store: FolderStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other one may have more names than are known of it."""
+    file, link = put(tmp_path, "source/model", "ours"), os.link
+
+    def late(source: Path, *rest: object, **more: object) -> None:
+        file.unlink()
+        put(tmp_path, "source/model", "mine")
+        link(source, *rest, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(os, "link", late)
+    with pytest.raises(Refusal, match="changed while it was registered"):
+        store.take(local_tree(file.parent))
+    assert file.read_text() == "mine" and stat.S_IMODE(file.stat().st_mode) != 0o444
+    assert list(store.root.iterdir()) == []
+
+
+def test_a_file_that_is_touched_after_it_was_stored_does_not_go(
+    tmp_path: Path, store: FolderStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, publish = put(tmp_path, "source/model", noise(9000)), FolderStore._publish
+
+    def then(*given: object) -> None:
+        publish(*given)  # type: ignore[arg-type]
+        os.utime(file, (1, 1))
+
+    monkeypatch.setattr(FolderStore, "_publish", then)
+    with pytest.raises(Refusal, match="changed while it was registered"):
+        store.take(local_tree(file.parent))
+    assert file.exists()
+
+
+def test_what_fails_late_makes_no_object_of_another_tree_writable(
+    tmp_path: Path, store: FolderStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By then the file to be taken may be a link to what the store had already."""
+    tree = store.put(laid(tmp_path / "first", {"model": noise(9000)}))
+    laid(tmp_path / "second", {"model": noise(9000), "more": b"more"})
+
+    def failing(*_: object) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(FolderStore, "_publish", failing)
+    with pytest.raises(Refusal, match="input/output error"):
+        store.take(local_tree(tmp_path / "second"))
+    assert stat.S_IMODE((tree_of(store, tree) / "model").stat().st_mode) == 0o444
+    assert stat.S_IMODE((tmp_path / "second/more").stat().st_mode) != 0o444
 
 
 @pytest.mark.parametrize("what", ["came", "changed"])
