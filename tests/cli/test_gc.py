@@ -176,6 +176,24 @@ def test_a_pin_that_appears_while_trees_are_moved_aside_brings_them_back(tmp_pat
     assert len(list(store.root.iterdir())) == 6
 
 
+def test_when_it_can_not_be_told_any_more_what_is_needed_all_comes_back(tmp_path: Path) -> None:
+    store = FolderStore(tmp_path / "store")
+    tree = store.put(laid(tmp_path / "source")).digest
+    age(tmp_path)
+    calls: list[int] = []
+
+    def marks() -> frozenset[str]:
+        calls.append(1)
+        if len(calls) == 2:
+            raise Refusal("a pin or a version can't be read")
+        return frozenset()
+
+    with pytest.raises(Refusal, match="can't be read"):
+        collect(store, marks, now=NOW, grace=timedelta(hours=1), delete=True)
+    assert (list(store.trees()), troubles(store, tree)) == ([tree], [])
+    assert len(list(store.root.iterdir())) == 2
+
+
 def test_what_a_killed_run_moved_aside_comes_back_or_goes(tmp_path: Path) -> None:
     store = FolderStore(tmp_path / "store")
     keep, go = (store.put(laid(tmp_path / f"{n}", {"a": noise(99, n)})).digest for n in range(2))

@@ -61,7 +61,12 @@ def _sweep(store: FolderStore, top: int, dead: list[Dead], marks: Callable[[], f
                 os.rename(name, f"{aside}/{name}", src_dir_fd=top, dst_dir_fd=top)
     durable.flush(top)
     # Somebody may have pinned one while we marked: what is needed now comes back, and nothing goes.
-    again = marks() & {one.digest for one in dead}
+    try:
+        again = marks() & {one.digest for one in dead}
+    except BaseException:
+        # It can't be told any more: what was moved would be missing until the next run.
+        _restore(store, top)
+        raise
     if again:
         _restore(store, top)
         raise Refusal(
