@@ -15,8 +15,10 @@ from modelspec.tree.finding import Refusal
 from modelspec.tree.protocols import StoredTree
 from modelspec.world import parallel
 from modelspec.world.files import local_tree
+from modelspec.world.folders import opened
 from modelspec.world.stores.folder import FolderStore
 from modelspec.world.stores.leave import Left, aside_of, finish
+from modelspec.world.stores.stage import staged
 from modelspec.world.stores.verified import troubles
 from world.stores.trees import SMALL, laid, noise
 from world.trees import put
@@ -121,6 +123,24 @@ def test_a_file_with_another_name_is_copied(tmp_path: Path, store: FolderStore) 
     laid(tmp_path / "source")
     (tmp_path / "mine").hardlink_to(tmp_path / "source/model.onnx")
     assert "another hard link" in copied(store, tmp_path / "source")
+
+
+def test_a_name_in_the_stage_of_another_run_is_no_name_of_the_store(
+    tmp_path: Path, store: FolderStore
+) -> None:
+    """It may fail, and leave the bytes to somebody who writes them."""
+    laid(tmp_path / "source")
+    store.root.mkdir()
+    with opened(store.root) as top, staged(top) as other:
+        os.link(tmp_path / "source/model.onnx", "linked", dst_dir_fd=other.descriptor)
+        assert "another hard link" in copied(store, tmp_path / "source")
+
+
+def test_a_link_is_called_what_it_is(tmp_path: Path, store: FolderStore) -> None:
+    laid(tmp_path / "source")
+    (tmp_path / "source/link").symlink_to("model.onnx")
+    with pytest.raises(Refusal, match="is a symbolic link"):
+        store.take(local_tree(tmp_path / "source"))
 
 
 def test_a_file_of_somebody_else_is_copied(tmp_path: Path, store: FolderStore) -> None:
