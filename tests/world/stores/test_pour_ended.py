@@ -49,6 +49,26 @@ def test_after_an_error_nothing_more_is_written(tmp_path: Path, monkeypatch: pyt
     assert calls == [0]
 
 
+@pytest.mark.parametrize("cores", [1, 2])
+def test_the_last_bytes_of_the_last_file_count_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cores: int
+) -> None:
+    """All is read and hashed when they can't be written: nobody asks for a buffer any more."""
+    write, end = os.pwrite, len(DATA) // (3 * 4096) * (3 * 4096)
+
+    def failing(descriptor: int, part: memoryview, at: int) -> int:
+        if at >= end:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return write(descriptor, part, at)
+
+    monkeypatch.setattr(parallel, "cores", lambda: cores)
+    monkeypatch.setattr(os, "pwrite", failing)
+    store = FolderStore(tmp_path / "store")
+    with pytest.raises(Refusal, match="no space left"):
+        store.put(laid(tmp_path / "source", {"a": DATA}))
+    assert list(store.root.iterdir()) == []
+
+
 def test_what_was_raised_first_is_what_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also where the writing of what came before it fails later."""
     begun = threading.Event()
