@@ -6,31 +6,29 @@ formats that fails open is no scanner.
 
 from __future__ import annotations
 
-import bz2
-import lzma
+import io
 import re
-import zlib
+import tarfile
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO, Final
+from functools import partial
+from typing import IO, BinaryIO, Final
 
-from modelspec.formats import boosters, onnx, safetensors
+from modelspec.formats import arrays, boosters, keras, onnx, safetensors
 from modelspec.formats.foreign import Unreadable
 from modelspec.formats.pickled import runs_code
-from modelspec.formats.zipped import zip_told
+from modelspec.formats.unpacked import PACKED, Unpacking, unpacked
+from modelspec.formats.zipped import is_zip, zip_told
 from modelspec.tree.data import Data
 
 HEAD: Final = 64 * 1024
-_PACKED: Final[tuple[tuple[re.Pattern[bytes], Callable[[], Any]], ...]] = (
-    (re.compile(rb"\x1f\x8b"), lambda: zlib.decompressobj(31)),
-    (re.compile(rb"x[\x01\x5e\x9c\xda]"), zlib.decompressobj),
-    (re.compile(rb"BZh"), bz2.BZ2Decompressor),
-    (re.compile(rb"\xfd7zXZ|\x5d\x00\x00"), lzma.LZMADecompressor),
-)
-"""What joblib packs a pickle with; lz4 and its old own format are below."""
 _PACKED_OTHERWISE: Final = re.compile(rb"\x04\x22\x4d\x18|ZF0x|\x28\xb5\x2f\xfd")
-_TAR: Final = 257
-_LAMBDA: Final = b"Lambda"
+"""What joblib packs with as well, and can't be looked into here: lz4, its own old format, zstd."""
+_HDF5: Final = b"\x89HDF\r\n\x1a\n"
+_TAR: Final = 512
+Opened = Callable[[], AbstractContextManager[IO[bytes]]]
+"""Opens a stream, from its beginning each time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,78 +51,114 @@ def told(stream: BinaryIO) -> Told:
     """
     stream.seek(0)
     head = stream.read(HEAD)
+    # First what runs code, whatever else it may be: a few bytes of a mark are an opcode's argument as well.
+    stream.seek(0)
+    if runs_code(stream):
+        return _unsafe("a pickle")
+    if _is_tar(head):
+        return _unsafe("a tar archive, as old torch has")
     for begins, read in _READERS:
         if begins(head):
             return read(stream)
-    if head[_TAR : _TAR + 5] == b"ustar":
-        return _unsafe("a tar archive, as old torch has")
-    if runs_code(head):
-        return _unsafe("a pickle")
-    packed = _packed(head)
+    packed = _packed(partial(_again, stream), head)
     if packed is not None:
         return packed
-    return _onnx(stream, head) or Told()
+    found = _onnx(stream, head)
+    if found is not None:
+        return found
+    if is_zip(stream):
+        return zip_files(stream)
+    return _hdf5_behind(stream) or Told()
 
 
 def zip_files(stream: BinaryIO) -> Told:
     """Return what a zip archive is, by its members' names and first bytes."""
-    name, unsafe, why = zip_told(stream, lambda data: told_bytes(data).unsafe)
+    name, unsafe, why = zip_told(stream, _inside)
     return Told(name, unsafe, why)
 
 
-def told_bytes(head: bytes) -> Told:
-    """Return what the beginning of a file says that lies in an archive: whether it runs code."""
-    if head.startswith(b"\x93NUMPY"):
-        return _numpy(head)
-    if runs_code(head):
-        return _unsafe("a pickle")
-    return _packed(head) or Told()
+def _again(stream: BinaryIO) -> AbstractContextManager[IO[bytes]]:
+    stream.seek(0)
+    return nullcontext(stream)
+
+
+def _inside(opened: Opened) -> bool:
+    """Whether what lies in an archive runs code."""
+    with opened() as stream:
+        head = stream.read(HEAD)
+    packed = _packed(opened, head)
+    return packed.unsafe if packed is not None else _bare(opened, head)
+
+
+def _bare(opened: Opened, head: bytes) -> bool:
+    """Whether what is packed in nothing runs code."""
+    if head.startswith(arrays.MAGIC):
+        return arrays.has_objects(head)
+    if _is_tar(head):
+        return True
+    with opened() as stream:
+        return runs_code(stream)
 
 
 def _unsafe(why: str, name: str = "pickle") -> Told:
     return Told(name, True, why)
 
 
-def _packed(head: bytes) -> Told | None:
-    """Return what is inside a packed file, from its first bytes alone; what can't be seen is unsafe."""
+def _packed(opened: Opened, head: bytes) -> Told | None:
+    """Return what a packed file holds; what can't be seen is unsafe. None for what is not packed."""
     if _PACKED_OTHERWISE.match(head):
         return _unsafe("packed, as joblib packs pickles", "joblib")
-    for pattern, unpacker in _PACKED:
+    for pattern, unpacker in PACKED:
         if pattern.match(head) is None:
             continue
+        content = partial(unpacked, opened, unpacker)
         try:
-            inside = unpacker().decompress(head, 4096)
-        except (zlib.error, OSError, EOFError, lzma.LZMAError, ValueError):
+            with content() as stream:
+                inside = stream.read1(HEAD)
+            if inside.startswith(b"PK"):
+                return _unsafe("a packed archive, which was not looked into", "zip")
+            if _bare(content, inside):
+                return _unsafe("a packed pickle", "joblib")
+        except Unpacking as error:
             # Two bytes are little: a text may begin with `x^`.
-            return None if head[:1] == b"x" else _unsafe("packed, and can't be looked into")
-        if runs_code(inside):
-            return _unsafe("a packed pickle", "joblib")
+            weak = head[:1] in (b"x", b"]") and not error.begun
+            return None if weak else _unsafe("packed, and can't be looked into")
         return Told()
     return None
 
 
-def _numpy(head: bytes) -> Told:
-    """An array of objects holds a pickle; the header says so in `descr`."""
-    text = head[:4096].split(b"\n", 1)[0]
-    match = re.search(rb"'descr':\s*'([^']*)'", text)
-    if match is None or b"O" in match[1]:
-        return _unsafe("an array of Python objects, which are pickled")
-    return Told()
+def _is_tar(head: bytes) -> bool:
+    """Whether a tar archive begins here, by the sum of its header: the oldest kind has no mark."""
+    try:
+        tarfile.TarInfo.frombuf(head[:_TAR], "utf-8", "surrogateescape")
+    except (tarfile.HeaderError, ValueError):
+        return False
+    return True
 
 
 def _array(stream: BinaryIO) -> Told:
     stream.seek(0)
-    return _numpy(stream.read(HEAD))
+    if arrays.has_objects(stream.read(HEAD)):
+        return _unsafe("an array of Python objects, which are pickled")
+    return Told()
 
 
 def _hdf5(stream: BinaryIO) -> Told:
     stream.seek(0)
-    tail = b""
-    while chunk := stream.read(1024 * 1024):
-        if _LAMBDA in tail + chunk:
-            return _unsafe("a Keras model with a lambda layer, which is code", "keras")
-        tail = chunk[-len(_LAMBDA) :]
+    if keras.has_lambda(stream):
+        return _unsafe("a Keras model with a lambda layer, which is code", "keras")
     return Told("keras")
+
+
+def _hdf5_behind(stream: BinaryIO) -> Told | None:
+    """Return what HDF5 is that lies behind a block of the user's: of 512 bytes, or of a multiple by two."""
+    size, at = stream.seek(0, io.SEEK_END), 512
+    while at < size:
+        stream.seek(at)
+        if stream.read(len(_HDF5)) == _HDF5:
+            return _hdf5(stream)
+        at *= 2
+    return None
 
 
 def _safetensors(stream: BinaryIO) -> Told:
@@ -154,8 +188,8 @@ def _onnx(stream: BinaryIO, head: bytes) -> Told | None:
 
 _READERS: Final[tuple[tuple[Callable[[bytes], bool], Callable[[BinaryIO], Told]], ...]] = (
     (lambda head: head.startswith(b"PK"), zip_files),
-    (lambda head: head.startswith(b"\x89HDF\r\n\x1a\n"), _hdf5),
-    (lambda head: head.startswith(b"\x93NUMPY"), _array),
+    (lambda head: head.startswith(_HDF5), _hdf5),
+    (lambda head: head.startswith(arrays.MAGIC), _array),
     (safetensors.begins, _safetensors),
     (lambda head: head.startswith(b"GGUF"), lambda _: Told("gguf")),
     (lambda head: head.startswith(b"CBM1"), lambda _: Told("catboost")),

@@ -1,50 +1,133 @@
-"""Whether bytes are a pickle that would run something. Opcodes are read with `pickletools`; none is run."""
+"""Whether bytes are a pickle that would run something. Opcodes are read, and none is run."""
 
 from __future__ import annotations
 
-import io
 import pickletools
 import re
-from typing import Any, Final
+from collections.abc import Callable, Iterator
+from typing import IO, Any, Final, Protocol
 
 _MARKED: Final = re.compile(rb"\x80[\x00-\xff]")
-_NAMES: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.]* [A-Za-z_][A-Za-z0-9_.]*")
+_NAMES: Final = re.compile(rb"[A-Za-z_][A-Za-z0-9_.]*")
+_TEXTS: Final = {
+    "INT": re.compile(rb"\s*[-+]?[0-9][0-9A-Za-z_]*\s*"),
+    "LONG": re.compile(rb"\s*[-+]?[0-9][0-9A-Za-z_]*\s*"),
+    "FLOAT": re.compile(rb"\s*[-+]?[0-9A-Za-z_.+-]+\s*"),
+    "STRING": re.compile(rb"\"[^\n]*\"|'[^\n]*'"),
+    "GET": re.compile(rb"\s*[0-9]+\s*"),
+    "PUT": re.compile(rb"\s*[0-9]+\s*"),
+}
+"""What a line after an opcode has to be at least. The loader in C reads it up to a zero, in any base."""
+_OPCODES: Final = {one.code: one for one in pickletools.opcodes}
+_LENGTHS: Final = {
+    pickletools.TAKEN_FROM_ARGUMENT1: 1,
+    pickletools.TAKEN_FROM_ARGUMENT4: 4,
+    pickletools.TAKEN_FROM_ARGUMENT4U: 4,
+    pickletools.TAKEN_FROM_ARGUMENT8U: 8,
+}
 _RUNS: Final = frozenset(["REDUCE", "BUILD", "INST", "OBJ", "NEWOBJ", "NEWOBJ_EX"])
 _IMPORTS: Final = frozenset(["GLOBAL", "STACK_GLOBAL", "EXT1", "EXT2", "EXT4"])
 _MAX_OPCODES: Final = 100_000
+_MAX_BYTES: Final = 16 * 1024 * 1024
 
 
-def runs_code(head: bytes) -> bool:
-    """Whether a loader would take these first bytes of a file for a pickle that runs something.
+class Reading(Protocol):
+    """What can be read from its beginning, once."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Return up to so many bytes."""
+        ...
+
+    def readline(self, size: int = -1, /) -> bytes:
+        """Return a line, or so many bytes of it."""
+        ...
+
+
+def runs_code(stream: Reading | IO[bytes]) -> bool:
+    """Whether a loader would take what a stream gives for a pickle that runs something.
 
     Whatever begins with the mark of a protocol (2 and later) is one, whole or not: a loader obeys what
     comes before the damage. Older protocols have no mark and look like text, so their opcodes are followed
-    as far as a loader's stack would bear them: it is one when something is called, or imported and kept.
+    as far as a loader's stack would bear them: it is one when something is called, or imported and kept,
+    and also when there are more opcodes or bytes than are followed. What the stream raises is raised.
     """
-    if _MARKED.match(head):
+    bounded = _Bounded(stream)
+    if bounded.begins(_MARKED):
         return True
     stack: list[bool] = []
     imported = False
-    try:
-        for count, (opcode, argument, _) in enumerate(pickletools.genops(io.BytesIO(head))):
-            if not _step(stack, opcode) or count > _MAX_OPCODES:
-                return count > _MAX_OPCODES
-            if opcode.name in _RUNS:
-                return True
-            if opcode.name == "GLOBAL" and _NAMES.fullmatch(str(argument)) is None:
-                return False
-            imported = imported or opcode.name in _IMPORTS
-            if opcode.name == "STOP":
-                return imported
-    except Exception:
-        # Its parser raises whatever the bytes make it raise; nothing was called up to here.
-        return False
-    return False
+    for count, (opcode, argument) in enumerate(_opcodes(bounded)):
+        if not _step(stack, opcode) or count > _MAX_OPCODES:
+            return count > _MAX_OPCODES
+        if opcode.name in _RUNS:
+            return True
+        if opcode.name == "GLOBAL" and not all(map(_NAMES.fullmatch, argument.split(b"\n"))):
+            return False
+        imported = imported or opcode.name in _IMPORTS
+        if opcode.name == "STOP":
+            return imported
+    return bounded.spent
+
+
+def _opcodes(stream: _Bounded) -> Iterator[tuple[Any, bytes]]:
+    """Yield opcodes with their arguments as bytes, as far as they are any.
+
+    `pickletools.genops` decodes arguments, and stops at what a loader with another encoding takes.
+    """
+    while (opcode := _OPCODES.get(stream.read(1).decode("latin-1"))) is not None:
+        kind = opcode.arg.n if opcode.arg is not None else 0
+        if kind == pickletools.UP_TO_NEWLINE:
+            lines = [stream.readline() for _ in range(2 if opcode.name in ("GLOBAL", "INST") else 1)]
+            whole = all(line.endswith(b"\n") for line in lines)
+            argument = b"\n".join(line[:-1] for line in lines)
+            text = _TEXTS.get(opcode.name)
+            if not whole or (text is not None and not text.fullmatch(argument.split(b"\0")[0])):
+                return
+        else:
+            if kind in _LENGTHS:
+                kind = int.from_bytes(stream.read(_LENGTHS[kind]), "little")
+            argument = stream.read(kind)
+            if len(argument) < kind:
+                return
+        yield opcode, argument
+
+
+class _Bounded:
+    """A stream of which so many bytes are read; notes that it was not enough."""
+
+    def __init__(self, stream: Reading | IO[bytes]) -> None:
+        self._stream = stream
+        self._left = _MAX_BYTES
+        self._head = b""
+        self.spent = False
+
+    def begins(self, pattern: re.Pattern[bytes]) -> bool:
+        self._head = self.read(2)
+        return pattern.match(self._head) is not None
+
+    def read(self, size: int) -> bytes:
+        held, self._head = self._head[:size], self._head[size:]
+        return held + self._take(self._stream.read, size - len(held))
+
+    def readline(self) -> bytes:
+        held, newline, self._head = self._head.partition(b"\n")
+        return held + (newline or self._take(self._stream.readline, self._left))
+
+    def _take(self, source: Callable[[int], bytes], size: int) -> bytes:
+        # What is longer than the rest of the file ends the reading by itself.
+        found = source(min(size, self._left)) if size else b""
+        self._left -= len(found)
+        self.spent = self.spent or (self._left == 0 and size > 0)
+        return found
 
 
 def _step(stack: list[bool], opcode: Any) -> bool:
     """Do to a stack of marks (True) and values what an opcode does; False where a loader would stop."""
     before, after = opcode.stack_before, opcode.stack_after
+    if opcode.name == "POP" and stack and stack[-1]:
+        # It takes a mark away as well.
+        stack.pop()
+        return True
     if pickletools.markobject in before:
         if True not in stack:
             return False
