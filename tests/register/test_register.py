@@ -209,7 +209,9 @@ def test_a_pickle_is_taken_by_name_only(register: Register, shop: Git, invoke: R
     assert not canary.exists()
 
 
-@pytest.mark.parametrize("trick", ["link", "folder with a link", "fifo", "missing", "linked folder"])
+@pytest.mark.parametrize(
+    "trick", ["link", "folder with a link", "fifo", "missing", "linked folder", "git", "bytes"]
+)
 def test_hostile_artifacts_are_refused(trick: str, register: Register, shop: Git, tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()
@@ -223,6 +225,11 @@ def test_hostile_artifacts_are_refused(trick: str, register: Register, shop: Git
         (place / "model.onnx").symlink_to(outside / "secret")
     elif trick == "fifo":
         os.mkfifo(place / "model.onnx")
+    elif trick == "git":
+        (place / ".git").mkdir()
+        (place / ".git" / "config").write_text("[core]")
+    elif trick == "bytes":
+        (place / "b\udcff").write_text("x")
     elif trick == "missing":
         place = place / "nothing"
     else:

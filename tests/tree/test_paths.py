@@ -86,6 +86,11 @@ def test_what_is_no_version(version: str) -> None:
         ("...", "ends in a dot or a space"),
         ("CON", "reserved device name"),
         ("a/nul.onnx", "reserved device name"),
+        ("a\udcff", "UTF-8"),
+        (".git/config", ".git"),
+        ("a/.GIT", ".git"),
+        ("GIT~1/config", ".git"),
+        (".g\u200cit/config", ".git"),
     ],
 )
 def test_an_unclean_path(path: str, trouble: str) -> None:
@@ -94,7 +99,19 @@ def test_an_unclean_path(path: str, trouble: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["a", "model.onnx", ".hidden", "a/b/c", "a b/ü.json", "..a", "a..b", "console"]
+    "path",
+    [
+        "a",
+        "model.onnx",
+        ".hidden",
+        "a/b/c",
+        "a b/ü.json",
+        "..a",
+        "a..b",
+        "console",
+        ".gitattributes",
+        "a.git",
+    ],
 )
 def test_a_clean_path(path: str) -> None:
     assert path_trouble(path) is None

@@ -15,6 +15,9 @@ _DEVICES = frozenset(
     ["con", "prn", "aux", "nul", *(f"com{n}" for n in range(10)), *(f"lpt{n}" for n in range(10))]
 )
 _UNCLEAN = re.compile("[\x00-\x1f\x7f-\x9f\\\\]")
+_NO_TEXT = re.compile("[\ud800-\udfff]")
+_IGNORED = re.compile("[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]")
+"""What macOS drops from a name."""
 
 
 def name_trouble(name: str) -> str | None:
@@ -31,7 +34,8 @@ def name_trouble(name: str) -> str | None:
 def path_trouble(path: str) -> str | None:
     """Say why `path` is not a clean relative posix path, or None.
 
-    Refused: empty, absolute, `.`/`..`/empty parts, a backslash, controls, device names, drive letters.
+    Refused: empty, absolute, `.`/`..`/empty parts, a backslash, controls, device names, drive letters, what is
+    no UTF-8, and `.git`: git commits nothing below it, and who enters the folder obeys the settings in it.
     """
     if not path:
         return "is empty"
@@ -39,6 +43,8 @@ def path_trouble(path: str) -> str | None:
         return "is absolute"
     if _UNCLEAN.search(path):
         return "has a backslash or a control character"
+    if _NO_TEXT.search(path):
+        return "is not UTF-8"
     for part in path.split("/"):
         if part in ("", ".", ".."):
             return "has an empty, `.` or `..` part"
@@ -48,6 +54,8 @@ def path_trouble(path: str) -> str | None:
             return "has a part that ends in a dot or a space"
         if part.split(".", 1)[0].lower() in _DEVICES:
             return f"has the reserved device name {part!r}"
+        if (part if part.isascii() else _IGNORED.sub("", part)).lower() in (".git", "git~1"):
+            return "leads into .git"
     return None
 
 

@@ -100,13 +100,6 @@ def _trouble(path: str, mode: int) -> str | None:
     fault = irregular(mode)
     if fault is not None:
         return fault.message
-    try:
-        path.encode()
-    except UnicodeEncodeError:
-        return "its path is not UTF-8"
-    # A folder that git or an editor would take for its own runs commands when somebody enters it.
-    if any(fold(part) in (".git", "git~1") for part in path.split("/")):
-        return "its path leads into .git"
     found = path_trouble(path)
     return None if found is None else f"its path {found}"
 
