@@ -9,6 +9,7 @@ from typing import Any, Final
 import click
 
 from modelspec.tree.data import Data
+from modelspec.tree.scalars import MAX_INTEGER
 from modelspec.tree.text import visible
 
 _THRESHOLD: Final = re.compile(r"([A-Za-z_]\w*)=([A-Za-z_]\w*)\s*(>=|<=|==|>|<)\s*(\S+)", re.ASCII)
@@ -30,13 +31,16 @@ def pairs(texts: tuple[str, ...], option: str) -> dict[str, str]:
 
 
 def typed(text: str) -> Data:
-    """Return the value that a text stands for: a number, a truth value, else the text."""
+    """Return the value that a text stands for: a number, a truth value, else the text.
+
+    A whole number that no double holds, such as a seed of 64 bits, stays the text that it is.
+    """
     if text in ("true", "false"):
         return text == "true"
     if text in ("", "null", "~"):
         return None if text == "null" else text
-    if re.fullmatch(r"[-+]?(?:0|[1-9][0-9]{0,15})", text):
-        return int(text)
+    if re.fullmatch(r"[-+]?(?:0|[1-9][0-9]*)", text):
+        return int(text) if len(text) < 18 and abs(int(text)) <= MAX_INTEGER else text
     return _float(text) if _NUMBER.fullmatch(text) and not re.fullmatch(r"[-+]?0[0-9]+", text) else text
 
 
@@ -88,7 +92,8 @@ def document(path: Path, option: str) -> Any:
     if faults:
         fault = faults[0]
         line = f":{fault.mark.line}" if fault.mark is not None else ""
-        raise click.UsageError(f"{option} {shown}{line}: {visible(fault.message, 200)}.")
+        fix = f" Fix: {fault.fix}." if fault.fix else ""
+        raise click.UsageError(f"{option} {shown}{line}: {visible(fault.message, 200)}.{fix}")
     return data
 
 

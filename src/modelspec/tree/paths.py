@@ -34,8 +34,8 @@ def name_trouble(name: str) -> str | None:
 def path_trouble(path: str) -> str | None:
     """Say why `path` is not a clean relative posix path, or None.
 
-    Refused: empty, absolute, `.`/`..`/empty parts, a backslash, controls, device names, drive letters, what is
-    no UTF-8, and `.git`: git commits nothing below it, and who enters the folder obeys the settings in it.
+    Refused: empty, absolute, `.`/`..`/empty parts, a backslash, controls, device names, drive letters,
+    what is no UTF-8, and `.git`: git commits nothing below it, and who enters the folder obeys what is in it.
     """
     if not path:
         return "is empty"
