@@ -97,7 +97,7 @@ def _path(settings: Entry[Settings], name: str, store: StoreSettings) -> Iterato
         yield Problem(
             place, f"the path {visible(store.path)} {trouble}", fix="write a folder from the root: `store`"
         )
-    elif store.path.split("/")[0] in (*_OURS, ".git"):
+    elif store.path.split("/")[0] in _OURS:
         folder = store.path.split("/")[0]
         yield Problem(place, f"a store can't lie in {folder}/", fix="write a folder of its own: `store`")
 
