@@ -228,3 +228,19 @@ def test_no_report_carries_hidden_characters_or_commands(
     (command,) = workflow_commands(registry, [one])
     assert not UNSEEN.search(command) and "\n" not in command and command.count("::") >= 2
     text.encode(), command.encode()
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("https://me:secret@host/a", "https://**********host/a"),
+        ("https://me:sec/ret@host/a", "https://***********host/a"),
+        ("https://host/a?token=secret", "https://host/a?************"),
+        ("ssh://git@host/a", "ssh://git@host/a"),
+        ("s3://lake/a", "s3://lake/a"),
+    ],
+)
+def test_an_excerpt_shows_no_password_of_an_address(address: str, shown: str) -> None:
+    registry = Registry(DictSnapshot({PATH: f'owner: "{address}"\n'.encode()}))
+    text = findings_text(registry, [finding()], PLAIN)
+    assert f'     1 | owner: "{shown}"\n       |        {"^" * (len(address) + 2)}\n' in text

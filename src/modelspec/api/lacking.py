@@ -25,7 +25,12 @@ class Lack:
 
 _WANTED = (
     Lack("artifact", "format", "its format, which the bytes do not tell", "--artifact-format NAME"),
-    Lack("code", "repository", "where its repository is", "--repository URL, or a remote called origin"),
+    Lack(
+        "code",
+        "repository",
+        "where its repository is",
+        "--repository URL, or a remote called origin with a plain address",
+    ),
     Lack("code", "commit", "the commit that trained it", "--code PATH in its clone"),
     Lack("code", "path", "the file that trains", "--code PATH in its clone"),
     Lack("dataset", "name", "its name", "--dataset-name NAME"),

@@ -15,7 +15,7 @@ from modelspec.cli.given import typed
 from modelspec.tree.data import Data
 from modelspec.tree.finding import Refusal
 from modelspec.tree.text import visible
-from modelspec.tree.uri import without_login
+from modelspec.tree.uri import public_repository
 
 if TYPE_CHECKING:
     from modelspec.world.hubfolder import HubFolder
@@ -63,9 +63,11 @@ def _mlflow(uri: str, where: str | None, taken: Taken) -> None:
     if metrics:
         taken.parts["metrics"] = metrics
     code = taken.part("code")
-    for key, tag in (("commit", "mlflow.source.git.commit"), ("repository", "mlflow.source.git.repoURL")):
-        if run.tags.get(tag):
-            code[key] = without_login(run.tags[tag])
+    if run.tags.get("mlflow.source.git.commit"):
+        code["commit"] = run.tags["mlflow.source.git.commit"]
+    repository = public_repository(run.tags.get("mlflow.source.git.repoURL", ""))
+    if repository is not None:
+        code["repository"] = repository
     source = run.tags.get("mlflow.source.name", "")
     if source and not source.startswith(("/", ".")) and "\\" not in source:
         code["path"] = source

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
@@ -12,6 +13,8 @@ from modelspec.tree.finding import Finding
 from modelspec.tree.text import plural, visible, visible_lines
 
 _WIDTH = 160
+_ADDRESS = re.compile(r"://[^\s\"'<>]+")
+_SECRET = re.compile(r"(?<=://)(?!git@).+@|(?<=\?).+")
 
 
 def findings_text(registry: Registry, findings: Iterable[Finding], paint: Paint) -> str:
@@ -51,11 +54,21 @@ def _excerpt(spot: Located, paint: Paint) -> Iterator[str]:
     start = max(0, spot.mark.column - 1 - _WIDTH // 2) if len(spot.text) > _WIDTH else 0
     # Escaping changes widths, so the three parts are escaped one by one.
     column, end = spot.mark.column - 1, max(spot.mark.end - 1, spot.mark.column)
-    before, marked = visible(spot.text[start:column], _WIDTH), visible(spot.text[column:end], _WIDTH)
-    after = visible(spot.text[end : start + _WIDTH], _WIDTH) if end < start + _WIDTH else ""
+    line = _without_secrets(spot.text)
+    before, marked = visible(line[start:column], _WIDTH), visible(line[column:end], _WIDTH)
+    after = visible(line[end : start + _WIDTH], _WIDTH) if end < start + _WIDTH else ""
     number = str(spot.mark.line).rjust(4)
     yield f"  {number} | {before}{marked}{after}"
     yield f"  {' ' * len(number)} | {' ' * len(before)}{paint.caret('^' * max(len(marked), 1))}"
+
+
+def _without_secrets(line: str) -> str:
+    """Star what may be a password in an address, user info and queries: CI's log is read by many."""
+
+    def starred(address: re.Match[str]) -> str:
+        return _SECRET.sub(lambda found: "*" * len(found[0]), address[0])
+
+    return _ADDRESS.sub(starred, line)
 
 
 def summary(findings: Iterable[Finding], files: int) -> str:

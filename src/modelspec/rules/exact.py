@@ -13,14 +13,9 @@ from modelspec.spec.reader import Entry
 from modelspec.tree.finding import Problem
 from modelspec.tree.paths import path_trouble
 from modelspec.tree.text import visible
-from modelspec.tree.uri import data_uri_trouble
+from modelspec.tree.uri import data_uri_trouble, is_repository
 
 _HEX: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
-_REPOSITORY: Final = re.compile(
-    r"https://[A-Za-z0-9.-]+(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~+-]+)+/?"
-    r"|ssh://(?:git@)?[A-Za-z0-9.-]+(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~+-]+)+/?"
-    r"|git@[A-Za-z0-9.-]+:[A-Za-z0-9._~+-]+(?:/[A-Za-z0-9._~+-]+)*"
-)
 _IMAGE: Final = re.compile(
     r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::[0-9]{1,5})?(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)+"
     r"(?::[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?@sha256:[0-9a-f]{64}"
@@ -114,7 +109,7 @@ def addresses_clean(version: Entry[ModelVersion], scene: Scene) -> Iterator[Prob
     """
     value = version.value
     repository = value.code.repository if value.code is not None else None
-    if repository is not None and _REPOSITORY.fullmatch(repository) is None:
+    if repository is not None and not is_repository(repository):
         # The address itself may hold a password: it is not repeated.
         yield Problem(
             version.place("code", "repository"),

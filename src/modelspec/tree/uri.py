@@ -46,13 +46,29 @@ _REFUSED: Final = {
     "@": "user info",
 }
 
-_LOGIN: Final = re.compile(r"(?i)^(https?://)[^/\s]*@")
-_PASSWORD: Final = re.compile(r"(?i)^([a-z][a-z0-9+.-]*://[^/@:\s]*):[^/\s]*@")
+_REPOSITORY: Final = re.compile(
+    r"https://[A-Za-z0-9.-]+(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~+-]+)+/?"
+    r"|ssh://(?:git@)?[A-Za-z0-9.-]+(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~+-]+)+/?"
+    r"|git@[A-Za-z0-9.-]+:[A-Za-z0-9._~+-]+(?:/[A-Za-z0-9._~+-]+)*"
+)
 
 
-def without_login(url: str) -> str:
-    """Return the address of a repository without what may be a secret; the user that ssh needs stays."""
-    return _PASSWORD.sub(r"\1@", _LOGIN.sub(r"\1", url))
+def is_repository(address: str) -> bool:
+    """Whether this is where a repository is for everybody, written plainly and without credentials."""
+    return _REPOSITORY.fullmatch(address) is not None
+
+
+def public_repository(address: str) -> str | None:
+    """Return the address of a remote without credentials; None for what is still no plain address."""
+    scheme, mark, rest = address.partition("://")
+    user, at, host = rest.rpartition("@")
+    scheme = scheme.lower()
+    if "/" in user:
+        return None
+    if mark:
+        user = "git" if scheme == "ssh" and at and user.partition(":")[0] == "git" else ""
+        address = f"{scheme}://{user}{'@' if user else ''}{host}"
+    return address if is_repository(address) else None
 
 
 def store_uri_trouble(uri: str) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +12,11 @@ from typing import Final
 from modelspec.tree.finding import Refusal
 from modelspec.tree.protocols import Chunk
 from modelspec.tree.text import visible
-from modelspec.tree.uri import without_login
+from modelspec.tree.uri import public_repository
 from modelspec.world.git import Repository, open_repository
 
+_DIRTY: Final = re.compile(r"1 \S\S S.(?:M.|.U) \S+ \S+ \S+ \S+ \S+ (.*)", re.DOTALL)
+"""A submodule, in what `git status --porcelain=v2` prints, that has changes of its own."""
 _PLAIN: Final = ("--no-ext-diff", "--no-textconv", "--no-color", "--binary", "--full-index")
 
 
@@ -48,8 +51,19 @@ def code_around(file: Path, besides: Iterable[Path] = ()) -> CodeFound:
     shown = visible(str(file), 200)
     if not file.exists():
         raise Refusal(f"{shown} is not there", "name the file that trains: --code PATH")
+    if file.is_symlink():
+        # What is committed of it is a path, and not the code.
+        raise Refusal(f"{shown} is a symbolic link", "name the file that it leads to")
     folder = file if file.is_dir() else file.parent
-    repository, prefix, _ = open_repository(str(folder))
+    try:
+        repository, prefix, _ = open_repository(str(folder))
+    except Refusal as refusal:
+        if "is in no git repository" not in refusal.message:
+            raise
+        raise Refusal(
+            f"{shown} is in no git repository",
+            'commit the code that trained the model; lost: --unknown code="why"',
+        ) from None
     done = repository.run("rev-parse", "--verify", "--end-of-options", "HEAD^{commit}")
     if done.code != 0:
         raise Refusal(
@@ -89,6 +103,12 @@ def _dirty(repository: Repository, outside: list[str]) -> Iterator[str]:
 def _patch(repository: Repository, top: Path, dirty: tuple[str, ...]) -> bytes:
     """Return what `git apply` makes of the commit what is in the work tree."""
     here = Repository(top, False, repository.shallow, repository.algorithm)
+    inside = sorted(set(_unrecorded(here)) & set(dirty))
+    if inside:
+        raise Refusal(
+            f"the submodule {visible(inside[0], 200)} has changes that code.patch can't hold",
+            "commit them in it",
+        )
     literal = [f":(literal){path}" for path in dirty]
     tracked = here.run("diff", *_PLAIN, "HEAD", "--", *literal)
     if tracked.code != 0:
@@ -100,8 +120,16 @@ def _patch(repository: Repository, top: Path, dirty: tuple[str, ...]) -> bytes:
     return b"".join(parts)
 
 
+def _unrecorded(repository: Repository) -> Iterator[str]:
+    """Yield submodules with changes of their own: a difference names a commit of theirs alone."""
+    done = repository.run("status", "--porcelain=v2", "-z", "--no-renames", "--ignore-submodules=none")
+    for entry in os.fsdecode(done.out).split("\0"):
+        if (match := _DIRTY.fullmatch(entry)) is not None:
+            yield match[1]
+
+
 def _address(repository: Repository) -> str | None:
-    """Return where the repository is for others, without what may be a secret."""
+    """Return where the repository is for others; None where that is no plain address."""
     done = repository.run("config", "--null", "--get", "remote.origin.url")
     url = os.fsdecode(done.out).split("\0")[0] if done.code == 0 else ""
-    return without_login(url) or None
+    return public_repository(url)
