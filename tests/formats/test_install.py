@@ -55,6 +55,28 @@ def test_locks_in_toml_become_requirements_with_their_hashes(source: str) -> Non
     assert made.hashed
 
 
+@pytest.mark.parametrize(
+    "row",
+    [
+        'source = { git = "https://example.com/own?rev=main#abc" }',
+        'source = { url = "https://example.com/own.whl" }',
+        'source = {type = "git", url = "https://example.com/own", reference = "main"}',
+        'vcs = {type = "git", url = "https://example.com/own", commit-id = "abc"}',
+        'archive = {url = "https://example.com/own.zip"}',
+    ],
+)
+def test_what_is_from_no_index_is_not_asked_of_one(row: str) -> None:
+    source = UV if not row.startswith(("vcs", "archive")) else PYLOCK
+    name = "package" if source is UV else "packages"
+    with pytest.raises(Unreadable, match="own is from no index"):
+        installable(f'{source}[[{name}]]\nname = "own"\nversion = "1.0"\n{row}\n'.encode())
+
+
+def test_another_index_is_one() -> None:
+    source = 'source = {type = "legacy", url = "https://index.example.com/simple", reference = "own"}'
+    assert installable((POETRY + source).encode()).hashed
+
+
 def test_one_package_without_a_hash_and_none_is_proven() -> None:
     made = installable((UV + '[[package]]\nname = "own"\nversion = "1.0"\n').encode())
     assert made.requirements == b"numpy==2.4.6\nown==1.0\n" and not made.hashed

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from modelspec.formats.foreign import Unreadable
-from modelspec.formats.lock import read_lock
+from modelspec.formats.lock import credential, read_lock
 
 UV = b"""version = 1
 requires-python = ">=3.11"
@@ -54,10 +54,10 @@ package:
 REQUIREMENTS = b"""# locked
 --index-url https://pypi.org/simple
 numpy==2.4.6 \\
-    --hash=sha256:aa \\
-    --hash=sha256:bb
-scikit-learn[extra]==1.9.1 ; python_version >= "3.11" --hash=sha256:cc  # why
-"""
+    --hash=sha256:aa@ \\
+    --hash=sha256:bb@
+scikit-learn[extra]==1.9.1 ; python_version >= "3.11" --hash=sha256:cc@  # why
+""".replace(b"@", b"0" * 62)
 
 
 @pytest.mark.parametrize(
@@ -82,13 +82,57 @@ def test_a_requirement_without_hashes_is_told() -> None:
     assert not read_lock(REQUIREMENTS + b"scipy==1.0\n").hashed
 
 
+def test_an_option_may_come_first() -> None:
+    assert read_lock(b"--index-url=https://pypi.org/simple\nnumpy==2.4.6\n").packages == {"numpy": "2.4.6"}
+
+
+@pytest.mark.parametrize("given", [b"sha256:aa", b"md5:" + b"0" * 64])
+def test_what_pip_takes_for_no_hash_is_none(given: bytes) -> None:
+    assert not read_lock(b"numpy==2.4.6 --hash=" + given).hashed
+
+
+def test_conda_with_another_version_for_another_platform_tells_neither() -> None:
+    rows = b"".join(
+        b"- {name: %s, version: '%s', platform: %s, hash: {md5: aa}}\n" % row
+        for row in (
+            (b"numpy", b"2.1", b"linux-64"),
+            (b"numpy", b"2.2", b"osx-64"),
+            (b"scipy", b"1", b"osx-64"),
+        )
+    )
+    found = read_lock(b"package:\n" + rows)
+    assert (found.packages, found.differing) == ({"scipy": "1"}, ("numpy",))
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        (b"--index-url https://me:secret@host/simple", True),
+        (b"--index-url https://token@host/simple", True),
+        (b"--index-url https://${USER}:secret@host/simple", True),
+        (b'source = { registry = "http://a:b@h/simple" }', True),
+        (b"url: https://conda.anaconda.org/t/tk-12345678/main/numpy.conda", True),
+        (b"--index-url https://${USER}:${TOKEN}@host/simple", False),
+        (b"x @ git+ssh://git@host/a", False),
+        (b"--index-url https://host/simple", False),
+        (b"a: https://host/a\nb: me@host", False),
+    ],
+)
+def test_a_password_in_a_lock_is_found(line: bytes, found: bool) -> None:
+    assert credential(b"# one\n" + line + b"\n") == (2 if found else None)
+
+
 @pytest.mark.parametrize(
     ("source", "says"),
     [
         (b"numpy>=2\n", "line 1 pins nothing"),
         (b"numpy==2.*\n", "pins nothing"),
         (b"numpy==1.0\nNumPy==2.0\n", "at 1.0 and at 2.0"),
-        (b"-e .\n", "pins no packages"),
+        (b"-e .\n", "line 1 brings what does not stand here"),
+        (b"numpy==1.0\n--requirement=more.txt\n", "line 2 brings"),
+        (b"-rmore.txt\nnumpy==1.0\n", "line 1 brings"),
+        (b"-c more.txt\nnumpy==1.0\n", "line 1 brings"),
+        (b"--pre\n", "pins no packages"),
         (b"git+https://example.com/x\n", "pins nothing"),
         (b"", "pins no packages"),
         (b"[project]\nname = 'x'\n", "no lock file"),

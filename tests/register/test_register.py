@@ -296,3 +296,16 @@ def test_verify_finds_a_pickle_that_the_version_does_not_own_up_to(
     found = invoke("verify", "eta@4.0.0", cwd=shop.root)
     assert found.returncode == 1 and "model.onnx is a pickle" in found.stdout
     assert not canary.exists()
+
+
+def test_a_lock_with_a_password_is_refused_and_not_stored(register: Register, shop: Git) -> None:
+    lock = shop.root / "training/requirements.txt"
+    lock.write_text("--index-url https://me:secret@host/simple\nnumpy==2.4.6\n")
+    shop.commit("a lock")
+    done = register("--next")
+    assert (
+        done.returncode == 3
+        and "requirements.txt has a password or a token in an address, on line 1" in done.stderr
+    )
+    assert "secret" not in done.stdout + done.stderr
+    assert not list((shop.root / "store").iterdir())

@@ -303,7 +303,7 @@ def _dataset(given: dict[str, Any], taken: Taken) -> None:
 
 def _runtime(given: dict[str, Any], taken: Taken) -> None:
     from modelspec.formats.foreign import Unreadable
-    from modelspec.formats.lock import read_lock
+    from modelspec.formats.lock import credential, read_lock
     from modelspec.world.foreign import foreign
 
     part = taken.part("runtime")
@@ -318,6 +318,12 @@ def _runtime(given: dict[str, Any], taken: Taken) -> None:
             locked = read_lock(source)
         except Unreadable as error:
             raise Refusal(f"{visible(name)} is no lock: {error.message}", error.fix) from None
+        if (line := credential(source)) is not None:
+            raise Refusal(
+                f"{visible(name)} has a password or a token in an address, on line {line}: all who read "
+                "the store would have it",
+                "write the address without; pip and others take it from their own configuration",
+            )
         part["lock"] = {"path": name, "digest": taken.keep(name, source)}
         if locked.python is not None:
             part.setdefault("python", locked.python)
@@ -327,6 +333,8 @@ def _runtime(given: dict[str, Any], taken: Taken) -> None:
             if one not in locked.packages:
                 raise click.UsageError(f"--package {visible(one)} is not in {visible(name)}.")
         part["packages"] = packages or locked.packages
+        if unsure := ", ".join(sorted(wanted & set(locked.differing))):
+            taken.notes.append(f"{visible(name)} pins {unsure} at several versions: not recorded")
         if not locked.hashed:
             taken.notes.append(f"{visible(name)} has no hashes: it names versions, and not their bytes")
     order = ("image", "python", "lock", "packages", "threads", "accelerator")

@@ -56,9 +56,20 @@ def _lines(row: dict[str, Any]) -> Iterator[str]:
         return
     if _NAME.fullmatch(name) is None or _VERSION.fullmatch(version) is None:
         raise Unreadable(f"{visible(name)} {visible(version)} is no package and version", None)
+    if (kind := _elsewhere(row)) is not None:
+        raise Unreadable(f"{visible(name)} is from no index, but by {kind}", None)
     marker = row.get("marker", row.get("markers"))
     condition = f" ; {marker}" if isinstance(marker, str) and _MARKER.fullmatch(marker) else ""
     yield f"{name}=={version}{condition}" + "".join(f" --hash={one}" for one in sorted(set(_hashes(row))))
+
+
+def _elsewhere(row: dict[str, Any]) -> str | None:
+    """Say how a package comes that no index has: its name there may be another one's."""
+    source = row.get("source")
+    told = source if isinstance(source, dict) else {}
+    kinds = {*told, told.get("type"), *row} & {"git", "url", "path", "file", "vcs", "archive"}
+    kinds -= {"url"} if told.get("type") == "legacy" else set()
+    return min(map(str, kinds)) if kinds else None
 
 
 def _hashes(row: dict[str, Any]) -> Iterator[str]:

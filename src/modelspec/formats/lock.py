@@ -19,6 +19,10 @@ _PINNED: Final = re.compile(
 )
 _COMMENT: Final = re.compile(r"(?:^|\s)#.*$")
 _OPTION: Final = re.compile(r"--?[a-z]")
+_ELSEWHERE: Final = re.compile(r"-[cer]|--(?:constraint|editable|requirement)\b")
+"""An option that brings packages, or versions, which do not stand here."""
+_HASH: Final = re.compile(r"--hash=(?:sha256|sha384|sha512):[0-9a-f]{64,128}(?!\S)")
+_CREDENTIAL: Final = re.compile(r"://(?!git@|(?:\$\{\w+\}:?)+@)[^/\s\"'@]+@|/t/[A-Za-z0-9_-]{8,}/")
 _EXACT: Final = re.compile(r"(?:==)?\s*([0-9]+\.[0-9]+(?:\.[0-9]+)?)")
 SHAPES: Final = "requirements.txt, uv.lock, poetry.lock, conda-lock.yml, pylock.toml"
 
@@ -31,12 +35,14 @@ class Locked:
     packages: dict[str, str]
     python: str | None = None
     hashed: bool = True
+    differing: tuple[str, ...] = ()
+    """Packages that it pins at another version for another platform, which are not in `packages`."""
 
 
 def read_lock(source: bytes) -> Locked:
     """Return what a lock file pins, told by its content; raises Unreadable, also for what pins nothing."""
     text = text_of(source)
-    if re.match(r"(?:#[^\n]*\n|\s)*(?:\[|[A-Za-z-]+\s*=\s*[^=])", text):
+    if re.match(r"(?:#[^\n]*\n|\s)*(?:\[|[A-Za-z][A-Za-z-]*\s*=\s*[^=])", text):
         found = _toml(text)
     elif re.search(r"(?m)^package:\s*$", text):
         found = _conda(source)
@@ -45,6 +51,12 @@ def read_lock(source: bytes) -> Locked:
     if not found.packages:
         raise Unreadable("it pins no packages", f"name a lock file: {SHAPES}")
     return found
+
+
+def credential(source: bytes) -> int | None:
+    """Return the line of a lock in which an address has a password or a token; None where none has."""
+    found = _CREDENTIAL.search(text := text_of(source))
+    return text.count("\n", 0, found.start()) + 1 if found is not None else None
 
 
 def _toml(text: str) -> Locked:
@@ -91,26 +103,26 @@ def _conda(source: bytes) -> Locked:
     rows = data.get("package") if isinstance(data, dict) else None
     if not isinstance(rows, list):
         raise Unreadable("it is no conda-lock.yml", f"name one of {SHAPES}")
-    found: dict[str, str] = {}
-    python = None
+    # One list holds the packages of every platform: which of two versions serves, nobody said.
+    several: dict[str, set[str]] = {}
     for row in rows:
-        if not isinstance(row, dict) or not isinstance(row.get("name"), str):
-            continue
-        name, version = str(row["name"]), str(row.get("version", ""))
-        # One list holds the packages of every platform.
-        if name == "python":
-            python = python or version
-        elif found.get(_normal(name), version) == version:
-            _put(found, name, version)
-    return Locked(
-        "conda-lock.yml", found, python, all("hash" in row for row in rows if isinstance(row, dict))
-    )
+        if isinstance(row, dict) and isinstance(name := row.get("name"), str):
+            several.setdefault(_normal(name), set()).add(str(row.get("version", "")))
+    found = {name: next(iter(versions)) for name, versions in several.items() if len(versions) == 1}
+    python = found.pop("python", None)
+    hashed = all("hash" in row for row in rows if isinstance(row, dict))
+    return Locked("conda-lock.yml", found, python, hashed, tuple(sorted(several.keys() - found - {"python"})))
 
 
 def _requirements(text: str) -> Locked:
     found: dict[str, str] = {}
     hashed = True
     for number, line in _lines(text):
+        if _ELSEWHERE.match(line):
+            raise Unreadable(
+                f"line {number} brings what does not stand here: {visible(line)}",
+                "lock all in one file (pip-compile --generate-hashes, uv pip compile)",
+            )
         if not line or _OPTION.match(line):
             continue
         match = _PINNED.fullmatch(line)
@@ -120,7 +132,8 @@ def _requirements(text: str) -> Locked:
                 "lock it first (pip-compile --generate-hashes, uv pip compile, pip freeze)",
             )
         _put(found, match[1], match[2])
-        hashed = hashed and "--hash=" in match[3]
+        hashes = match[3].split()
+        hashed = hashed and bool(hashes) and all(map(_HASH.fullmatch, hashes))
     return Locked("requirements.txt", found, None, hashed)
 
 
