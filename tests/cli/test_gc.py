@@ -20,6 +20,7 @@ from modelspec.world.stores.collect import collect
 from modelspec.world.stores.folder import FolderStore
 from modelspec.world.stores.verified import troubles
 from world.stores.trees import laid, noise
+from world.trees import put
 
 NOW = datetime.now(UTC)
 LONG_AGO = "2020-01-01T00:00:00Z"
@@ -206,6 +207,55 @@ def test_what_a_killed_run_moved_aside_comes_back_or_goes(tmp_path: Path) -> Non
     swept = collect(store, lambda: frozenset([keep]), now=NOW, grace=timedelta(hours=1), delete=True)
     assert [one.digest for one in swept.dead] == [go]
     assert (list(store.trees()), troubles(store, keep)) == ([keep], [])
+
+
+def test_half_a_tree_that_a_killed_run_moved_aside_does_not_come_back(tmp_path: Path) -> None:
+    """And a tree that was stored again meanwhile stays as it is."""
+    store = FolderStore(tmp_path / "store")
+    again, half = (store.put(laid(tmp_path / f"{n}", {"a": noise(99, n)})).digest for n in range(2))
+    aside = store.root / ".collected-dead"
+    shutil.copytree(store.root, aside)
+    (aside / (half.replace(":", "-") + ".sha256sum")).unlink()
+    store.delete(half)
+    collect(store, lambda: frozenset([again]), now=NOW, grace=timedelta(hours=1), delete=True)
+    assert (list(store.trees()), troubles(store, again)) == ([again], [])
+    assert len(list(store.root.iterdir())) == 2
+
+
+def test_a_tree_that_comes_back_has_its_listing_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And goes with its listing first: whatever stops it, no listing stands for a tree that is not there."""
+    store = FolderStore(tmp_path / "store")
+    tree = store.put(laid(tmp_path / "source")).digest.replace(":", "-")
+    age(tmp_path)
+    rename, seen = os.rename, list[str]()
+
+    def noted(name: str, *given: object, **more: object) -> None:
+        seen.append(name.rpartition("/")[2])
+        rename(name, *given, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(os, "rename", noted)
+    answers = iter([frozenset[str](), frozenset(store.trees())])
+    with pytest.raises(Refusal, match="nothing was removed"):
+        collect(store, lambda: next(answers), now=NOW, grace=timedelta(hours=1), delete=True)
+    assert seen == [f"{tree}.sha256sum", tree, tree, f"{tree}.sha256sum"]
+
+
+def test_what_another_tree_shares_frees_nothing(tmp_path: Path) -> None:
+    store = FolderStore(tmp_path / "store")
+    keep = store.put(laid(tmp_path / "0", {"a": noise(9000)})).digest
+    store.put(laid(tmp_path / "1", {"a": noise(9000), "b": b"own"}))
+    age(tmp_path)
+    swept = collect(store, lambda: frozenset([keep]), now=NOW, grace=timedelta(hours=1), delete=False)
+    assert [one.bytes for one in swept.dead] == [3]
+
+
+def test_what_a_killed_register_left_goes_too(tmp_path: Path) -> None:
+    store = FolderStore(tmp_path / "store")
+    store.put(laid(tmp_path / "source"))
+    age(tmp_path)
+    put(store.root, ".incoming-dead/tree/a", b"half")
+    collect(store, frozenset, now=NOW, grace=timedelta(hours=1), delete=True)
+    assert list(store.root.iterdir()) == []
 
 
 def test_without_a_whole_history_nothing_is_judged(old: Git, tmp_path: Path, modelspec: Run) -> None:

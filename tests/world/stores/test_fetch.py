@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ from conftest import ROOT, Run
 from modelspec.tree.finding import Refusal
 from modelspec.world.stores.fetch import fetch_tree
 from modelspec.world.stores.folder import FolderStore
+from modelspec.world.stores.verified import troubles
 from world.stores.trees import SMALL, laid
 from world.trees import put
 
@@ -64,6 +67,63 @@ def test_a_target_that_is_something_else_is_left_as_it_is(
     with pytest.raises(Refusal):
         fetch_tree(*held, target)
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_tree_of_another_digest_is_refused_though_its_listing_fits(
+    tmp_path: Path, held: tuple[FolderStore, str]
+) -> None:
+    """Whoever can write a store can exchange a file and its line in the listing; not the name of the tree."""
+    store, tree = held
+    other = store.put(laid(tmp_path / "other", {**SMALL, "model.onnx": b"evil"})).digest
+    for suffix in ("", ".sha256sum"):
+        place, with_ = (store.root / (one.replace(":", "-") + suffix) for one in (tree, other))
+        place.rename(tmp_path / f"gone{suffix}")
+        with_.rename(place)
+    with pytest.raises(Refusal, match="listing"):
+        fetch_tree(store, tree, tmp_path / "target")
+    assert not (tmp_path / "target").exists()
+    assert any("listing" in one for one in troubles(store, tree))
+
+
+def test_a_link_to_an_empty_folder_is_not_filled(tmp_path: Path, held: tuple[FolderStore, str]) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "target").symlink_to(tmp_path / "empty")
+    with pytest.raises(Refusal, match="no folder"):
+        fetch_tree(*held, tmp_path / "target")
+    assert list((tmp_path / "empty").iterdir()) == []
+
+
+@pytest.mark.parametrize("theirs", ["equal", "other"])
+def test_who_is_faster_is_verified_or_refused(
+    tmp_path: Path, held: tuple[FolderStore, str], monkeypatch: pytest.MonkeyPatch, theirs: str
+) -> None:
+    rename, target = os.rename, tmp_path / "target"
+
+    def late(*given: object, **more: object) -> None:
+        laid(target, SMALL if theirs == "equal" else {"model.onnx": b"other"})
+        rename(*given, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(os, "rename", late)
+    if theirs == "equal":
+        assert fetch_tree(*held, target).already
+        return
+    with pytest.raises(Refusal, match="holds something else"):
+        fetch_tree(*held, target)
+    assert found(target) == {"model.onnx": b"other"}
+
+
+def test_where_a_volume_is_mounted_a_folder_in_it_is_proposed(
+    tmp_path: Path, held: tuple[FolderStore, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def busy(*_: object, **__: object) -> None:
+        raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
+
+    (tmp_path / "target").mkdir()
+    monkeypatch.setattr(os, "rename", busy)
+    with pytest.raises(Refusal) as refused:
+        fetch_tree(*held, tmp_path / "target")
+    assert str(refused.value.hint).endswith("target/model")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["source", "store", "target"]
 
 
 def test_the_verb_writes_a_version_of_the_example(tmp_path: Path, modelspec: Run) -> None:

@@ -111,6 +111,16 @@ def test_a_second_put_hashes_what_is_there_and_mends_it(tmp_path: Path, store: F
     assert len(list(store.root.iterdir())) == 2
 
 
+def test_a_file_in_the_place_of_a_tree_is_replaced(tmp_path: Path, store: FolderStore) -> None:
+    tree = store.put(laid(tmp_path / "source"))
+    place = store.root / tree.digest.replace(":", "-")
+    place.rename(tmp_path / "gone")
+    place.write_bytes(b"")
+    store.put(laid(tmp_path / "source"))
+    assert troubles(store, tree.digest) == []
+    assert len(list(store.root.iterdir())) == 2
+
+
 @pytest.mark.parametrize(
     "what", ["added", "missing", "link", "folder-link", "fifo", "listing", "listing-link"]
 )
