@@ -23,7 +23,6 @@ _ELSEWHERE: Final = re.compile(r"-[cer]|--(?:constraint|editable|requirement)\b"
 """An option that brings packages, or versions, which do not stand here."""
 _HASH: Final = re.compile(r"--hash=(?:sha256|sha384|sha512):[0-9a-f]{64,128}(?!\S)")
 _CREDENTIAL: Final = re.compile(r"://(?!git@|(?:\$\{\w+\}:?)+@)[^/\s\"'@]+@|/t/[A-Za-z0-9_-]{8,}/")
-_EXACT: Final = re.compile(r"(?:==)?\s*([0-9]+\.[0-9]+(?:\.[0-9]+)?)")
 SHAPES: Final = "requirements.txt, uv.lock, poetry.lock, conda-lock.yml, pylock.toml"
 
 
@@ -164,9 +163,3 @@ def _put(found: dict[str, str], name: str, version: str) -> None:
 
 def _normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
-
-
-def exact_python(text: str) -> str | None:
-    """Return `3.11.7` of `3.11.7` or `==3.11.7`, None for a range."""
-    match = _EXACT.fullmatch(text.strip())
-    return match[1] if match else None
