@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import os
 import shutil
 import socket
@@ -75,6 +76,14 @@ class Web:
     """(method, path, range) of each request."""
     answers: dict[str, tuple[str, bytes]] = field(default_factory=dict)
     """Path with query -> (type, body) of what is no file."""
+    replies: dict[str, tuple[int, dict[str, str], bytes]] = field(default_factory=dict)
+    """Path with query -> (status, headers, body) of what is answered there."""
+    endless: set[str] = field(default_factory=set)
+    """Paths whose bytes do not end before 300 MB of them are sent."""
+    packed: bool = False
+    """Whether files are packed, whatever the client takes."""
+    sent: int = 0
+    """The most bytes that were taken of one endless answer."""
 
 
 @contextlib.contextmanager
@@ -103,11 +112,22 @@ def web(root: Path) -> Iterator[Web]:
                 kind, data = state.answers[self.path]
                 self.reply(200, data, len(data), body, ("Content-Type", kind))
                 return
+            if self.path in state.replies:
+                status, more, data = state.replies[self.path]
+                self.reply(status, data, len(data), body, *more.items())
+                return
+            if self.path in state.endless and body:
+                self.go_on()
+                return
             file = state.root / self.path.lstrip("/")
             if not file.is_file():
                 self.reply(404, b"", 0, body)
                 return
             data = file.read_bytes()
+            if state.packed and body:
+                data = gzip.compress(data)
+                self.reply(200, data, len(data), body, ("Content-Encoding", "gzip"))
+                return
             status, headers = 200, [("Accept-Ranges", "bytes")]
             if state.ranges and (asked := self.headers.get("Range")):
                 first, last = asked.removeprefix("bytes=").split("-")
@@ -115,6 +135,15 @@ def web(root: Path) -> Iterator[Web]:
                 headers.append(("Content-Range", f"bytes {start}-{end}/{len(data)}"))
                 data, status = data[start : end + 1], 206
             self.reply(status, data, len(data) + state.extra_length, body, *headers)
+
+        def go_on(self) -> None:
+            self.send_response(206 if self.headers.get("Range") else 200)
+            self.end_headers()
+            self.close_connection = True
+            with contextlib.suppress(OSError):
+                for number in range(300):
+                    self.wfile.write(bytes(1_000_000))
+                    state.sent = max(state.sent, (number + 1) * 1_000_000)
 
         def reply(self, status: int, data: bytes, length: int, body: bool, *headers: tuple[str, str]) -> None:
             self.send_response(status)

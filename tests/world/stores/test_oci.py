@@ -180,7 +180,7 @@ def answering(*answers: tuple[int, dict[str, str], bytes]) -> oci_http.RegistryH
 
     def answer(_: httpx.Request) -> httpx.Response:
         status, headers, body = left.pop(0)
-        return httpx.Response(status, headers=headers, content=body)
+        return httpx.Response(status, headers=headers, stream=httpx.ByteStream(body))
 
     http = oci_http.RegistryHttp("registry.example.com", "models")
     http._client = httpx.Client(transport=httpx.MockTransport(answer))
@@ -213,3 +213,69 @@ def test_a_login_goes_only_to_its_own_registry(tmp_path: Path, monkeypatch: pyte
     assert oci_http._login("one.example.com") == auth
     assert oci_http._login("two.example.com") is None
     assert "secret" not in repr(oci_store("oci://one.example.com/models"))
+
+
+TREE = "sha256:" + "0" * 64
+MANIFEST_PATH = f"/v2/models/manifests/{TREE.replace(':', '-')}"
+
+
+@pytest.mark.parametrize("body", [b"{", b"[]", b"[" * 100_000, b'{"layers": [{"size": 1e999}]}'])
+def test_a_manifest_that_is_none_is_refused(tmp_path: Path, body: bytes) -> None:
+    if b"1e999" in body:
+        row = {"annotations": {oci_title(): "x"}, "digest": TREE, "size": 1}
+        body = json.dumps({"layers": [row]}).replace('"size": 1', '"size": 1e999').encode()
+    with web(tmp_path) as server:
+        server.replies[MANIFEST_PATH] = (200, {}, body)
+        with pytest.raises(Refusal, match="is none of a tree"):
+            oci_store(f"oci://127.0.0.1:{server.port}/models").listing(TREE)
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"[]", b"[" * 100_000])
+def test_a_token_that_is_none_is_refused(tmp_path: Path, body: bytes) -> None:
+    with web(tmp_path) as server:
+        realm = f'Bearer realm="http://127.0.0.1:{server.port}/token",service="x"'
+        server.replies[MANIFEST_PATH] = (401, {"WWW-Authenticate": realm}, b"")
+        server.replies["/token?service=x"] = (200, {}, body)
+        with pytest.raises(Refusal, match="something else than a registry does"):
+            oci_store(f"oci://127.0.0.1:{server.port}/models").listing(TREE)
+
+
+@pytest.mark.parametrize("realm", ["http://tokens.example.com/", "http://localhost.example.com/", "file:///"])
+def test_a_login_goes_to_no_token_service_without_tls(tmp_path: Path, realm: str) -> None:
+    with web(tmp_path) as server:
+        server.replies[MANIFEST_PATH] = (401, {"WWW-Authenticate": f'Bearer realm="{realm}"'}, b"")
+        with pytest.raises(Refusal, match="without TLS"):
+            oci_store(f"oci://127.0.0.1:{server.port}/models").listing(TREE)
+
+
+@pytest.mark.parametrize("path", [MANIFEST_PATH, "/token?service=x"])
+def test_an_answer_without_end_is_not_taken(tmp_path: Path, path: str) -> None:
+    with web(tmp_path) as server:
+        realm = f'Bearer realm="http://127.0.0.1:{server.port}/token",service="x"'
+        server.replies[MANIFEST_PATH] = (401, {"WWW-Authenticate": realm}, b"")
+        server.replies.pop(path, None)
+        server.endless.add(path)
+        with pytest.raises(Refusal, match="more than 4,194,304 bytes"):
+            oci_store(f"oci://127.0.0.1:{server.port}/models").listing(TREE)
+        assert server.sent < 50_000_000
+
+
+def test_tags_that_go_round_in_a_circle_are_refused(tmp_path: Path) -> None:
+    with web(tmp_path) as server:
+        again = {"Link": '</v2/models/tags/list?n=1000>; rel="next"'}
+        server.replies["/v2/models/tags/list?n=1000"] = (200, again, b'{"tags": ["a"]}')
+        with pytest.raises(Refusal, match="again and again"):
+            list(oci_store(f"oci://127.0.0.1:{server.port}/models").trees())
+        server.replies["/v2/models/tags/list?n=1000"] = (200, {}, b"[1]")
+        with pytest.raises(Refusal, match="something else than a registry does"):
+            list(oci_store(f"oci://127.0.0.1:{server.port}/models").trees())
+
+
+def test_a_registry_may_send_readers_to_another_path_of_its_own(tmp_path: Path) -> None:
+    data = noise(5000)
+    path = f"/v2/models/blobs/sha256:{hashlib.sha256(data).hexdigest()}"
+    (tmp_path / "data").write_bytes(data)
+    with web(tmp_path) as server:
+        server.replies[path] = (307, {"Location": "/data"}, b"")
+        http = oci_http.RegistryHttp(f"127.0.0.1:{server.port}", "models")
+        assert b"".join(http.blob(path.rpartition("/")[2], len(data))) == data

@@ -236,6 +236,66 @@ def test_a_server_that_lies_about_bytes_is_found_out(
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("dies_at", [None, 3_000_000])
+def test_a_server_that_gives_no_parts_of_a_file_is_read(
+    tmp_path: Path, served: tuple[UrlStore, Web, StoredTree], dies_at: int | None
+) -> None:
+    store, server, tree = served
+    server.ranges, server.dies_at, server.deaths[where(tree, "large.bin")] = False, dies_at, 3
+    fetch_tree(store, tree.digest, tmp_path / "out")
+    assert (tmp_path / "out/large.bin").read_bytes() == LARGE["large.bin"]
+
+
+def test_a_server_that_gives_no_parts_and_always_dies_is_given_up(
+    tmp_path: Path, served: tuple[UrlStore, Web, StoredTree]
+) -> None:
+    store, server, tree = served
+    server.ranges, server.dies_at, server.deaths[where(tree, "large.bin")] = False, 3_000_000, 1000
+    with pytest.raises(Refusal, match="gives 3,000,000 of 20,000,000 bytes"):
+        fetch_tree(store, tree.digest, tmp_path / "out")
+    assert {path.name for path in tmp_path.iterdir()} == {"site", "source"}
+
+
+@pytest.mark.parametrize("path", [".sha256sum", "/model.onnx", "/large.bin"])
+def test_an_answer_without_end_is_not_taken(
+    tmp_path: Path, served: tuple[UrlStore, Web, StoredTree], path: str
+) -> None:
+    store, server, tree = served
+    server.endless.add(f"/store/{tree.digest.replace(':', '-')}{path}")
+    with pytest.raises(Refusal, match="ShortAnswerError"):
+        fetch_tree(store, tree.digest, tmp_path / "out")
+    assert server.sent < 50_000_000
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_is_packed_on_the_way_is_refused(
+    tmp_path: Path, served: tuple[UrlStore, Web, StoredTree]
+) -> None:
+    store, server, tree = served
+    server.packed = True
+    with pytest.raises(Refusal, match="packed only"):
+        fetch_tree(store, tree.digest, tmp_path / "out")
+
+
+@pytest.mark.parametrize(("status", "said"), [(401, "401"), (403, "403"), (416, "416"), (404, "is not in")])
+def test_what_is_refused_is_not_called_missing(
+    tmp_path: Path, served: tuple[UrlStore, Web, StoredTree], status: int, said: str
+) -> None:
+    store, server, tree = served
+    server.replies[f"/store/{tree.digest.replace(':', '-')}.sha256sum"] = (status, {}, b"")
+    with pytest.raises(Refusal, match=said):
+        fetch_tree(store, tree.digest, tmp_path / "out")
+
+
+def test_a_server_that_gives_a_byte_now_and_then_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retried, "PATIENCE", 0.0)
+    pace = retried.Pace("it")
+    pace.add(100_000)
+    monkeypatch.setattr(retried, "SLOWEST", 10**12)
+    with pytest.raises(Refusal, match=r"it gave 100,001 bytes in 0 s, and was given up"):
+        pace.add(1)
+
+
 def test_any_other_fsspec_system_is_a_store(tmp_path: Path) -> None:
     import fsspec
 

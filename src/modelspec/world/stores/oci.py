@@ -112,7 +112,7 @@ class OciStore:
         data = self.http.manifest(stamp(_checked(digest)) + STORED, MANIFEST)
         try:
             when = datetime.fromisoformat(json.loads(data or b"")["annotations"][CREATED])
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             return None
         return when if when.tzinfo is not None else None
 
@@ -149,7 +149,7 @@ class OciStore:
             found = [(str(row["annotations"][TITLE]), (str(row["digest"]), int(row["size"]))) for row in rows]
             if not all(is_digest(row[0]) and row[1] >= 0 for _, row in found):
                 raise ValueError
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
             raise Refusal(f"the manifest of {stamp(digest)} in {self.shown} is none of a tree") from None
         trouble = paths_trouble(path for path, _ in found)
         if trouble is not None:

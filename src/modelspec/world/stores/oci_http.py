@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from modelspec.tree.finding import Refusal
 from modelspec.tree.protocols import Chunk, SourceFile, StoredFile
 from modelspec.tree.text import visible
-from modelspec.world.stores.retried import TRIES, retried
+from modelspec.world.stores.retried import TRIES, Pace, retried, wait
 
 if TYPE_CHECKING:
     import httpx
@@ -26,8 +26,11 @@ if TYPE_CHECKING:
 PART: Final = 8 * 1024 * 1024
 MANIFEST_LIMIT: Final = 4 * 1024 * 1024
 """What registries themselves allow."""
+TAGS_LIMIT: Final = 64 * 1024 * 1024
 _LOOPBACK: Final = re.compile(r"(?:localhost|127(?:\.[0-9]{1,3}){3})(?::[0-9]+)?")
+_LOCAL: Final = re.compile(rf"http://{_LOOPBACK.pattern}(?:/|$)")
 _CHALLENGE: Final = re.compile(r'(\w+)="([^"]*)"')
+_CHALLENGED: Final = "www-authenticate"
 _TIMEOUT: Final = 60.0
 
 
@@ -54,7 +57,10 @@ class RegistryHttp:
         # As docker does: TLS everywhere but on this machine.
         self._plain = _LOOPBACK.fullmatch(host) is not None
         self._base = f"{'http' if self._plain else 'https'}://{host}/v2/{repository}"
-        self._client: httpx.Client = httpx.Client(timeout=_TIMEOUT, follow_redirects=False)
+        # Bytes as they are: what is packed on the way has another size, and may have any size.
+        self._client: httpx.Client = httpx.Client(
+            timeout=_TIMEOUT, follow_redirects=False, headers={"Accept-Encoding": "identity"}
+        )
         self._token: str | None = None
 
     def manifest(self, reference: str, accept: str) -> bytes | None:
@@ -63,8 +69,6 @@ class RegistryHttp:
         if answer.status_code == 404:
             return None
         self._expect(answer, 200)
-        if len(answer.content) > MANIFEST_LIMIT:
-            raise Refusal(f"the manifest at {self.host} has {len(answer.content):,} bytes")
         return answer.content
 
     def put_manifest(self, reference: str, data: bytes, kind: str) -> None:
@@ -88,9 +92,12 @@ class RegistryHttp:
 
     def tags(self) -> Iterator[str]:
         """Yield all tags."""
-        path = "/tags/list?n=1000"
+        path, seen = "/tags/list?n=1000", set[str]()
         while path:
-            answer = self._ask("GET", path)
+            if path in seen:
+                raise Refusal(f"{self.host} lists the same tags again and again")
+            seen.add(path)
+            answer = self._ask("GET", path, limit=TAGS_LIMIT)
             if answer.status_code == 404:
                 return
             self._expect(answer, 200)
@@ -117,9 +124,11 @@ class RegistryHttp:
                 return self._open(f"/blobs/{digest}", start)
 
             answer = retried(f"{self.host} can't be read", ask)
+            pace = Pace(self.host)
             try:
                 for chunk in answer.iter_raw():
                     at += len(chunk)
+                    pace.add(len(chunk))
                     if at > size:
                         raise Refusal(f"{self.host} gives more bytes of a file than it says that it has")
                     yield chunk
@@ -134,6 +143,8 @@ class RegistryHttp:
                     f"{self.host} gives {at:,} of {size:,} bytes of a file, and no more",
                     "see that the network and the registry are well, then run this again",
                 )
+            if fruitless:
+                wait(fruitless)
 
     def upload(self, file: SourceFile, known: StoredFile) -> None:
         """Send a blob, hashing again; the registry compares the digest before it has a name."""
@@ -226,11 +237,11 @@ class RegistryHttp:
 
     def _open(self, path: str, start: int) -> httpx.Response:
         """Open a stream from a byte on, following one redirect to where the registry keeps its bytes."""
-        # As they are: what is compressed on the way has another size.
-        headers = {"Accept-Encoding": "identity", **({"Range": f"bytes={start}-"} if start else {})}
+        headers = {"Range": f"bytes={start}-"} if start else {}
         answer = self._ask("GET", path, headers=headers, stream=True)
         if answer.status_code in (301, 302, 303, 307, 308):
-            target = answer.headers["location"]
+            # It may be a path of the registry itself.
+            target = str(answer.url.join(answer.headers["location"]))
             answer.close()
             if not self._plain and not target.startswith("https://"):
                 raise Refusal(f"{self.host} sends readers to an address without TLS")
@@ -239,6 +250,8 @@ class RegistryHttp:
                 self._client.build_request("GET", target, headers=headers), stream=True
             )
         try:
+            if start and answer.status_code == 200:
+                raise Refusal(f"{self.host} broke off, and can't go on from the middle of a file")
             self._expect(answer, 206 if start else 200)
         except BaseException:
             answer.close()
@@ -258,12 +271,15 @@ class RegistryHttp:
     def _map(self, answer: httpx.Response) -> dict[str, Any]:
         """Return the JSON map that an answer is; what stands before a registry may answer with a page."""
         try:
-            return dict(answer.json())
-        except (ValueError, TypeError):
+            found = json.loads(answer.content)
+        except (ValueError, RecursionError):
+            found = None
+        if not isinstance(found, dict):
             raise Refusal(
                 f"{self.host} answers with something else than a registry does",
                 "see that the address is that of a registry, and what stands before it",
-            ) from None
+            )
+        return found
 
     def _ask(
         self,
@@ -273,6 +289,7 @@ class RegistryHttp:
         content: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         stream: bool = False,
+        limit: int = MANIFEST_LIMIT,
     ) -> httpx.Response:
         url = path if "://" in path else self._base + path
 
@@ -281,19 +298,36 @@ class RegistryHttp:
             request = self._client.build_request(
                 method, url, content=content, headers={**(headers or {}), **extra}
             )
-            answer = self._client.send(request, stream=stream)
+            answer = self._client.send(request, stream=True)
             if answer.status_code >= 500 or answer.status_code == 429:
                 answer.close()
                 raise AnswerError(answer.status_code)
-            return answer
+            return answer if stream else self._whole(answer, limit)
 
         what = f"{self.host} can't be {'read' if method in ('GET', 'HEAD') else 'written'}"
         # A part of an upload is not sent twice: `_part` asks first how far it got.
         answer = send() if method == "PATCH" else retried(what, send)
-        if answer.status_code == 401 and self._authorise(answer.headers.get("www-authenticate", "")):
+        if answer.status_code == 401 and self._authorise(answer.headers.get(_CHALLENGED, "")):
             answer.close()
             answer = send() if method == "PATCH" else retried(what, send)
         return answer
+
+    def _whole(self, answer: httpx.Response, limit: int = MANIFEST_LIMIT) -> httpx.Response:
+        """Return an answer with its bytes, which a server may send without end."""
+        import httpx
+
+        data, pace = bytearray(), Pace(self.host)
+        try:
+            for chunk in answer.iter_raw():
+                data += chunk
+                pace.add(len(chunk))
+                if len(data) > limit:
+                    raise Refusal(f"{self.host} answers with more than {limit:,} bytes")
+        finally:
+            answer.close()
+        # Without what was said of their packing: nothing is unpacked.
+        kept = [(k, v) for k, v in answer.headers.items() if k in ("location", "link", "range", _CHALLENGED)]
+        return httpx.Response(answer.status_code, headers=kept, content=bytes(data), request=answer.request)
 
     def _authorise(self, challenge: str) -> bool:
         """Get what a challenge asks for; False when there is nothing new to send."""
@@ -304,15 +338,22 @@ class RegistryHttp:
         elif scheme.lower() == "bearer":
             asked = dict(_CHALLENGE.findall(rest))
             realm = asked.pop("realm", "")
-            if not realm.startswith("https://") and not self._plain:
+            # As with the registry itself: without TLS on this machine only.
+            if not realm.startswith("https://") and not (self._plain and _LOCAL.match(realm)):
                 raise Refusal(f"{self.host} names a token service without TLS")
             headers = {"Authorization": f"Basic {login}"} if login is not None else {}
             answer = retried(
                 f"{self.host} gives no token",
-                lambda: self._client.get(
-                    realm,
-                    params={key: asked[key] for key in ("service", "scope") if key in asked},
-                    headers=headers,
+                lambda: self._whole(
+                    self._client.send(
+                        self._client.build_request(
+                            "GET",
+                            realm,
+                            params={key: asked[key] for key in ("service", "scope") if key in asked},
+                            headers=headers,
+                        ),
+                        stream=True,
+                    )
                 ),
             )
             if answer.status_code != 200:

@@ -12,6 +12,9 @@ from modelspec.tree.text import visible
 
 T = TypeVar("T")
 TRIES: Final = 5
+PATIENCE: Final = 60.0
+"""Seconds after which a stream has to have come at `SLOWEST` bytes a second or more."""
+SLOWEST: Final = 1024
 FIRST: Final = 0.1
 """Seconds before the second try; each further one waits twice as long, and a random part more."""
 FINAL: Final = (FileNotFoundError, FileExistsError, PermissionError, IsADirectoryError, NotADirectoryError)
@@ -30,6 +33,8 @@ def retried(what: str, call: Callable[[], T], sleep: Callable[[float], object] =
         except (Refusal, ImportError, TypeError, AttributeError, NameError):
             raise
         except Exception as error:
+            if _status(error) in (401, 403):
+                raise PermissionError(kind_of(error)) from (error.__cause__ or error)
             if isinstance(error, FINAL) and not _hides_a_failure(error):
                 raise
             if attempt == TRIES:
@@ -37,18 +42,47 @@ def retried(what: str, call: Callable[[], T], sleep: Callable[[float], object] =
                     f"{what}: {kind_of(error)}, {TRIES} times",
                     "see that the network and the store are well, then run this again",
                 ) from None
-            # Not a secret: the waits of many clients shall not fall together.
-            sleep(FIRST * 2 ** (attempt - 1) * (1 + random.random()))  # noqa: S311
+            wait(attempt, sleep)
     raise AssertionError("the last try returns or raises")
+
+
+def wait(attempt: int, sleep: Callable[[float], object] = time.sleep) -> None:
+    """Wait as long as is right after that many tries that failed."""
+    # Not a secret: the waits of many clients shall not fall together.
+    sleep(FIRST * 2 ** (attempt - 1) * (1 + random.random()))  # noqa: S311
+
+
+class Pace:
+    """Watches a stream, so that a server that gives a byte now and then can't hold anybody for ever."""
+
+    def __init__(self, shown: str) -> None:
+        self._shown = shown
+        self._begun = time.monotonic()
+        self._got = 0
+
+    def add(self, count: int) -> None:
+        """Take note of bytes that came; raises Refusal when there were too few of them for too long."""
+        self._got += count
+        took = time.monotonic() - self._begun
+        if took > PATIENCE and self._got < SLOWEST * took:
+            raise Refusal(
+                f"{self._shown} gave {self._got:,} bytes in {took:.0f} s, and was given up",
+                "see that the network and the store are well, then run this again",
+            )
 
 
 def _hides_a_failure(error: BaseException) -> bool:
     """Whether "there is no such file" was made of an error: fsspec says so of any status."""
-    cause = error.__cause__
-    status = getattr(cause, "status", None)
-    if isinstance(status, int):
-        return status >= 500 or status in (408, 429)
-    return type(cause).__module__.startswith("aiohttp")
+    status = _status(error)
+    if status is not None:
+        return status not in (404, 410)
+    return type(error.__cause__).__module__.startswith("aiohttp")
+
+
+def _status(error: BaseException) -> int | None:
+    """Return the status that a web server answered with, where that is why."""
+    status = getattr(error.__cause__ or error, "status", None)
+    return status if isinstance(status, int) else None
 
 
 def kind_of(error: BaseException) -> str:

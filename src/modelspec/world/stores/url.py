@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final
 
 from modelspec.tree.digest import artifact_digest, is_digest, listing, stamp
@@ -25,6 +26,7 @@ from modelspec.world.files import hashed_source
 from modelspec.world.parallel import ahead, each
 from modelspec.world.stores.retried import kind_of, retried
 from modelspec.world.stores.verified import rows_of
+from modelspec.world.stores.web import SCHEMES, client, gives_parts, is_web, part, whole
 
 PART: Final = 8 * 1024 * 1024
 """Bytes of one request: what a broken connection costs, and what each of `WORKERS` holds in memory."""
@@ -90,7 +92,7 @@ class UrlStore:
     def files(self, digest: str) -> Mapping[str, int]:
         """Return path and size of every object in the tree."""
         prefix = self._key(digest)
-        if _lists(self.system):
+        if not self._web:
             found = self._asked("listed", lambda: self.system.find(prefix, detail=True))
             start = len(self.system._strip_protocol(prefix).rstrip("/")) + 1
             return {name[start:]: int(info["size"] or 0) for name, info in found.items()}
@@ -108,6 +110,9 @@ class UrlStore:
         size = self._size(key)
         if size is None:
             raise Refusal(f"{visible(path, 200)} of {stamp(digest)} is missing in {self.shown}")
+        if size > PART and self._web and not self._asked("read", partial(gives_parts, *self._at(key))):
+            yield from whole(*self._at(key), size)
+            return
         yield from ahead(
             lambda start: self._range(key, start, min(start + PART, size)),
             range(0, size, PART),
@@ -155,7 +160,7 @@ class UrlStore:
 
     def deletes(self) -> None:
         """Raise Refusal for a web server, which lists and removes nothing."""
-        if not _lists(self.system):
+        if self._web:
             raise Refusal(f"{self.shown} is read only: nothing can be removed there", _ELSEWHERE)
 
     def reaches(self) -> bool:
@@ -170,6 +175,13 @@ class UrlStore:
             raise Refusal(f"{visible(digest)} is no digest", "write sha256: and 64 lower-case hex digits")
         return f"{self.url}/{stamp(digest)}"
 
+    @property
+    def _web(self) -> bool:
+        return is_web(self.system)
+
+    def _at(self, key: str) -> tuple[str, Any, str]:
+        return self.shown, self.system, key
+
     def _asked(self, what: str, call: Callable[[], Any]) -> Any:
         return asked(self.shown, what, call)
 
@@ -181,7 +193,9 @@ class UrlStore:
             self.system.invalidate_cache()
             size = self.system.info(key)["size"]
             if size is None:
-                raise OSError("the server says no length")
+                raise Refusal(
+                    f"{self.shown} does not say how long its files are", "switch packing off for the store"
+                )
             return int(size)
 
         try:
@@ -192,7 +206,12 @@ class UrlStore:
 
     def _range(self, key: str, start: int, end: int) -> bytes:
         def ask() -> bytes:
-            data: bytes = self.system.cat_file(key, start=start, end=end) if end > start else b""
+            if end <= start:
+                return b""
+            if self._web:
+                data = part(*self._at(key), start, end)
+            else:
+                data = self.system.cat_file(key, start=start, end=end)
             if len(data) != end - start:
                 raise ShortAnswerError
             return data
@@ -294,7 +313,9 @@ def file_system(scheme: str, **more: bool | str) -> Any:
     try:
         import fsspec
 
-        options = {"use_listings_cache": False} if scheme in ("s3", "http", "https") else {}
+        options: dict[str, Any] = {"use_listings_cache": False} if scheme in ("s3", *SCHEMES) else {}
+        if scheme in SCHEMES:
+            options["client_kwargs"] = client()
         with _OPENING:
             return fsspec.filesystem(scheme, **options, **more)
     except (ImportError, ValueError):
@@ -305,11 +326,6 @@ def file_system(scheme: str, **more: bool | str) -> Any:
             if extra
             else f"install the fsspec package for {visible(scheme)}:// (gcsfs, adlfs, ...)",
         ) from None
-
-
-def _lists(system: Any) -> bool:
-    protocol = system.protocol if isinstance(system.protocol, tuple) else (system.protocol,)
-    return not {"http", "https"} & set(protocol)
 
 
 def _opened(system: Any, key: str, mode: str) -> Any:

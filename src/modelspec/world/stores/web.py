@@ -1,0 +1,123 @@
+"""Reads files of a web server: no more than was asked for, whatever comes, and as it comes.
+
+What fsspec itself reads of an answer is all of it, unpacked, into memory, whether it ends or not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from modelspec.tree.finding import Refusal
+from modelspec.world.stores.retried import TRIES, Pace, wait
+
+SCHEMES: Final = ("http", "https")
+_CHUNK: Final = 1024 * 1024
+_READ: Final = 60.0
+"""Seconds without a byte after which a connection is given up."""
+
+
+def client() -> Mapping[str, Any]:
+    """Return how the client of a web server is set up."""
+    from aiohttp import ClientTimeout
+
+    return {"auto_decompress": False, "timeout": ClientTimeout(total=_READ)}
+
+
+def is_web(system: Any) -> bool:
+    """Whether this is the fsspec file system of web servers, which list nothing and take nothing."""
+    protocol = system.protocol if isinstance(system.protocol, tuple) else (system.protocol,)
+    return bool(set(SCHEMES) & set(protocol))
+
+
+def part(shown: str, system: Any, url: str, start: int, end: int) -> bytes:
+    """Return the bytes of a file from `start` to before `end`, and one more if the server sends more."""
+    from fsspec.asyn import sync
+
+    async def read() -> bytes:
+        data, pace = bytearray(), Pace(shown)
+        async with await _answer(shown, system, url, f"bytes={start}-{end - 1}") as answer:
+            if start and answer.status != 206:
+                raise OSError("the server gives whole files only")
+            while len(data) <= end - start:
+                chunk = await answer.content.read(end - start + 1 - len(data))
+                if not chunk:
+                    break
+                data.extend(chunk)
+                pace.add(len(chunk))
+        return bytes(data)
+
+    found: bytes = sync(system.loop, read)
+    return found
+
+
+def gives_parts(shown: str, system: Any, url: str) -> bool:
+    """Whether the server gives parts of a file; some give whole ones only."""
+    from fsspec.asyn import sync
+
+    async def ask() -> bool:
+        async with await _answer(shown, system, url, "bytes=0-0") as answer:
+            return bool(answer.status == 206)
+
+    found: bool = sync(system.loop, ask)
+    return found
+
+
+def whole(shown: str, system: Any, url: str, size: int) -> Iterator[bytes]:
+    """Yield a file of a server that gives no parts, from its beginning to its end.
+
+    When the connection breaks it is read again, and what is known of it is passed over.
+    """
+    from aiohttp import ClientError
+    from fsspec.asyn import sync
+
+    at = fruitless = 0
+    while at < size:
+        begun, read, pace, answer = at, 0, Pace(shown), None
+        try:
+            answer = sync(system.loop, _answer, shown, system, url, None)
+            while at < size:
+                chunk = sync(system.loop, answer.content.read, _CHUNK)
+                if not chunk:
+                    break
+                pace.add(len(chunk))
+                read += len(chunk)
+                fresh = chunk[max(0, len(chunk) - (read - at)) :][: size - at] if read > at else b""
+                if fresh:
+                    at += len(fresh)
+                    yield fresh
+        except (ClientError, OSError, TimeoutError):
+            # As with an answer that just ends: it is asked again.
+            pass
+        finally:
+            if answer is not None:
+                system.loop.call_soon_threadsafe(answer.close)
+        fruitless = fruitless + 1 if at == begun else 0
+        if fruitless == TRIES:
+            raise Refusal(
+                f"{shown} gives {at:,} of {size:,} bytes of a file, and no more",
+                "see that the network and the server are well, then run this again",
+            )
+        if fruitless:
+            wait(fruitless)
+
+
+async def _answer(shown: str, system: Any, url: str, span: str | None) -> Any:
+    """Ask for a file, or a part of it, as its bytes are; FileNotFoundError when there is none."""
+    from aiohttp import ClientTimeout
+
+    headers = {"Accept-Encoding": "identity", **({"Range": span} if span is not None else {})}
+    session = await system.set_session()
+    answer = await session.get(
+        system.encode_url(url), headers=headers, timeout=ClientTimeout(sock_connect=_READ, sock_read=_READ)
+    )
+    try:
+        if answer.status in (404, 410):
+            raise FileNotFoundError
+        answer.raise_for_status()
+        if answer.headers.get("Content-Encoding", "identity").lower() not in ("", "identity"):
+            raise Refusal(f"{shown} gives its files packed only", "switch that off for the store")
+    except BaseException:
+        answer.close()
+        raise
+    return answer
