@@ -117,6 +117,14 @@ def test_strangers_and_missing_objects_are_found(tmp_path: Path, s3: UrlStore) -
     assert list(s3.trees()) == []
 
 
+def test_a_bucket_that_is_not_there_is_said(tmp_path: Path, s3: UrlStore) -> None:
+    nowhere = UrlStore("s3://nowhere-at-all/store", s3.system)
+    tree = "sha256:" + "0" * 64
+    assert troubles(nowhere, tree) == [f"{tree[:19]} is not in s3://nowhere-at-all/store"]
+    with pytest.raises(Refusal, match="can't be written: there is no such bucket"):
+        nowhere.put(laid(tmp_path / "source"))
+
+
 def test_a_source_that_changes_between_its_two_readings_never_gets_its_name(
     s3: UrlStore, gateway: tuple[str, Path]
 ) -> None:

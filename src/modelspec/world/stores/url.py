@@ -93,7 +93,11 @@ class UrlStore:
         """Return path and size of every object in the tree."""
         prefix = self._key(digest)
         if not self._web:
-            found = self._asked("listed", lambda: self.system.find(prefix, detail=True))
+            try:
+                found = self._asked("listed", lambda: self.system.find(prefix, detail=True))
+            except FileNotFoundError:
+                # Not even the bucket is there.
+                return {}
             start = len(self.system._strip_protocol(prefix).rstrip("/")) + 1
             return {name[start:]: int(info["size"] or 0) for name, info in found.items()}
         # A web server lists nothing: what the listing names is what there is.
@@ -286,12 +290,17 @@ _RIGHTS: Final = "give yourself the right to it where your credentials come from
 def asked(shown: str, what: str, call: Callable[[], Any]) -> Any:
     """Return what a file system answers, tried again where a network may have broken it.
 
-    Raises Refusal when it stays broken or there is no right to it; FileNotFoundError is an answer.
+    Raises Refusal when it stays broken or there is no right to it, or nowhere to write; FileNotFoundError is
+    an answer to what is read.
     """
     try:
         return retried(f"{shown} can't be {what}", call)
     except PermissionError as error:
         raise Refusal(f"{shown} can't be {what}: {kind_of(error)}", _RIGHTS) from None
+    except FileNotFoundError:
+        if what != "written":
+            raise
+        raise Refusal(f"{shown} can't be written: there is no such bucket", "make it first") from None
 
 
 def url_store(url: str) -> UrlStore:
