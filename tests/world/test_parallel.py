@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -11,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from modelspec.world.parallel import ahead, each, finished, forked
+from modelspec.world.parallel import ahead, each, finished, forked, go_on
 
 
 class Counted:
@@ -44,6 +45,50 @@ def test_the_first_error_ends_it() -> None:
     with pytest.raises(ValueError, match="7"):
         each(count, range(1000), workers=2)
     assert count.calls < 100
+
+
+def long() -> None:
+    """Work that takes a minute, if nobody ends it."""
+    for _ in range(6000):
+        go_on()
+        time.sleep(0.01)
+
+
+def test_an_interruption_ends_what_takes_long() -> None:
+    def work(item: int) -> None:
+        if item == 0:
+            os.kill(os.getpid(), signal.SIGINT)
+        long()
+
+    begin = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        each(work, range(20), workers=2)
+    assert time.monotonic() - begin < 20
+
+
+def test_an_error_ends_what_comes_after_it_and_not_what_came_before() -> None:
+    """So it is the one of the first item that has one, however long that takes."""
+    begun, begin = threading.Barrier(3), time.monotonic()
+
+    def work(item: int) -> None:
+        begun.wait()
+        if item == 2:
+            long()
+        for _ in range(20 * (1 - item)):
+            go_on()
+            time.sleep(0.01)
+        raise ValueError(item)
+
+    with pytest.raises(ValueError, match="0"):
+        each(work, range(3), workers=3)
+    assert time.monotonic() - begin < 20
+
+
+def test_nothing_ends_outside_of_it() -> None:
+    with pytest.raises(ValueError, match="1"):
+        each(lambda item: [go_on(), int(f"{item}x")], [1, 2], workers=2)
+    go_on()
+    assert each(lambda _: go_on(), range(5), workers=1) == [None] * 5
 
 
 def test_what_is_fetched_ahead_is_bounded_and_in_order() -> None:

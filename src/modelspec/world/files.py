@@ -20,7 +20,7 @@ from modelspec.tree.protocols import Chunk, Progress, SourceFile, StoredFile
 from modelspec.tree.text import visible
 from modelspec.world.direct import ahead, is_cold
 from modelspec.world.folders import said
-from modelspec.world.parallel import each
+from modelspec.world.parallel import each, go_on
 
 CHUNK: Final = 1024 * 1024
 """Bytes read at a time: more is no faster, and each thread holds one."""
@@ -139,9 +139,12 @@ def whole(stream: FileIO, size: int) -> Iterator[memoryview]:
 
     What the system's cache lacks of a large file is read past it, ahead of who hashes it.
     """
-    if is_cold(stream.fileno(), size):
-        yield from ahead(stream, size)
-        return
+    for chunk in ahead(stream, size) if is_cold(stream.fileno(), size) else _cached(stream, size):
+        go_on()
+        yield chunk
+
+
+def _cached(stream: FileIO, size: int) -> Iterator[memoryview]:
     if size < CHUNK // 16:
         yield from _filled(stream, memoryview(bytearray(size + 1)))
         return

@@ -18,6 +18,18 @@ _PR_SET_PDEATHSIG: Final = 1
 """prctl(2) of Linux: the signal that a process gets when its parent ends."""
 A = TypeVar("A")
 B = TypeVar("B")
+_MINE: Final = threading.local()
+"""In a thread of `each`: the item that it works on, and up to which of all items work still counts."""
+
+
+class StoppedError(BaseException):
+    """What nobody waits for any more ends; only `each` sees it."""
+
+
+def go_on() -> None:
+    """Called now and then by what takes long: ends it, where the `each` that began it has ended."""
+    if getattr(_MINE, "at", 0) > getattr(_MINE, "until", [0])[0]:
+        raise StoppedError
 
 
 def cores() -> int:
@@ -27,17 +39,11 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def each(
-    function: Callable[[A], B],
-    items: Iterable[A],
-    *,
-    workers: int | None = None,
-    stop: Callable[[BaseException], object] = lambda _: None,
-) -> list[B]:
+def each(function: Callable[[A], B], items: Iterable[A], *, workers: int | None = None) -> list[B]:
     """Return function(item) for all items, in their order, several at a time.
 
-    The first error ends it: what has not begun is not begun, and the error is raised when all that had
-    begun has ended. `stop` is told of what interrupts this thread meanwhile (Ctrl-C), to make that soon.
+    The first error ends it, and so does an interruption: what has not begun is not begun, and what has ends
+    at its next `go_on`. The error is that of the first item that has one: those before it end by themselves.
     """
     waiting = list(items)
     count = min(workers or cores(), len(waiting))
@@ -47,29 +53,33 @@ def each(
     failed: dict[int, BaseException] = {}
     # A future for each of thousands of small items costs as much as the items do.
     pending = deque(enumerate(waiting))
+    until = [len(waiting)]
 
     def work() -> None:
+        _MINE.until = until
         while True:
             try:
                 at, item = pending.popleft()
+                _MINE.at = at
             except IndexError:
                 return
             try:
                 found[at] = function(item)
+            except StoppedError:
+                return
             except BaseException as error:
                 pending.clear()
                 failed[at] = error
+                until[0] = min(failed)
 
     from concurrent.futures import ThreadPoolExecutor, wait
 
     with ThreadPoolExecutor(count) as pool:
         try:
             wait([pool.submit(work) for _ in range(count)])
-        except BaseException as error:
-            stop(error)
-            raise
         finally:
             pending.clear()
+            until[0] = -1
     if failed:
         raise failed[min(failed)]
     return [found[at] for at in range(len(waiting))]
