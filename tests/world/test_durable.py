@@ -97,3 +97,21 @@ def test_the_advice_to_begin_writing_is_only_advice(tmp_path: Path) -> None:
         file.flush()
         durable.begin_writing(file.fileno(), 0, 10_000)
     durable.begin_writing(10_000, 0, 1)
+
+
+@pytest.mark.parametrize("how", ["to the end", "at a place"])
+def test_a_disk_that_takes_nothing_is_an_error_and_no_endless_wait(
+    tmp_path: Path, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a file system of a program does that is full, and does not say so."""
+    monkeypatch.setattr(os, "write", lambda *_: 0)
+    monkeypatch.setattr(os, "pwrite", lambda *_: 0)
+    descriptor = os.open(tmp_path / "a", os.O_CREAT | os.O_RDWR)
+    try:
+        with pytest.raises(OSError, match=os.strerror(errno.EIO)):
+            if how == "to the end":
+                durable.write(descriptor, memoryview(b"abc"))
+            else:
+                durable.taken(os.pwrite(descriptor, b"abc", 0))
+    finally:
+        os.close(descriptor)

@@ -6,7 +6,6 @@ there. Such reads and writes begin and end at whole blocks, in the file and in m
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import mmap
 import os
@@ -19,6 +18,7 @@ from queue import SimpleQueue
 from typing import Final
 
 from modelspec.world import parallel
+from modelspec.world.durable import UNSUPPORTED
 
 BLOCK: Final = 4096
 """What all is aligned to: no disk in use has larger sectors."""
@@ -125,7 +125,7 @@ def _read(stream: FileIO, buffer: memoryview) -> int:
     try:
         count = stream.readinto(buffer) or 0
     except OSError as error:
-        if error.errno != errno.EINVAL:
+        if error.errno not in UNSUPPORTED:
             raise
         # A disk that wants larger blocks.
         directly(stream.fileno(), False)

@@ -18,7 +18,8 @@ _BEGIN: Final = 2
 """Linux: SYNC_FILE_RANGE_WRITE."""
 _CLONE: Final = 0x40049409
 """Linux: FICLONE, as nearly every architecture numbers it; the others refuse this number."""
-_UNSUPPORTED: Final = (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP)
+UNSUPPORTED: Final = (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP)
+"""What a file system says that can't do a thing at all."""
 
 
 def flush(descriptor: int) -> None:
@@ -70,6 +71,22 @@ def clone(source: int, target: int) -> bool:
     return True
 
 
+def write(descriptor: int, data: memoryview) -> None:
+    """Write all of the data where the file is now."""
+    while data:
+        data = data[taken(os.write(descriptor, data)) :]
+
+
+def taken(count: int) -> int:
+    """Return how many bytes a write has taken; raises OSError for none, which no disk does.
+
+    A file system of a program (FUSE) may answer so, and again and again: waiting for it has no end.
+    """
+    if count < 1:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+    return count
+
+
 def create(folder: int, name: str, data: bytes, *, mode: int | None = None, flushed: bool = True) -> None:
     """Write a new file in a folder; raises OSError, and leaves what it wrote, when that fails.
 
@@ -79,9 +96,7 @@ def create(folder: int, name: str, data: bytes, *, mode: int | None = None, flus
     try:
         if mode is not None:
             os.fchmod(descriptor, mode)
-        view = memoryview(data)
-        while view:
-            view = view[os.write(descriptor, view) :]
+        write(descriptor, memoryview(data))
         if flushed:
             flush(descriptor)
     finally:
@@ -96,7 +111,7 @@ def exchange(one_folder: int, one: str, two_folder: int, two: str) -> bool:
     try:
         _call(function, one_folder, os.fsencode(one), two_folder, os.fsencode(two), _RENAME_EXCHANGE)
     except OSError as error:
-        if error.errno in _UNSUPPORTED:
+        if error.errno in UNSUPPORTED:
             return False
         raise
     return True

@@ -112,8 +112,9 @@ def test_what_is_stored_does_not_fill_the_cache(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("tiny")
+@pytest.mark.parametrize("kind", [errno.EINVAL, errno.EOPNOTSUPP])
 def test_a_disk_that_refuses_direct_writes_when_they_come_gets_others(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: int
 ) -> None:
     """As one with blocks that are larger than ours: EINVAL, and not when the file is opened."""
     write, refused = os.pwrite, list[int]()
@@ -121,7 +122,7 @@ def test_a_disk_that_refuses_direct_writes_when_they_come_gets_others(
     def picky(descriptor: int, part: memoryview, at: int) -> int:
         if is_direct(descriptor):
             refused.append(at)
-            raise OSError(errno.EINVAL, "Invalid argument")
+            raise OSError(kind, os.strerror(kind))
         return write(descriptor, part, at)
 
     monkeypatch.setattr(os, "pwrite", picky)
@@ -171,6 +172,24 @@ def test_a_write_that_fails_in_another_thread_is_a_refusal_and_leaves_nothing(
     assert list(store.root.iterdir()) == []
     monkeypatch.undo()
     assert troubles(store, store.put(laid(tmp_path / "source", files)).digest) == []
+
+
+@pytest.mark.usefixtures("tiny")
+@pytest.mark.parametrize("number", [0, 3])
+def test_a_disk_that_takes_nothing_and_says_nothing_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    write, calls = os.pwrite, list[int]()
+
+    def idle(descriptor: int, part: memoryview, at: int) -> int:
+        calls.append(at)
+        return write(descriptor, part, at) if len(calls) <= number else 0
+
+    monkeypatch.setattr(os, "pwrite", idle)
+    store = FolderStore(tmp_path / "store")
+    with pytest.raises(Refusal, match="can't be written: input/output error"):
+        store.put(laid(tmp_path / "source", {"a": DATA}))
+    assert list(store.root.iterdir()) == []
 
 
 @pytest.mark.usefixtures("tiny")

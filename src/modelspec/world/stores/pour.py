@@ -6,7 +6,6 @@ others nor a container's memory goes for them.
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
 import threading
@@ -17,7 +16,7 @@ from queue import SimpleQueue
 from typing import Final
 
 from modelspec.tree.protocols import Progress
-from modelspec.world import durable
+from modelspec.world import durable, parallel
 from modelspec.world.direct import BLOCK, LEAST, directly, pages, share
 from modelspec.world.files import whole
 
@@ -50,10 +49,6 @@ class Lanes:
             found = self._own.lane = _Lane(self._first)
             self._all.append(found)
         return found
-
-    def fail(self, error: BaseException) -> None:
-        """Have every copy that is under way end soon, with the first error that there was."""
-        self._first.note(error)
 
     def close(self) -> BaseException | None:
         """Return when all is written, or given up: what went wrong, if anything."""
@@ -98,13 +93,14 @@ class _Lane:
         found, size, target, more = hashlib.sha256(), 0, None, True
         try:
             while more:
+                parallel.go_on()
                 buffer = self._free.get()
                 if self._first.error is not None:
                     raise self._first.error
                 count = fill(buffer)
                 more = count == len(buffer)
                 if target is None and count < LEAST and not more:
-                    _write(descriptor, buffer[:count])
+                    durable.write(descriptor, buffer[:count])
                     self._free.put(buffer)
                 else:
                     target = target or _Target(os.dup(descriptor))
@@ -172,12 +168,12 @@ class _Target:
             while done < len(blocks) and done % BLOCK == 0:
                 done += self._put(blocks[done:])
         except OSError as error:
-            if error.errno != errno.EINVAL:
+            if error.errno not in durable.UNSUPPORTED:
                 raise
         return done
 
     def _put(self, part: memoryview) -> int:
-        count = os.pwrite(self._descriptor, part, self._at)
+        count = durable.taken(os.pwrite(self._descriptor, part, self._at))
         self._at += count
         return count
 
@@ -190,8 +186,3 @@ def hashed(stream: FileIO, size: int, progress: Progress) -> tuple[int, str]:
         count += len(chunk)
         progress(len(chunk))
     return count, "sha256:" + found.hexdigest()
-
-
-def _write(descriptor: int, chunk: memoryview) -> None:
-    while chunk:
-        chunk = chunk[os.write(descriptor, chunk) :]

@@ -47,7 +47,7 @@ class Stage:
         """Copy the files into the tree, hashing on the way; sorted by path. Nothing is flushed yet."""
         with lanes() as beside:
             ordered = self.begin(files)
-            return tuple(each(lambda file: self._copy(file, beside, progress), ordered, stop=beside.fail))
+            return tuple(each(lambda file: self._copy(file, beside, progress), ordered))
 
     def begin(self, files: Sequence[F]) -> list[F]:
         """Make the folders of the tree; return its files sorted by path. Raises Refusal for hostile ones."""
