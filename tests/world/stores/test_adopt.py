@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import mmap
 import os
+import shutil
 import stat
 import sys
 from pathlib import Path
@@ -343,3 +344,16 @@ def test_what_a_killed_run_took_aside_is_removed_as_far_as_the_store_has_it(
     (aside / "vocab/mine").unlink()
     assert "removed" in str(finish(source, store.holds))
     assert not aside.exists() and troubles(store, tree.digest) == []
+
+
+def test_where_a_link_is_not_known_to_be_the_same_file_it_is_copied(
+    tmp_path: Path, store: FolderStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on sshfs, where every name has an inode of its own."""
+    laid(tmp_path / "source")
+
+    def link(source: Path, place: str, *, dst_dir_fd: int, follow_symlinks: bool) -> None:
+        shutil.copy2(source, f"/proc/self/fd/{dst_dir_fd}/{place}")
+
+    monkeypatch.setattr(os, "link", link)
+    assert "not known to be the same file" in copied(store, tmp_path / "source")

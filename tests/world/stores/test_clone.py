@@ -6,7 +6,6 @@ import errno
 import fcntl
 import os
 import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,42 +16,25 @@ from modelspec.world import durable
 from modelspec.world.files import LocalFile, local_tree
 from modelspec.world.stores.folder import FolderStore
 from modelspec.world.stores.verified import troubles
+from world.mounted import mounted
 from world.stores.test_folder_killed import judge, unflushed
 from world.stores.trees import laid, noise
 from world.strace import Call, changing, drive, needs_strace
 from world.trees import put
 
 LARGE = {"model.onnx": noise(3_000_000), "more/words": noise(70_000, 2), "small": b"s" * 700, "empty": b""}
-FORMATS = {"xfs": ("mkfs.xfs", "-q"), "btrfs": ("mkfs.btrfs", "-q")}
 
 
-@pytest.fixture(scope="module", params=list(FORMATS))
-def mounted(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+@pytest.fixture(scope="module", params=["xfs", "btrfs"])
+def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A new file system that can share blocks."""
-    program, *options = FORMATS[request.param]
-    found = shutil.which(program) or shutil.which(program, path="/usr/sbin:/sbin")
-    if found is None:
-        pytest.skip(f"{program} is not installed")
-    top = tmp_path_factory.mktemp(request.param)
-    image, place = top / "image", top / "mounted"
-    place.mkdir()
-    with image.open("wb") as stream:
-        stream.truncate(400_000_000)
-    subprocess.run([found, *options, str(image)], check=True, capture_output=True)
-    done = subprocess.run(
-        ["mount", "-o", "loop", str(image), str(place)], capture_output=True, check=False, text=True
-    )
-    if done.returncode:
-        pytest.skip(f"nothing may be mounted here: {done.stderr.strip()}")
-    try:
-        yield place
-    finally:
-        subprocess.run(["umount", str(place)], check=True)
+    with mounted(request.param, tmp_path_factory.mktemp(request.param)) as found:
+        yield found
 
 
 @pytest.fixture
-def here(mounted: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
-    folder = mounted / "".join(letter if letter.isalnum() else "-" for letter in request.node.name)
+def here(place: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
+    folder = place / "".join(letter if letter.isalnum() else "-" for letter in request.node.name)
     folder.mkdir()
     yield folder
     shutil.rmtree(folder)

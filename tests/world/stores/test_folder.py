@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import random
@@ -306,3 +307,26 @@ def test_a_store_that_can_not_be_written_says_so(tmp_path: Path) -> None:
     put(tmp_path, "file", b"")
     with pytest.raises(Refusal, match="can't be written"):
         FolderStore(tmp_path / "file" / "store").put([Given("a")])
+
+
+def test_a_tree_that_is_there_is_kept_where_the_system_has_another_word_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on sshfs: EPERM, and not that there is something. A name that is free is still an error."""
+    rename, store = os.rename, FolderStore(tmp_path / "store")
+    files = laid(tmp_path / "source")
+
+    def picky(source: str, target: str, **folders: int) -> None:
+        if source == "tree" and (free or (store.root / target).exists()):
+            raise OSError(errno.EPERM, "Operation not permitted")
+        rename(source, target, **folders)
+
+    free = True
+    monkeypatch.setattr(os, "rename", picky)
+    with pytest.raises(Refusal, match="can't be written: operation not permitted"):
+        store.put(files)
+    assert list(store.root.iterdir()) == []
+    free = False
+    tree = store.put(files)
+    assert store.put(files) == tree
+    assert troubles(store, tree.digest) == []

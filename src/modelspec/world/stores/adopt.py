@@ -118,6 +118,9 @@ class Adopted:
             descriptor = os.open(place, READ, dir_fd=self._stage.descriptor)
             try:
                 after = os.fstat(descriptor)
+                if after.st_ino != before.st_ino:
+                    # It was just replaced; or which file a name leads to can't be told there, as on sshfs.
+                    raise KeptError(f"{_shown(file.file)}: its hard link is not known to be the same file")
                 if _state(after) != _state(before):
                     raise _changed(file.file)
                 self._taken.append(_Taken(file, _node(after), stat.S_IMODE(after.st_mode)))
@@ -216,4 +219,6 @@ def _shown(path: Path) -> str:
 
 
 def _changed(path: Path) -> Refusal:
-    return Refusal(f"{_shown(path)} changed while it was registered", "wait until nothing writes it")
+    return Refusal(
+        f"{_shown(path)} changed while it was registered", "wait until nothing writes it; or leave --move out"
+    )

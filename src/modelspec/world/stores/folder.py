@@ -185,7 +185,7 @@ class FolderStore:
         try:
             os.rename(TREE, name, src_dir_fd=stage.descriptor, dst_dir_fd=top)
         except OSError as error:
-            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR) and not _is_there(top, name):
                 raise
             self._settle(top, stage, digest, listed)
         durable.flush(top)
@@ -202,6 +202,14 @@ class FolderStore:
         if not durable.exchange(stage.descriptor, TREE, top, name):
             os.rename(name, "old", src_dir_fd=top, dst_dir_fd=stage.descriptor)
             os.rename(TREE, name, src_dir_fd=stage.descriptor, dst_dir_fd=top)
+
+
+def _is_there(folder: int, name: str) -> bool:
+    """Whether a name is taken. Not every file system says so to whoever wants it: sshfs says EPERM."""
+    with suppress(OSError):
+        os.stat(name, dir_fd=folder, follow_symlinks=False)
+        return True
+    return False
 
 
 def _walk(folder: int, prefix: str, found: dict[str, int]) -> None:
