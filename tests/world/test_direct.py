@@ -139,14 +139,11 @@ def test_a_cold_file_that_changes_its_size_while_it_is_read_is_refused(tmp_path:
 
 
 @pytest.mark.parametrize("deep", [3, 8])
-@pytest.mark.parametrize("cores", [1, 2, 16, 64, 1000])
-def test_the_buffers_of_many_cores_take_no_more_than_those_of_a_few(
-    monkeypatch: pytest.MonkeyPatch, cores: int, deep: int
-) -> None:
-    monkeypatch.setattr(parallel, "cores", lambda: cores)
-    assert direct.share(deep) * deep * cores <= 64 * 1024 * 1024
-    assert direct.share(deep) >= direct.BLOCK
-    assert direct.share(deep) % direct.BLOCK == 0
+@pytest.mark.parametrize("threads", [1, 2, 16, parallel.MOST])
+def test_the_buffers_of_many_threads_take_no_more_than_those_of_a_few(threads: int, deep: int) -> None:
+    assert direct.share(deep, threads) * deep * threads <= 64 * 1024 * 1024
+    assert direct.share(deep, threads) >= direct.LEAST
+    assert direct.share(deep, threads) % direct.BLOCK == 0
 
 
 @given(chunks=st.lists(st.binary(max_size=30)), size=st.integers(1, 20))

@@ -26,7 +26,7 @@ LEAST: Final = 256 * 1024
 """Smaller files are not worth it."""
 _LARGEST: Final = 4 * 1024 * 1024
 _BUDGET: Final = 64 * 1024 * 1024
-"""Bytes of the buffers of one purpose together, however many cores there are."""
+"""Bytes of the buffers of one purpose together, however many threads there are."""
 _DEEP: Final = 3
 """Buffers of a reader: one is hashed while others are filled."""
 _SPARE: Final[deque[memoryview]] = deque(maxlen=8)
@@ -57,9 +57,9 @@ def pages(size: int) -> memoryview:
     return memoryview(memory)
 
 
-def share(deep: int) -> int:
-    """Return the size of each buffer where every core works with `deep` of them."""
-    return min(_LARGEST, _BUDGET // (parallel.cores() * deep) // BLOCK * BLOCK) or BLOCK
+def share(deep: int, threads: int) -> int:
+    """Return the size of each buffer where so many threads work with `deep` of them each."""
+    return min(_LARGEST, _BUDGET // (threads * deep) // BLOCK * BLOCK)
 
 
 def is_cold(descriptor: int, size: int) -> bool:
@@ -81,7 +81,7 @@ def is_cold(descriptor: int, size: int) -> bool:
 def ahead(stream: FileIO, size: int) -> Iterator[memoryview]:
     """Yield what a raw stream holds, read directly, and ahead of who hashes it: by a thread of its own."""
     directly(stream.fileno(), True)
-    part = share(_DEEP)
+    part = share(_DEEP, parallel.threads(parallel.MOST))
     if size < part:
         buffer = _lent(part)
         while count := _read(stream, buffer):

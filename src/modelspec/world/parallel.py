@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
+MOST: Final = 32
+"""Threads of `each`: so many read and hash faster than disks are, and each has buffers and open files."""
 _PR_SET_PDEATHSIG: Final = 1
 """prctl(2) of Linux: the signal that a process gets when its parent ends."""
 A = TypeVar("A")
@@ -39,6 +41,11 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
+def threads(items: int) -> int:
+    """Return how many threads `each` has for so many items."""
+    return max(1, min(cores(), MOST, items))
+
+
 def each(function: Callable[[A], B], items: Iterable[A], *, workers: int | None = None) -> list[B]:
     """Return function(item) for all items, in their order, several at a time.
 
@@ -46,7 +53,7 @@ def each(function: Callable[[A], B], items: Iterable[A], *, workers: int | None 
     at its next `go_on`. The error is that of the first item that has one: those before it end by themselves.
     """
     waiting = list(items)
-    count = min(workers or cores(), len(waiting))
+    count = min(workers, len(waiting)) if workers else threads(len(waiting))
     if count <= 1:
         return [function(item) for item in waiting]
     found: dict[int, B] = {}

@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 from modelspec.tree.finding import Refusal
 from modelspec.tree.protocols import StoredTree
 from modelspec.world import direct, durable, parallel
-from modelspec.world.files import LocalFile, Reading
+from modelspec.world.files import LocalFile, Reading, local_tree
 from modelspec.world.stores import pour
 from modelspec.world.stores.folder import FolderStore
 from modelspec.world.stores.verified import troubles
-from world.direct import goes_past, is_cold, is_direct, nothing_left
+from world.direct import goes_past, is_cold, is_direct, nothing_left, opened_files
 from world.stores.trees import laid, noise
 
 __all__ = ["nothing_left"]
@@ -89,7 +89,7 @@ def test_a_copy_is_its_source_however_little_is_written_at_a_time(
         if not past:
             patch.setattr(pour, "directly", lambda descriptor, on: False)
         try:
-            with pour.lanes() as lanes:
+            with pour.lanes(1) as lanes:
                 found = lanes.lane().copy(fill, target, lambda _: None)
         finally:
             os.close(target)
@@ -257,25 +257,30 @@ def test_a_file_that_says_less_than_it_holds_is_refused(tmp_path: Path) -> None:
         FolderStore(tmp_path / "store").put([LocalFile("a", Path("/proc/version"))])
 
 
+@pytest.mark.parametrize("files", [1, 3, 90])
 @pytest.mark.parametrize("cores", [1, 2, 16, 64, 1000])
 def test_the_buffers_of_many_cores_take_no_more_than_those_of_a_few(
-    monkeypatch: pytest.MonkeyPatch, cores: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cores: int, files: int
 ) -> None:
+    """Neither do their threads take more open files than a process may have, nor small buffers for few files."""
     sizes: list[int] = []
-    buffer = direct.pages
+    begun: list[int] = []
+    buffer, most = direct.pages, direct._LARGEST
 
     def counted(size: int) -> memoryview:
         sizes.append(size)
+        begun.append(opened_files())
         return buffer(size)
 
     monkeypatch.setattr(parallel, "cores", lambda: cores)
     monkeypatch.setattr(pour, "pages", counted)
-    with pour.lanes() as lanes:
-        threads = [threading.Thread(target=lanes.lane) for _ in range(min(cores, 64))]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    assert len(sizes) == 8 * min(cores, 64)
+    monkeypatch.setattr(pour, "LEAST", 1)
+    laid(tmp_path / "source", {f"{number}": DATA[number : number + 9000] for number in range(files)})
+    before = opened_files()
+    tree = FolderStore(tmp_path / "store").put(local_tree(tmp_path / "source"))
+    assert troubles(FolderStore(tmp_path / "store"), tree.digest) == []
+    assert len(sizes) <= 8 * min(cores, files, 32)
     assert sum(sizes) <= 64 * 1024 * 1024
-    assert all(size % BLOCK == 0 and size >= BLOCK for size in sizes)
+    assert all(size % BLOCK == 0 and size >= 64 * BLOCK for size in sizes)
+    assert max(sizes) == most or min(cores, files) > 2
+    assert max(begun) - before < 13 * 32

@@ -88,7 +88,7 @@ def test_what_was_raised_first_is_what_is_said(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(os, "pwrite", failing)
     target = os.open(tmp_path / "copy", os.O_CREAT | os.O_RDWR)
     try:
-        with pytest.raises(Refusal, match="the source changed"), pour.lanes() as lanes:
+        with pytest.raises(Refusal, match="the source changed"), pour.lanes(1) as lanes:
             lanes.lane().copy(fill, target, lambda _: None)
     finally:
         os.close(target)

@@ -37,7 +37,8 @@ class _First:
 class Lanes:
     """A thread beside each thread that copies, which writes what that one has read."""
 
-    def __init__(self) -> None:
+    def __init__(self, count: int) -> None:
+        self._size = share(_DEEP, count)
         self._own = threading.local()
         self._all: list[_Lane] = []
         self._first = _First()
@@ -46,7 +47,7 @@ class Lanes:
         """Return the lane of this thread."""
         found: _Lane | None = getattr(self._own, "lane", None)
         if found is None:
-            found = self._own.lane = _Lane(self._first)
+            found = self._own.lane = _Lane(self._size, self._first)
             self._all.append(found)
         return found
 
@@ -58,12 +59,12 @@ class Lanes:
 
 
 @contextmanager
-def lanes() -> Iterator[Lanes]:
-    """Open lanes for as many threads as there are cores; what they took is written at the end.
+def lanes(files: int) -> Iterator[Lanes]:
+    """Open lanes for the threads that copy so many files; what they took is written at the end.
 
     Raises OSError then when it could not be, unless something else was raised before.
     """
-    opened = Lanes()
+    opened = Lanes(parallel.threads(files))
     try:
         yield opened
     finally:
@@ -75,11 +76,11 @@ def lanes() -> Iterator[Lanes]:
 class _Lane:
     """Hashes files, one after the other, and has a thread write their bytes, until the first error."""
 
-    def __init__(self, first: _First) -> None:
+    def __init__(self, size: int, first: _First) -> None:
         self._first = first
         self._free: SimpleQueue[memoryview] = SimpleQueue()
         for _ in range(_DEEP):
-            self._free.put(pages(share(_DEEP)))
+            self._free.put(pages(size))
         self._full: SimpleQueue[tuple[_Target, memoryview | None, int] | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._write, daemon=True)
         self._thread.start()

@@ -45,9 +45,8 @@ class Stage:
 
     def write(self, files: Sequence[SourceFile], progress: Progress) -> tuple[StoredFile, ...]:
         """Copy the files into the tree, hashing on the way; sorted by path. Nothing is flushed yet."""
-        with lanes() as beside:
-            ordered = self.begin(files)
-            return tuple(each(lambda file: self._copy(file, beside, progress), ordered))
+        with lanes(len(files)) as beside:
+            return tuple(each(lambda file: self._copy(file, beside, progress), self.begin(files)))
 
     def begin(self, files: Sequence[F]) -> list[F]:
         """Make the folders of the tree; return its files sorted by path. Raises Refusal for hostile ones."""
