@@ -104,6 +104,8 @@ class Answers(BaseHTTPRequestHandler):
     """The part of the tracking server's REST API that is asked."""
 
     files: ClassVar[dict[str, bytes]] = {}
+    logged: ClassVar[dict[str, tuple[str, dict[str, bytes]]]] = {}
+    source: ClassVar[str] = f"runs:/{RUN}/model"
 
     def do_GET(self) -> None:
         url = urlsplit(self.path)
@@ -111,7 +113,7 @@ class Answers(BaseHTTPRequestHandler):
         call = url.path.removeprefix("/api/2.0/mlflow/")
         data: object
         if call == "model-versions/get":
-            data = {"model_version": {"source": f"runs:/{RUN}/model", "run_id": RUN}}
+            data = {"model_version": {"source": self.source, "run_id": RUN}}
         elif call == "runs/get":
             data = {
                 "run": {
@@ -119,11 +121,20 @@ class Answers(BaseHTTPRequestHandler):
                         "params": [{"key": "depth", "value": "3"}],
                         "metrics": [{"key": "mae", "value": 1.5}],
                         "tags": [],
-                    }
+                    },
+                    "outputs": {"model_outputs": [{"model_id": model} for model in self.logged]},
                 }
             }
         elif call == "artifacts/list":
             data = {"files": [{"path": path, "is_dir": False} for path in self.files]}
+        elif call.startswith("logged-models/"):
+            _, model, *rest = call.split("/")
+            name, files = self.logged[model]
+            data = {"model": {"info": {"name": name}}}
+            if rest:
+                data = {"files": [{"path": path, "is_dir": False} for path in files]}
+        elif call.startswith("/ajax-api/2.0/mlflow/logged-models/"):
+            data = self.logged[call.split("/")[5]][1][query["artifact_file_path"]]
         elif call == "/get-artifact":
             data = self.files[query["path"]]
         else:
@@ -142,6 +153,7 @@ class Answers(BaseHTTPRequestHandler):
 @pytest.fixture
 def server() -> Iterator[str]:
     """A server on loopback that answers as MLflow's does."""
+    Answers.files, Answers.logged, Answers.source = {}, {}, f"runs:/{RUN}/model"
     httpd = HTTPServer(("127.0.0.1", 0), Answers)
     threading.Thread(target=httpd.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{httpd.server_port}"
@@ -154,6 +166,63 @@ def test_a_tracking_server(server: str, tmp_path: Path) -> None:
     found = read_run(server, "models:/eta/1", tmp_path / "into")
     assert (found.params, found.metrics) == ({"depth": "3"}, {"mae": 1.5})
     assert (found.model / "data/model.onnx").read_bytes() == b"bytes"
+
+
+@pytest.mark.parametrize("uri", ["models:/eta/1", f"runs:/{RUN}/model", "models:/m-1"])
+def test_a_model_that_mlflow_3_keeps_apart(uri: str, server: str, tmp_path: Path) -> None:
+    Answers.logged = {
+        "m-1": ("model", {"MLmodel": b"one", "data/a": b"a"}),
+        "m-2": ("other", {"MLmodel": b"two"}),
+    }
+    Answers.source = "models:/m-1"
+    found = read_run(server, uri, tmp_path / "into")
+    assert (found.model / "MLmodel").read_bytes() == b"one"
+    assert (found.model / "data/a").read_bytes() == b"a"
+
+
+def test_a_run_with_several_models_is_asked_which(server: str, tmp_path: Path) -> None:
+    Answers.logged = {"m-1": ("model", {"MLmodel": b"one"}), "m-2": ("other", {"MLmodel": b"two"})}
+    with pytest.raises(Refusal, match=r"has 2 models: model \(m-1\), other \(m-2\)"):
+        read_run(server, f"runs:/{RUN}", tmp_path / "into")
+    with pytest.raises(Refusal, match="has no artifact third"):
+        read_run(server, f"runs:/{RUN}/third", tmp_path / "into")
+    Answers.logged = {"m-1": ("", {"../escaped": b"evil"})}
+    with pytest.raises(Refusal, match=r"`\.\.`"):
+        read_run(server, f"runs:/{RUN}", tmp_path / "into")
+    assert not [file for file in tmp_path.rglob("*") if file.is_file()]
+
+
+def test_a_server_that_wrote_down_where_it_keeps_a_model(server: str, tmp_path: Path) -> None:
+    Answers.files = {"sub/model/MLmodel": b"one"}
+    Answers.source = f"mlflow-artifacts:/0/{RUN}/artifacts/sub/model"
+    found = read_run(server, "models:/eta/1", tmp_path / "into")
+    assert (found.model / "MLmodel").read_bytes() == b"one"
+
+
+def test_a_metric_is_that_of_its_last_step(mlruns: Path, tmp_path: Path) -> None:
+    lines = [f"{1_000 + step} {step / 10} {step}\n" for step in range(50_000)]
+    # A model that is logged later writes its metrics once more, as they were.
+    (mlruns / "1" / RUN / "metrics/mae").write_text("".join([*lines, "1000 0.0 0\n"]))
+    assert read_run(str(mlruns), f"runs:/{RUN}/model", tmp_path / "into").metrics["mae"] == 4999.9
+
+
+def test_what_no_version_can_hold_is_left_out_and_said(register: Register, shop: Git, mlruns: Path) -> None:
+    run = mlruns / "1" / RUN
+    (run / "metrics/infinite").write_text("1 1.7976931348623157e+308 0\n")
+    (run / "metrics/nothing").write_text("1 nan 0\n")
+    (run / "tags/mlflow.note.content").write_text("A \x1b[31m note\u202e")
+    (run / "tags/mlflow.source.git.repoURL").write_text("http://me:secret@git.example.com/a")
+    options = (
+        "--from-mlflow",
+        "models:/eta/1",
+        "--mlflow",
+        str(mlruns),
+        "--repository",
+        "https://git.example.com/a",
+    )
+    data = brought(register, shop, *options, lock=None, python=None)
+    assert data["description"] == "A [31m note"
+    assert "infinite" not in data["metrics"] and "nothing" not in data["metrics"]  # type: ignore[operator]
 
 
 @pytest.mark.parametrize("path", ["model/../../escaped", "/etc/escaped", "model/a\\b", "model/.."])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ import click
 
 from modelspec.cli.capture import Taken
 from modelspec.cli.given import typed
+from modelspec.tree.clean import UNSEEN
 from modelspec.tree.data import Data
 from modelspec.tree.finding import Refusal
 from modelspec.tree.text import visible
@@ -54,7 +56,9 @@ def _mlflow(uri: str, where: str | None, taken: Taken) -> None:
     metrics: dict[str, Data] = {}
     for key, value in sorted(run.metrics.items()):
         name = re.sub(r"[^A-Za-z0-9_]", "_", key)[:63]
-        if not re.match("[A-Za-z_]", name) or name in metrics or value != value or abs(value) == float("inf"):
+        # MLflow itself writes the largest number for an infinity.
+        finite = abs(value) < sys.float_info.max
+        if not re.match("[A-Za-z_]", name) or name in metrics or not finite:
             taken.notes.append(
                 f"the metric {visible(key)} has no name or value that a version can have: left out"
             )
@@ -72,7 +76,8 @@ def _mlflow(uri: str, where: str | None, taken: Taken) -> None:
     if source and not source.startswith(("/", ".")) and "\\" not in source:
         code["path"] = source
     if run.tags.get("mlflow.note.content"):
-        taken.parts["description"] = " ".join(run.tags["mlflow.note.content"].split())[:400]
+        note = UNSEEN.sub(" ", run.tags["mlflow.note.content"])
+        taken.parts["description"] = " ".join(note.split())[:400]
 
 
 def _dvc(name: str, given: dict[str, Any], taken: Taken) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +24,7 @@ _MODEL: Final = re.compile(r"models:/([^/\\:]{1,200})/([0-9]{1,9})")
 _LOGGED: Final = re.compile(r"models:/(m-[A-Za-z0-9]{1,64})")
 _ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _TEXT: Final = 1024 * 1024
+_LINE: Final = 4096
 _MANY: Final = 10_000
 
 
@@ -91,6 +92,9 @@ def read_run(where: str, uri: str, into: Path) -> Run:
         run, source = version.run, version.source
     else:
         run, source = "", uri
+    if run and (within := re.search(rf"/{re.escape(run)}/artifacts/(.+)", source)) is not None:
+        # A server that keeps the artifacts itself has written down where; it is asked by the run.
+        source = f"runs:/{run}/{within[1]}"
     named, logged = _RUN.fullmatch(source), _LOGGED.fullmatch(source)
     if named is not None:
         run = named[1]
@@ -110,6 +114,18 @@ def _clean(path: str) -> str:
     if trouble is not None:
         raise Refusal(f"the path {visible(path)} of the run {trouble}")
     return path
+
+
+def the_one(run: str, path: str, models: Sequence[tuple[str, str]]) -> str | None:
+    """Return which logged model a path of a run names, of (name, id); raises Refusal for several."""
+    found = sorted({(name, model) for name, model in models if path in ("", name)})
+    if len(found) > 1:
+        several = ", ".join(visible(f"{name} ({model})") for name, model in found[:8])
+        raise Refusal(
+            f"the run {visible(run)} has {len(found)} models: {several}",
+            "name the one: runs:/ID/NAME, or models:/ and the id in brackets",
+        )
+    return found[0][1] if found else None
 
 
 def _local(uri: str) -> Path:
@@ -140,12 +156,7 @@ class Folder:
     def run(self, run: str) -> tuple[Mapping[str, str], Mapping[str, float], Mapping[str, str]]:
         """Read the folders of params, metrics and tags."""
         folder = self._folder(run)
-        metrics: dict[str, float] = {}
-        for key, text in _texts(folder / "metrics"):
-            # One line for each time it was logged: time, value, step.
-            words = text.strip().rpartition("\n")[2].split()
-            if len(words) >= 2:
-                metrics[key] = _number(key, words[1])
+        metrics = dict(_latest(folder / "metrics"))
         return dict(_texts(folder / "params")), metrics, dict(_texts(folder / "tags"))
 
     def folder(self, run: str, path: str, into: Path) -> Path:
@@ -155,10 +166,13 @@ class Folder:
         if found.is_dir() and any(found.iterdir()):
             return found
         # MLflow 3 keeps models apart, each with the run that made it in its `meta.yaml`.
-        for meta in sorted((folder.parent / "models").glob("*/meta.yaml")):
-            told = _meta(meta)
-            if told.get("source_run_id") == run and path in ("", told.get("name", "")):
-                return meta.parent / "artifacts"
+        models = [
+            (told.get("name", ""), meta.parent.name)
+            for meta in sorted((folder.parent / "models").glob("*/meta.yaml"))
+            if (told := _meta(meta)).get("source_run_id") == run
+        ]
+        if (model := the_one(run, path, models)) is not None:
+            return folder.parent / "models" / model / "artifacts"
         raise Refusal(f"the run {run} has no artifact {visible(path) or 'at all'}")
 
     def logged(self, model: str, into: Path) -> Path:
@@ -185,9 +199,28 @@ def _meta(file: Path) -> dict[str, str]:
 
 
 def _texts(folder: Path) -> Iterator[tuple[str, str]]:
+    for key, file in _files(folder):
+        yield key, _text(file)
+
+
+def _files(folder: Path) -> Iterator[tuple[str, Path]]:
     files = sorted(file for file in folder.rglob("*") if file.is_file() and not file.is_symlink())
     for file in files[:_MANY]:
-        yield file.relative_to(folder).as_posix(), _text(file)
+        yield file.relative_to(folder).as_posix(), file
+
+
+def _latest(folder: Path) -> Iterator[tuple[str, float]]:
+    """Yield each metric at its last step, as MLflow has it: lines of time, value, step, in no order."""
+    for key, file in _files(folder):
+        last: tuple[float, float, float] | None = None
+        with file.open("rb") as stream:
+            while line := stream.readline(_LINE):
+                words = line.decode("utf-8", "replace").split()
+                if len(words) >= 2:
+                    time, value, step = (_number(key, word) for word in [*words, "0"][:3])
+                    last = max(last or (step, time, value), (step, time, value))
+        if last is not None:
+            yield key, last[2]
 
 
 def _text(file: Path) -> str:
@@ -234,13 +267,11 @@ class Database:
             found = Path(unquote(str(uri).removeprefix("file://"))) / path
             if found.is_dir() and any(found.iterdir()):
                 return found
-        for name, uri in self._rows(
-            "SELECT name, artifact_location FROM logged_models WHERE source_run_id = ?",
-            run,
-            table="logged_models",
-        ):
-            if path in ("", name):
-                return _local(str(uri))
+        rows = self._rows(
+            "SELECT name, model_id FROM logged_models WHERE source_run_id = ?", run, table="logged_models"
+        )
+        if (model := the_one(run, path, [(str(name), str(model)) for name, model in rows])) is not None:
+            return self.logged(model, into)
         raise Refusal(f"the run {visible(run)} has no artifact {visible(path) or 'at all'} on this disk")
 
     def logged(self, model: str, into: Path) -> Path:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,7 +15,37 @@ from modelspec.tree.text import visible
 
 _FILES: Final = 4096
 _DEPTH: Final = 8
+_MODELS: Final = 100
 _TIMEOUT: Final = 60.0
+_MODEL: Final = re.compile(r"m-[A-Za-z0-9]{1,64}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """How a server is asked for the files of a run."""
+
+    id: str
+
+    def listing(self, path: str) -> tuple[str, dict[str, str]]:
+        return "artifacts/list", {"run_id": self.id, "path": path}
+
+    def file(self, path: str) -> tuple[str, dict[str, str]]:
+        return "get-artifact", {"path": path, "run_uuid": self.id}
+
+
+@dataclass(frozen=True, slots=True)
+class _Logged:
+    """How a server is asked for the files of a logged model."""
+
+    id: str
+
+    def listing(self, path: str) -> tuple[str, dict[str, str]]:
+        return f"logged-models/{self.id}/artifacts/directories", {"artifact_directory_path": path}
+
+    def file(self, path: str) -> tuple[str, dict[str, str]]:
+        # MLflow's own client asks where the server keeps it; its pages ask the server, as this does.
+        call = f"ajax-api/2.0/mlflow/logged-models/{self.id}/artifacts/files"
+        return call, {"artifact_file_path": path}
 
 
 class Server:
@@ -58,40 +90,57 @@ class Server:
         )
 
     def folder(self, run: str, path: str, into: Path) -> Path:
-        """Download a run's artifact."""
+        """Download a run's artifact; MLflow 3 keeps models apart, and the run names them as its outputs."""
+        from modelspec.world.tracking import the_one
+
+        if self._downloaded(_Run(run), path, into):
+            return into
+        found = []
+        outputs = self._json("runs/get", run_id=run).get("run", {}).get("outputs", {})
+        for row in outputs.get("model_outputs", ())[:_MODELS]:
+            output = str(row.get("model_id", ""))
+            if _MODEL.fullmatch(output):
+                info = self._json(f"logged-models/{output}").get("model", {}).get("info", {})
+                found.append((str(info.get("name", "")), output))
+        model = the_one(run, path, found)
+        if model is None:
+            raise Refusal(f"the run {visible(run)} has no artifact {visible(path) or 'at all'}")
+        return self.logged(model, into)
+
+    def logged(self, model: str, into: Path) -> Path:
+        """Download a logged model."""
+        if not self._downloaded(_Logged(model), "", into):
+            raise Refusal(f"the logged model {visible(model)} has no files")
+        return into
+
+    def _downloaded(self, of: _Run | _Logged, path: str, into: Path) -> bool:
+        """Download what lies below a path; False where nothing does."""
         count = 0
-        for name in self._listed(run, path, 0):
+        for name in self._listed(of, path, 0):
             inner = name.removeprefix(f"{path}/") if path else name
             trouble = path_trouble(name) or path_trouble(inner)
             count += 1
             if trouble is not None or count > _FILES:
                 raise Refusal(f"the server names a file {visible(name)} that {trouble or 'is one too many'}")
-            self._download(run, name, into / inner)
-        if not count:
-            raise Refusal(f"the run {visible(run)} has no artifact {visible(path) or 'at all'}")
-        return into
+            self._download(of, name, into / inner)
+        return count > 0
 
-    def logged(self, model: str, into: Path) -> Path:
-        """Ask which run logged a model, and download it from there."""
-        info = self._json(f"logged-models/{model}").get("model", {}).get("info", {})
-        return self.folder(str(info.get("source_run_id", "")), str(info.get("name", "")), into)
-
-    def _listed(self, run: str, path: str, depth: int) -> Iterator[str]:
+    def _listed(self, of: _Run | _Logged, path: str, depth: int) -> Iterator[str]:
         if depth > _DEPTH:
-            raise Refusal(f"the artifacts of the run {visible(run)} have no end of folders")
-        for row in self._json("artifacts/list", run_id=run, path=path).get("files", ()):
+            raise Refusal(f"the artifacts of {visible(of.id)} have no end of folders")
+        call, params = of.listing(path)
+        for row in self._json(call, **params).get("files", ()):
             if row.get("is_dir"):
-                yield from self._listed(run, str(row["path"]), depth + 1)
+                yield from self._listed(of, str(row["path"]), depth + 1)
             else:
                 yield str(row["path"])
 
-    def _download(self, run: str, path: str, file: Path) -> None:
+    def _download(self, of: _Run | _Logged, path: str, file: Path) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
+        call, params = of.file(path)
         try:
             with (
-                self._client.stream(
-                    "GET", f"{self.url}/get-artifact", params={"path": path, "run_uuid": run}
-                ) as answer,
+                self._client.stream("GET", f"{self.url}/{call}", params=params) as answer,
                 file.open("xb") as stream,
             ):
                 answer.raise_for_status()
