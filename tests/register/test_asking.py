@@ -12,14 +12,20 @@ from conftest import Git
 from modelspec.tree.yaml import read
 from register.conftest import WHOLE
 
-ANSWERS = {"dataset": "unknown: Deleted in 2024", "Python": "3.11", "training": "depth=3 rate=0.1"}
+ANSWERS = {
+    "views": ["nothing@7", "trip_features@2"],
+    "dataset": ["unknown:", "unknown", "unknown: Deleted in 2024"],
+    "Python": ["3.11"],
+    "training": ["depth", "depth=3 rate=0.1"],
+}
+"""What is typed at each question, one after the other: slips are asked again."""
 
 
 def test_what_is_missing_is_asked_for(shop: Git) -> None:
     given = [
         part
         for key, value in WHOLE.items()
-        if key not in ("--dataset", "--snapshot", "--python", "--param")
+        if key not in ("--dataset", "--snapshot", "--python", "--param", "--feature")
         for part in (key, value)
     ]
     clean = {key: value for key, value in os.environ.items() if key != "CI" and not key.startswith("GIT_")}
@@ -29,6 +35,7 @@ def test_what_is_missing_is_asked_for(shop: Git) -> None:
         os.execve(
             sys.executable, [sys.executable, "-m", "modelspec", "register", "eta", "--next", *given], clean
         )
+    left = {word: list(answers) for word, answers in ANSWERS.items()}
     said, end = b"", time.monotonic() + 60
     while time.monotonic() < end:
         if not select.select([terminal], [], [], 1)[0]:
@@ -40,9 +47,11 @@ def test_what_is_missing_is_asked_for(shop: Git) -> None:
         if not told:
             break
         said += told
-        asked = [answer for word, answer in ANSWERS.items() if word.encode() in told]
-        if told.rstrip().endswith(b":") and asked:
-            os.write(terminal, asked[0].encode() + b"\n")
+        question = said.rpartition(b"\n")[2]
+        asked = [answers for word, answers in left.items() if word.encode() in question and answers]
+        if question.rstrip().endswith(b":") and b"why`)" in question and asked:
+            said += b"\n"
+            os.write(terminal, asked[0].pop(0).encode() + b"\n")
     _, status = os.waitpid(pid, 0)
     assert os.waitstatus_to_exitcode(status) == 0, said.decode(errors="replace")
     data, _ = read((shop.root / "registry/models/eta/versions/3.0.1.yaml").read_bytes())

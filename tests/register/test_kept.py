@@ -128,3 +128,11 @@ def test_capture_reads_the_authors_object_and_says_that_it_runs_it(register: Reg
     }
     for wrong in ("mymodel:plain", "mymodel:nothing", "nomodule:x", "mymodel"):
         assert register("--next", capture=wrong).returncode == 3
+
+
+@pytest.mark.parametrize("code", ["import sys; sys.exit(0)\n", "raise ValueError('no')\n"])
+def test_a_module_that_stops_is_said(code: str, register: Register, shop: Git) -> None:
+    (shop.root / "stops.py").write_text(code)
+    shop.commit("a module")
+    done = register("--next", "--capture", "stops:pipeline")
+    assert done.returncode == 3 and "stops:pipeline can't be imported" in done.stderr

@@ -36,8 +36,29 @@ def asked(registry: Registry, captured: Captured) -> Captured:
         text = click.prompt(
             f"{lack.component}: {lack.what} (or `unknown: why`)", default="", show_default=False, err=True
         ).strip()
-        if text:
-            captured = _answered(captured, lack, text)
+        if not text:
+            continue
+        answered = _tried(registry, captured, lack, text)
+        if isinstance(answered, str):
+            # A slip must not cost the answers before it.
+            click.echo(f"  {answered}", err=True)
+            passed.discard((lack.component, lack.key))
+        else:
+            captured = answered
+
+
+def _tried(registry: Registry, captured: Captured, lack: Lack, text: str) -> Captured | str:
+    """Return it with an answer; as text, why that is none."""
+    from modelspec.api.register import missing
+
+    if text.removesuffix(":").strip() == "unknown":
+        return "say why it is lost, as in `unknown: deleted in 2024`"
+    try:
+        answered = _answered(captured, lack, text)
+    except click.UsageError as error:
+        return error.message
+    found = missing(registry, answered)
+    return f"{found.message} ({found.fix})" if isinstance(found, Declined) else answered
 
 
 def _answered(captured: Captured, lack: Lack, text: str) -> Captured:

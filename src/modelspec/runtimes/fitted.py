@@ -38,7 +38,7 @@ def captured(where: str) -> dict[str, Data]:
         found: Any = importlib.import_module(module)
         for part in name.split("."):
             found = getattr(found, part)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise Refusal(
             f"{visible(where)} can't be imported: {type(error).__name__}: {visible(str(error), 200)}"
         ) from None
