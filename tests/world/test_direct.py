@@ -60,8 +60,22 @@ def test_a_cold_file_is_read_whole_and_stays_cold(tmp_path: Path, size: int) -> 
 def test_a_cold_file_of_one_part_is_read_without_a_thread(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delattr(direct.threading, "Thread")
     path = cold(tmp_path)
+    monkeypatch.setattr(direct.threading.Thread, "start", lambda _: pytest.fail("a thread"))
+    with path.open("rb", buffering=0) as stream:
+        assert b"".join(bytes(one) for one in whole(stream, len(DATA))) == DATA
+    assert is_cold(path)
+
+
+@pytest.mark.usefixtures("small")
+def test_where_no_thread_is_to_be_had_it_is_read_without_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none(_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    path = cold(tmp_path)
+    monkeypatch.setattr(direct.threading.Thread, "start", none)
     with path.open("rb", buffering=0) as stream:
         assert b"".join(bytes(one) for one in whole(stream, len(DATA))) == DATA
     assert is_cold(path)

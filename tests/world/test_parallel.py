@@ -84,6 +84,25 @@ def test_an_error_ends_what_comes_after_it_and_not_what_came_before() -> None:
     assert time.monotonic() - begin < 20
 
 
+@pytest.mark.parametrize("most", [0, 1, 2])
+def test_where_no_more_threads_are_to_be_had_those_that_there_are_do_it(
+    most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start, started = threading.Thread.start, list[int]()
+
+    def few(thread: threading.Thread) -> None:
+        if len(started) == most:
+            raise RuntimeError("can't start new thread")
+        started.append(1)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", few)
+    assert each(lambda item: item * item, range(7), workers=3) == [0, 1, 4, 9, 16, 25, 36]
+    started.clear()
+    with pytest.raises(ValueError, match="7"):
+        each(Counted(), range(20), workers=3)
+
+
 def test_nothing_ends_outside_of_it() -> None:
     with pytest.raises(ValueError, match="1"):
         each(lambda item: [go_on(), int(f"{item}x")], [1, 2], workers=2)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -69,15 +69,19 @@ def preparing() -> Iterator[None]:
     from threading import Thread
 
     def load() -> None:
-        for name in ("api.judge", "report.promote", "world.history", "world.write"):
-            import_module(f"modelspec.{name}")
+        # What can't be loaded now, such as for want of memory, is told by whoever needs it.
+        with suppress(Exception):
+            for name in ("api.judge", "report.promote", "world.history", "world.write"):
+                import_module(f"modelspec.{name}")
 
     beside = Thread(target=load, daemon=True)
-    beside.start()
+    with suppress(RuntimeError):  # no thread to be had
+        beside.start()
     try:
         yield
     finally:
-        beside.join()
+        if beside.ident is not None:
+            beside.join()
 
 
 def carry_out(

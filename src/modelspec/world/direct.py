@@ -82,12 +82,6 @@ def ahead(stream: FileIO, size: int) -> Iterator[memoryview]:
     """Yield what a raw stream holds, read directly, and ahead of who hashes it: by a thread of its own."""
     directly(stream.fileno(), True)
     part = share(_DEEP, parallel.threads(parallel.MOST))
-    if size < part:
-        buffer = _lent(part)
-        while count := _read(stream, buffer):
-            yield buffer[:count]
-        _SPARE.append(buffer)
-        return
     free: SimpleQueue[memoryview | None] = SimpleQueue()
     full: SimpleQueue[tuple[memoryview, int] | BaseException] = SimpleQueue()
 
@@ -100,11 +94,20 @@ def ahead(stream: FileIO, size: int) -> Iterator[memoryview]:
         except BaseException as error:
             full.put(error)
 
+    thread = threading.Thread(target=read, daemon=True)
+    if size >= part:
+        # Where no more threads are to be had (a container's limit, memory), it is read without one.
+        with suppress(RuntimeError):
+            thread.start()
+    if thread.ident is None:
+        buffer = _lent(part)
+        while count := _read(stream, buffer):
+            yield buffer[:count]
+        _SPARE.append(buffer)
+        return
     buffers = [_lent(part) for _ in range(_DEEP)]
     for buffer in buffers:
         free.put(buffer)
-    thread = threading.Thread(target=read, daemon=True)
-    thread.start()
     try:
         while True:
             found = full.get()

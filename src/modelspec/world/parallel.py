@@ -9,6 +9,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 if TYPE_CHECKING:
@@ -81,12 +82,18 @@ def each(function: Callable[[A], B], items: Iterable[A], *, workers: int | None 
 
     from concurrent.futures import ThreadPoolExecutor, wait
 
+    begun: list[Future[None]] = []
     with ThreadPoolExecutor(count) as pool:
         try:
-            wait([pool.submit(work) for _ in range(count)])
+            # With no more threads to be had (a container's limit, memory), those that there are do it.
+            with suppress(RuntimeError):
+                begun.extend(pool.submit(work) for _ in range(count))
+            wait(begun)
         finally:
             pending.clear()
             until[0] = -1
+    if not begun:
+        return [function(item) for item in waiting]
     if failed:
         raise failed[min(failed)]
     return [found[at] for at in range(len(waiting))]

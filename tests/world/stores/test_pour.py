@@ -175,6 +175,39 @@ def test_a_write_that_fails_in_another_thread_is_a_refusal_and_leaves_nothing(
 
 
 @pytest.mark.usefixtures("tiny")
+@pytest.mark.parametrize("most", [0, 1, 2, 3])
+def test_where_no_more_threads_are_to_be_had_what_reads_writes_as_well(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    start, write, started = threading.Thread.start, os.pwrite, list[int]()
+
+    def few(thread: threading.Thread) -> None:
+        if len(started) == most:
+            raise RuntimeError("can't start new thread")
+        started.append(1)
+        start(thread)
+
+    def failing(descriptor: int, part: memoryview, at: int) -> int:
+        if at:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return write(descriptor, part, at)
+
+    monkeypatch.setattr(parallel, "cores", lambda: 2)
+    monkeypatch.setattr(threading.Thread, "start", few)
+    files = laid(tmp_path / "source", {f"{size}": DATA[:size] for size in EDGES})
+    store = FolderStore(tmp_path / "store")
+    monkeypatch.setattr(os, "pwrite", failing)
+    with pytest.raises(Refusal, match="no space left"):
+        store.put(files)
+    assert list(store.root.iterdir()) == []
+    monkeypatch.setattr(os, "pwrite", write)
+    started.clear()
+    tree = store.put(files)
+    monkeypatch.undo()
+    assert troubles(store, tree.digest) == []
+
+
+@pytest.mark.usefixtures("tiny")
 @pytest.mark.parametrize("number", [0, 3])
 def test_a_disk_that_takes_nothing_and_says_nothing_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int

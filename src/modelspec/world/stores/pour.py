@@ -10,7 +10,7 @@ import hashlib
 import os
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import FileIO
 from queue import SimpleQueue
 from typing import Final
@@ -81,9 +81,11 @@ class _Lane:
         self._free: SimpleQueue[memoryview] = SimpleQueue()
         for _ in range(_DEEP):
             self._free.put(pages(size))
-        self._full: SimpleQueue[tuple[_Target, memoryview | None, int] | None] = SimpleQueue()
+        self._full: SimpleQueue[_Job | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._write, daemon=True)
-        self._thread.start()
+        # Where no more threads are to be had (a container's limit, memory), what reads writes as well.
+        with suppress(RuntimeError):
+            self._thread.start()
 
     def copy(self, fill: Callable[[memoryview], int], descriptor: int, progress: Progress) -> tuple[int, str]:
         """Copy what fills buffers, to the first that is not full; return how many bytes, and their digest.
@@ -105,7 +107,7 @@ class _Lane:
                     self._free.put(buffer)
                 else:
                     target = target or _Target(os.dup(descriptor))
-                    self._full.put((target, buffer, count))
+                    self._hand((target, buffer, count))
                 # The buffer comes back to this thread alone, and so not before it is hashed.
                 found.update(buffer[:count])
                 size += count
@@ -115,26 +117,33 @@ class _Lane:
             raise
         finally:
             if target is not None:
-                self._full.put((target, None, 0))
+                self._hand((target, None, 0))
         return size, "sha256:" + found.hexdigest()
 
     def close(self) -> None:
         """Return when all is written, or given up."""
-        self._full.put(None)
-        self._thread.join()
+        if self._thread.ident is not None:
+            self._full.put(None)
+            self._thread.join()
+
+    def _hand(self, job: _Job) -> None:
+        self._full.put(job) if self._thread.ident is not None else self._do(job)
 
     def _write(self) -> None:
         while (job := self._full.get()) is not None:
-            target, buffer, count = job
-            try:
-                if buffer is None:
-                    target.close()
-                elif self._first.error is None:
-                    target.write(buffer[:count])
-            except BaseException as error:
-                self._first.note(error)
-            if buffer is not None:
-                self._free.put(buffer)
+            self._do(job)
+
+    def _do(self, job: _Job) -> None:
+        target, buffer, count = job
+        try:
+            if buffer is None:
+                target.close()
+            elif self._first.error is None:
+                target.write(buffer[:count])
+        except BaseException as error:
+            self._first.note(error)
+        if buffer is not None:
+            self._free.put(buffer)
 
 
 class _Target:
@@ -177,6 +186,10 @@ class _Target:
         count = durable.taken(os.pwrite(self._descriptor, part, self._at))
         self._at += count
         return count
+
+
+_Job = tuple[_Target, memoryview | None, int]
+"""What is to be written, and where; no buffer: that was all of it."""
 
 
 def hashed(stream: FileIO, size: int, progress: Progress) -> tuple[int, str]:
