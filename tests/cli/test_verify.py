@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from conftest import ROOT, Git, Run, edit
+from modelspec.world.stores.journal import Journal
 from world.strace import needs_strace, traced
 
 ETA = "sha256-a874cb04b712ac095cea11e4463842290fc72b7892556154f0bbdc5a2782c5ce"
@@ -144,6 +145,40 @@ def test_a_run_that_was_stopped_goes_on_and_forgets_when_all_is_well(stored: Pat
     assert done.returncode == 0
     assert "noted by the run before" in done.stdout
     assert not notes.exists()
+
+
+def test_what_a_run_notes_is_of_a_place_and_not_of_its_name(stored: Path, modelspec: Run) -> None:
+    damage(stored)
+    assert modelspec("verify", "--all", "--resume", "notes.jsonl", cwd=stored).returncode == 1
+    (stored / "elsewhere").mkdir()
+    edit(stored, "registry/modelspec.yaml", "path: store", "path: elsewhere")
+    done = modelspec("verify", "--all", "--resume", "notes.jsonl", "--format", "json", cwd=stored)
+    assert (done.returncode, "noted by" in done.stdout) == (1, False)
+
+
+@pytest.mark.parametrize("torn", [b"", b"[", b'["main', b'["main store", "sha256:00', b"\0\0\0"])
+def test_notes_that_a_kill_cut_off_are_read(tmp_path: Path, torn: bytes) -> None:
+    file, row = tmp_path / "notes", b'["main store", "sha256:' + b"0" * 64 + b'"]\n'
+    file.write_bytes(row + torn)
+    with Journal(file) as journal:
+        assert journal.has("main store", "sha256:" + "0" * 64)
+        journal.note("main store", "sha256:" + "1" * 64)
+    with Journal(file) as journal:
+        assert journal.has("main store", "sha256:" + "1" * 64)
+
+
+@pytest.mark.parametrize(
+    "bytes_", [b"apiVersion: modelspec/v1\n", b"\x80\xff", b"[]\n", b"[" * 100_000, b'{"a": 1}']
+)
+def test_a_file_that_no_run_wrote_is_not_taken_for_notes(stored: Path, modelspec: Run, bytes_: bytes) -> None:
+    file = stored / "mine"
+    file.write_bytes(bytes_)
+    done = modelspec("verify", "--all", "--resume", "mine", cwd=stored)
+    assert (done.returncode, file.read_bytes()) == (3, bytes_)
+    assert "is no file that `verify --resume` wrote" in done.stderr
+    (stored / "link").symlink_to(stored / "nowhere")
+    assert modelspec("verify", "--all", "--resume", "link", cwd=stored).returncode == 3
+    assert not (stored / "nowhere").exists()
 
 
 def test_a_remote_store_is_not_asked_without_network(stored: Path, modelspec: Run) -> None:

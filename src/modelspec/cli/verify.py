@@ -226,7 +226,7 @@ def _followed(
             if (
                 claim.kind in ("tree", "placed")
                 and claim.digest is not None
-                and journal.has(claim.where, claim.digest)
+                and journal.has(world.address(claim.where), claim.digest)
             ):
                 found[claim] = Outcome("verified", "noted by the run before this one")
             else:
@@ -234,7 +234,7 @@ def _followed(
         for claim, outcome in finished(lambda one: _one(world, one), todo, workers=2 * cores()):
             found[claim] = Outcome(*outcome)
             if claim.kind in ("tree", "placed") and claim.digest is not None and outcome[0] == "verified":
-                journal.note(claim.where, claim.digest)
+                journal.note(world.address(claim.where), claim.digest)
     return found
 
 

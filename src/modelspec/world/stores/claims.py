@@ -46,6 +46,11 @@ class World:
     network: bool
     progress: Progress
 
+    def address(self, where: str) -> str:
+        """Return what a claim's place stands for now: a store of that name may lie elsewhere tomorrow."""
+        settings = self.stores.get(where)
+        return where if settings is None else f"{where} {settings.path or ''} {settings.uri or ''}".rstrip()
+
     def tree(self, store: str, digest: str) -> Followed:
         """Read a whole tree and compare every digest."""
         settings = self.stores.get(store)

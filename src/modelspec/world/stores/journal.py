@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import stat
 from pathlib import Path
-from typing import IO, Self
+from typing import IO, Final, Self
 
 from modelspec.tree.finding import Refusal
 from modelspec.tree.text import visible
 from modelspec.world.folders import said
+
+_ROW: Final = re.compile(rb'\[("(?:[^"\\]|\\.)*"), "(sha256:[0-9a-f]{64})"\]')
+_TORN: Final = re.compile(rb'(?:\["[^\n\]]*)?\[?\0*')
+"""What a kill, or a power cut, may leave of a row."""
+_CURE: Final = "name a file that does not exist yet"
 
 
 class Journal:
@@ -22,16 +30,19 @@ class Journal:
     def __enter__(self) -> Self:
         if self._file is None:
             return self
+        shown = visible(str(self._file), 200)
         try:
-            if self._file.exists():
-                self._known = set(_lines(self._file.read_text()))
+            if os.path.lexists(self._file):
+                # It is removed when all is well: it has to be ours.
+                if not stat.S_ISREG(self._file.lstat().st_mode):
+                    raise Refusal(f"{shown} is no regular file", _CURE)
+                self._known = _rows(self._file.read_bytes(), shown)
             self._stream = self._file.open("a")
             if self._file.stat().st_size:
                 # What a kill cut off in the middle ends here.
                 self._stream.write("\n")
-        except (OSError, UnicodeDecodeError) as error:
-            why = said(error) if isinstance(error, OSError) else "it is no text"
-            raise Refusal(f"{visible(str(self._file), 200)} can't be used: {why}") from None
+        except OSError as error:
+            raise Refusal(f"{shown} can't be used: {said(error)}") from None
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -49,12 +60,13 @@ class Journal:
             self._stream.flush()
 
 
-def _lines(text: str) -> list[tuple[str, str]]:
-    found = []
-    for line in text.splitlines():
-        try:
-            store, digest = json.loads(line)
-        except (ValueError, TypeError):
-            continue
-        found.append((str(store), str(digest)))
+def _rows(data: bytes, shown: str) -> set[tuple[str, str]]:
+    """Return what a file notes; raises Refusal for one that no run wrote: it is none of ours to change."""
+    found = set()
+    for line in data.split(b"\n"):
+        match = _ROW.fullmatch(line)
+        if match is not None:
+            found.add((str(json.loads(match[1])), match[2].decode()))
+        elif not _TORN.fullmatch(line):
+            raise Refusal(f"{shown} is no file that `verify --resume` wrote", _CURE)
     return found
