@@ -281,6 +281,51 @@ def test_a_dvc_pointer_and_a_stage_of_dvc_lock(register: Register, shop: Git) ->
         assert register("--next", "--from-dvc", wrong, artifact=None).returncode == 3
 
 
+@pytest.mark.parametrize("stale", ["model.onnx", "trips/a.csv", None])
+def test_what_a_stage_did_not_make_is_not_its_own(stale: str | None, register: Register, shop: Git) -> None:
+    root = shop.root
+
+    def md5(data: bytes) -> str:
+        return hashlib.md5(data).hexdigest()
+
+    (root / ".gitignore").write_text("/store/\n/model.onnx\n/trips/\n")
+    (root / "trips").mkdir()
+    (root / "trips/a.csv").write_text("1\n")
+    (root / "trips/ü b.csv").write_text("2\n")
+    (root / "training/prepare.py").write_text("")
+    # As DVC 3 itself writes them down.
+    listed = json.dumps(
+        [{"md5": md5(b"1\n"), "relpath": "a.csv"}, {"md5": md5(b"2\n"), "relpath": "ü b.csv"}], sort_keys=True
+    )
+    (root / "dvc.lock").write_text(
+        "schema: '2.0'\nstages:\n  train:\n    cmd: python ./training/train.py --fast\n    deps:\n"
+        "    - path: training/prepare.py\n      hash: md5\n      md5: 0123\n"
+        "    - path: training/train.py\n      hash: md5\n      md5: 0123\n"
+        f"    - path: trips\n      hash: md5\n      md5: {md5(listed.encode())}.dir\n"
+        "    params:\n      params.yaml:\n        release: '1.10'\n        note:\n        rate: 1e-3\n"
+        f"    outs:\n    - path: model.onnx\n      hash: md5\n      md5: {md5(MODEL.read_bytes())}\n"
+    )
+    shop.commit("DVC")
+    if stale is not None:
+        (root / stale).write_bytes(b"other")
+        done = register(
+            "--next", "--from-dvc", "dvc.lock:train", artifact=None, code=None, param=None, snapshot=None
+        )
+        assert done.returncode == 3 and "is not what the stage train had" in done.stderr
+        return
+    data = brought(register, shop, "--from-dvc", "dvc.lock:train", code=None, param=None, snapshot=None)
+    assert data["code"]["path"] == "training/train.py"  # type: ignore[index]
+    assert data["config"]["hyperparameters"] == {"note": None, "rate": 0.001, "release": "1.10"}  # type: ignore[index]
+
+
+def test_a_snapshot_that_was_cloned_has_git_beside_it(register: Register, shop: Git, tmp_path: Path) -> None:
+    (tmp_path / "eta/.git").mkdir(parents=True)
+    (tmp_path / "eta/.git/config").write_text("[core]")
+    shutil.copy(MODEL, tmp_path / "eta/model.onnx")
+    data = brought(register, shop, "--from-hf", str(tmp_path / "eta"))
+    assert [file["path"] for file in data["artifact"]["files"]] == ["model.onnx"]  # type: ignore[index, call-overload]
+
+
 def test_a_snapshot_of_the_hub(register: Register, shop: Git, tmp_path: Path) -> None:
     commit = "0123456789abcdef0123456789abcdef01234567"
     cache = tmp_path / "hub/models--acme--eta"

@@ -13,6 +13,7 @@ import click
 
 from modelspec.cli.capture import Taken
 from modelspec.cli.given import typed
+from modelspec.formats.looseyaml import Quoted
 from modelspec.tree.clean import UNSEEN
 from modelspec.tree.data import Data
 from modelspec.tree.finding import Refusal
@@ -101,6 +102,7 @@ def _dvc(name: str, given: dict[str, Any], taken: Taken) -> None:
     outs = _paths(found, "outs")
     if not given["artifact"]:
         if len(outs) == 1:
+            _unchanged(found, "outs", outs[0], folder, stage)
             given["artifact"] = (folder / outs[0],)
         else:
             listed = ", ".join(visible(one) for one in outs[:8]) or "none"
@@ -109,16 +111,37 @@ def _dvc(name: str, given: dict[str, Any], taken: Taken) -> None:
             )
     deps = _paths(found, "deps")
     programs = [one for one in deps if one.endswith((".py", ".ipynb", ".r", ".R", ".jl"))]
-    if given["code"] is None and programs:
-        given["code"] = folder / programs[0]
+    if given["code"] is None:
+        # Of several, the one that the command names; where it names none of them, nobody said which.
+        run = programs if len(programs) == 1 else _named(programs, found.get("cmd"))
+        given["code"] = folder / run[0] if len(run) == 1 else None
     data = [one for one in deps if one not in programs]
     if not any("://" not in one for one in given["dataset"]) and given["dataset_digest"] is None:
         if len(data) == 1:
+            _unchanged(found, "deps", data[0], folder, stage)
             given["dataset"] = (*given["dataset"], str(folder / data[0]))
         elif data:
             taken.notes.append(
                 f"{visible(stage)} depends on {len(data)} paths of data: name the one, --dataset"
             )
+
+
+def _named(programs: list[str], command: Any) -> list[str]:
+    words = set(re.split(r"[\s;&|'\"()]+", " ".join(command) if isinstance(command, list) else str(command)))
+    return [one for one in programs if one in words or f"./{one}" in words]
+
+
+def _unchanged(found: dict[str, Any], key: str, path: str, folder: Path, stage: str) -> None:
+    """Raise Refusal where a file is another one than the stage had: its parameters are not those of it."""
+    from modelspec.world.stores.pointers import dvc_md5
+
+    [row] = [one for one in found[key] if isinstance(one, dict) and one.get("path") == path][:1]
+    # Before DVC 3 texts were hashed with other line ends.
+    if row.get("hash") == "md5" and (folder / path).exists() and dvc_md5(folder / path) != row.get("md5"):
+        raise Refusal(
+            f"{visible(path)} is not what the stage {visible(stage)} had: its md5 is another one",
+            "dvc repro, or dvc checkout",
+        )
 
 
 def _stage(file: Path, stage: str) -> dict[str, Any]:
@@ -160,7 +183,9 @@ def _typed(node: Any) -> Data:
         return {str(key): _typed(value) for key, value in node.items()}
     if isinstance(node, list):
         return [_typed(one) for one in node]
-    return typed(str(node))
+    if isinstance(node, Quoted):
+        return str(node)
+    return typed(str(node)) if node else None
 
 
 def _snapshot(where: str) -> HubFolder:

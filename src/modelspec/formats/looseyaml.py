@@ -25,6 +25,13 @@ from modelspec.formats.strictjson import LIMIT
 from modelspec.tree.events import events
 from modelspec.tree.text import visible
 
+
+class Quoted(str):
+    """A scalar that stands in quotes: a text, whatever it looks like."""
+
+    __slots__ = ()
+
+
 Node: TypeAlias = "str | list[Node] | dict[str, Node]"
 MAX_DEPTH: Final = 64
 MAX_NODES: Final = 200_000
@@ -77,7 +84,8 @@ def _walk(source: bytes) -> Node:
             if node is _NONE or id(node) in unfinished:
                 raise Unreadable(f"the alias *{visible(event.anchor)} stands inside of what it names")
         elif kind is ScalarEvent:
-            node = "" if not event.style and event.value in ("~", "null") else event.value
+            plain = "" if event.value in ("~", "null") else event.value
+            node = Quoted(event.value) if event.style else plain
         else:
             node = {} if kind is MappingStartEvent else []
         if kind is not AliasEvent and event.anchor is not None:

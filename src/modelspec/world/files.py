@@ -164,16 +164,18 @@ def _filled(stream: FileIO, buffer: memoryview) -> Iterator[memoryview]:
         yield buffer[:count]
 
 
-def local_tree(root: Path) -> list[LocalFile]:
+def local_tree(root: Path, without: tuple[str, ...] = ()) -> list[LocalFile]:
     """Return every file below a folder (or one file, as a tree of itself), sorted by path in byte order.
 
-    Raises Refusal for an empty folder and for paths that no artifact may have.
+    `without`: what paths that are left out begin with. Raises Refusal for an empty folder and for paths
+    that no artifact may have.
     """
     found = (
         sorted(_walk(root, ""), key=lambda item: os.fsencode(item[0]))
         if root.is_dir()
         else [(root.name, root)]
     )
+    found = [item for item in found if not item[0].startswith(without)] if without else found
     if not found:
         raise Refusal(f"{visible(str(root), 200)} holds no files", "an artifact has at least one")
     trouble = paths_trouble(path for path, _ in found)

@@ -36,9 +36,7 @@ def hub_folder(folder: Path) -> HubFolder:
     place = folder.resolve()
     cached = _CACHED.fullmatch(place.parent.parent.name) if place.parent.name == "snapshots" else None
     files: list[SourceFile] = []
-    for one in local_tree(place):
-        if one.path.startswith(_OWN):
-            continue
+    for one in local_tree(place, _OWN):
         target = one.file
         if one.file.is_symlink():
             target = one.file.resolve()

@@ -131,7 +131,7 @@ def dvc_tree(pointer: Path) -> Sequence[DvcFile]:
     md5, path = _output(pointer, shown)
     cache = _dvc_cache(pointer)
     if not md5.endswith(".dir"):
-        return (DvcFile(path, _cached(cache, md5), md5),)
+        return _pulled([(path, md5)], cache, shown)
     try:
         with _cached(cache, md5).open("rb") as stream:
             data = stream.read(_MANIFEST_LIMIT)
@@ -146,7 +146,31 @@ def dvc_tree(pointer: Path) -> Sequence[DvcFile]:
     trouble = paths_trouble(name for name, _ in found)
     if trouble is not None or any(_MD5.fullmatch(one) is None for _, one in found):
         raise Refusal(f"{shown} is refused: {trouble or 'an md5 of it is none'}")
-    return tuple(DvcFile(name, _cached(cache, one), one) for name, one in sorted(found))
+    return _pulled(sorted(found), cache, shown)
+
+
+def _pulled(found: Sequence[tuple[str, str]], cache: Path, shown: str) -> tuple[DvcFile, ...]:
+    files = tuple(DvcFile(name, _cached(cache, md5), md5) for name, md5 in found)
+    if any(not file.file.is_file() for file in files):
+        raise Refusal(f"the bytes of {shown} are not in DVC's cache", "dvc pull")
+    return files
+
+
+def dvc_md5(place: Path) -> str:
+    """Return what DVC (3 and later) writes down of a file, or of a folder, where it ends in `.dir`."""
+    files = local_tree(place)
+    rows = [{"md5": _md5(file), "relpath": file.path} for file in files]
+    if not place.is_dir():
+        return rows[0]["md5"]
+    rows.sort(key=lambda row: tuple(row["relpath"].split("/")))
+    return hashlib.md5(json.dumps(rows, sort_keys=True).encode(), usedforsecurity=False).hexdigest() + ".dir"
+
+
+def _md5(file: LocalFile) -> str:
+    hashed = hashlib.md5(usedforsecurity=False)
+    for chunk in file.chunks():
+        hashed.update(chunk)
+    return hashed.hexdigest()
 
 
 def _output(pointer: Path, shown: str) -> tuple[str, str]:
