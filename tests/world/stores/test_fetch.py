@@ -49,7 +49,7 @@ def test_an_empty_folder_is_filled(tmp_path: Path, held: tuple[FolderStore, str]
     assert found(tmp_path / "target") == SMALL
 
 
-@pytest.mark.parametrize("what", ["other", "more", "file", "link", "dangling"])
+@pytest.mark.parametrize("what", ["other", "more", "file", "link", "dangling", "git", "linked"])
 def test_a_target_that_is_something_else_is_left_as_it_is(
     tmp_path: Path, held: tuple[FolderStore, str], what: str
 ) -> None:
@@ -59,13 +59,19 @@ def test_a_target_that_is_something_else_is_left_as_it_is(
     elif what == "more":
         fetch_tree(*held, target)
         put(target, "more", b"")
+    elif what == "git":
+        put(target, ".git/config", b"")
+    elif what == "linked":
+        fetch_tree(*held, target)
+        (target / "more").symlink_to("model.onnx")
     elif what == "file":
         put(tmp_path, "target", b"")
     else:
         target.symlink_to(tmp_path / "source" if what == "link" else tmp_path / "nowhere")
     before = sorted(tmp_path.rglob("*"))
-    with pytest.raises(Refusal):
+    with pytest.raises(Refusal) as refused:
         fetch_tree(*held, target)
+    assert "that does not exist yet" in str(refused.value.hint)
     assert sorted(tmp_path.rglob("*")) == before
 
 

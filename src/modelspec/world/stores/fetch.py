@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from modelspec.tree.digest import artifact_digest, short
 from modelspec.tree.finding import Refusal
@@ -18,6 +19,8 @@ from modelspec.world.files import tree_files
 from modelspec.world.folders import AGAIN, opened
 from modelspec.world.stores.stage import TREE, refusing, staged, sweep
 from modelspec.world.stores.verified import compare, rows_of
+
+_ELSEWHERE: Final = "remove it, or name a folder that does not exist yet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +94,10 @@ def is_empty(target: Path) -> bool:
 def _present(target: Path, tree: str, shown: str, progress: Progress) -> tuple[StoredFile, ...]:
     if target.is_symlink() or not target.is_dir():
         raise Refusal(f"{shown} exists, and is no folder", "name a folder that does not exist yet")
-    files = tuple(tree_files(target, progress))
+    try:
+        files = tuple(tree_files(target, progress))
+    except Refusal as refusal:
+        raise Refusal(f"{shown} exists, and is not {short(tree)}: {refusal.message}", _ELSEWHERE) from None
     if artifact_digest((file.path, file.digest) for file in files) != tree:
-        raise Refusal(
-            f"{shown} exists, and holds something else than {short(tree)}",
-            "remove it, or name a folder that does not exist yet",
-        )
+        raise Refusal(f"{shown} exists, and holds something else than {short(tree)}", _ELSEWHERE)
     return files
