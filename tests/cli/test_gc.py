@@ -85,9 +85,13 @@ def test_a_tree_that_nothing_names_goes_only_when_told(old: Git, modelspec: Run)
         "branch",
         "tag",
         "stash",
+        "older stash",
+        "stash of what git did not follow",
+        "stash of what was staged",
         "work tree",
         "index",
         "linked work tree",
+        "index of a linked work tree",
         "remote",
         "recently",
         "broken",
@@ -107,6 +111,14 @@ def test_what_anything_still_names_stays(old: Git, modelspec: Run, tmp_path: Pat
         (old.root / VERSION).write_text(text)
         old("add", ".")
         old("stash", "--quiet", **OLD)
+    elif "stash" in keeper:
+        (old.root / VERSION).write_text(text)
+        if "staged" in keeper:
+            old("add", ".")
+            (old.root / VERSION).unlink()
+        old("stash", "--quiet", "--include-untracked", **OLD)
+        (old.root / "later").write_text("")
+        old("stash", "--quiet", "--include-untracked", **OLD)
     elif keeper in ("work tree", "broken"):
         (old.root / VERSION).write_text(text if keeper == "work tree" else text + "\tnot: [yaml\n")
     elif keeper == "escaped":
@@ -115,11 +127,22 @@ def test_what_anything_still_names_stays(old: Git, modelspec: Run, tmp_path: Pat
         (old.root / VERSION).write_text(text)
         old("add", ".")
         (old.root / VERSION).unlink()
-    elif keeper == "linked work tree":
+    if keeper == "linked work tree":
         old("worktree", "add", "--quiet", "--detach", str(tmp_path / "linked"))
         (tmp_path / "linked" / VERSION).write_text(text)
+    elif keeper == "index of a linked work tree":
+        old("worktree", "add", "--quiet", "--detach", str(tmp_path / "linked"))
+        (tmp_path / "linked" / VERSION).write_text(text)
+        old("-C", str(tmp_path / "linked"), "add", ".")
+        (tmp_path / "linked" / VERSION).unlink()
     old("reflog", "expire", "--expire=now", "refs/heads/main", "HEAD")
     assert dead(modelspec("gc", "--format", "json", cwd=old.root)) == []
+
+
+def test_an_index_that_can_t_be_read_stops_it(old: Git, modelspec: Run) -> None:
+    (old.root / ".git/index").write_bytes(b"DIRC")
+    done = modelspec("gc", "--delete", cwd=old.root)
+    assert (done.returncode, "index" in done.stderr) == (3, True)
 
 
 def test_a_retired_version_goes_when_no_pin_and_no_retention_keeps_it(old: Git, modelspec: Run) -> None:

@@ -6,6 +6,7 @@ it names. What is marked too much costs disk; what is marked too little costs a 
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
@@ -22,6 +23,7 @@ from modelspec.tree.digest import DIGEST, is_digest
 from modelspec.tree.finding import Fault, Refusal
 from modelspec.tree.paths import SEMVER
 from modelspec.tree.snapshot import Blob, DictSnapshot
+from modelspec.tree.text import visible
 from modelspec.world.git import Repository, open_repository
 from modelspec.world.gittree import GitSnapshot, blob_of
 from modelspec.world.objects import Objects
@@ -55,8 +57,10 @@ def marks(root: Path, registry: Registry, now: datetime) -> frozenset[str]:
             snapshot = GitSnapshot(repository, commit, prefix, objects)
             _tip(found, Registry(snapshot, registry.reader), kept_for)
         _log(found, repository, objects, prefix, earlier(now, days(max(kept_for))))
-        # What is staged is about to be committed.
-        _tip(found, Registry(_Staged(_staged(repository, objects, prefix)), registry.reader), kept_for)
+        for index in _indexes(repository):
+            # What is staged is about to be committed.
+            staged = _Staged(_staged(repository, objects, prefix, index))
+            _tip(found, Registry(staged, registry.reader), kept_for)
         return found.needed(registry, served(repository, prefix, earlier(now, days(max(kept_for)))))
 
 
@@ -149,11 +153,25 @@ def _blobs(registry: Registry, kind: Kind[Any]) -> Iterator[tuple[tuple[str, ...
 
 
 def _tips(repository: Repository) -> list[str]:
-    """Return the commits that HEADs and all refs name, stashes among them."""
+    """Return the commits that HEADs and all refs name, and every stash."""
     done = repository.run("rev-list", "--no-walk=unsorted", "--all")
     if done.code != 0:
         raise Refusal("git can't list its refs", "run `git fsck`")
-    return sorted(name.decode() for name in done.out.split())
+    return sorted({name.decode() for name in done.out.split()} | _stashes(repository))
+
+
+def _stashes(repository: Repository) -> set[str]:
+    """Return the commits of every stash, of what was staged and of what git did not follow.
+
+    The ref names the latest alone: the others are in its reflog, whatever their age.
+    """
+    if repository.run("rev-parse", "--verify", "--quiet", "refs/stash").code != 0:
+        return set()
+    done = repository.run("log", "--walk-reflogs", "--format=%H %P", "--end-of-options", "refs/stash", "--")
+    if done.code != 0:
+        raise Refusal("git can't list its stashes", "run `git fsck`")
+    rows = [line.decode().split() for line in done.out.splitlines()]
+    return {name for commit, _, *more in rows for name in (commit, *more)}
 
 
 def _log(found: _Marks, repository: Repository, objects: Objects, prefix: str, since: datetime) -> None:
@@ -184,8 +202,20 @@ def _log(found: _Marks, repository: Repository, objects: Objects, prefix: str, s
                 found.seen(path, blob, recent)
 
 
-def _staged(repository: Repository, objects: Objects, prefix: str) -> dict[str, Blob]:
-    done = repository.run("ls-files", "--stage", "-z", "--full-name", f":(top){_under(prefix)}")
+def _indexes(repository: Repository) -> list[Path]:
+    """Return the index of every work tree."""
+    done = repository.run("rev-parse", "--path-format=absolute", "--git-common-dir")
+    common = Path(os.fsdecode(done.out.removesuffix(b"\n")))
+    return [common / "index", *sorted(common.glob("worktrees/*/index"))]
+
+
+def _staged(repository: Repository, objects: Objects, prefix: str, index: Path) -> dict[str, Blob]:
+    done = repository.write(
+        "ls-files", "--stage", "-z", "--full-name", f":(top){_under(prefix)}",
+        extra={"GIT_INDEX_FILE": str(index)},
+    )  # fmt: skip
+    if done.code != 0:
+        raise Refusal(f"git can't read {visible(str(index), 200)}", "run `git fsck`")
     found: dict[str, Blob] = {}
     for row in done.out.split(b"\0"):
         head, _, path = row.partition(b"\t")
