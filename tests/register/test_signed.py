@@ -431,6 +431,7 @@ def test_a_chain_that_does_not_lead_to_the_root_beside_it_is_found(
         (["--sign", "key", "--sign-key", "missing"], 3, "can't be read"),
         (["--sign", "key", "--sign-key", "model.onnx"], 3, "is no private key that opens"),
         (["--sign", "key", "--sign-key", "RSA"], 3, "P-256"),
+        (["--sign", "key", "--sign-key", "KOBLITZ"], 3, "P-256"),
         (["--sign", "key", "--sign-key", "LOCKED"], 3, PASSWORD),
     ],
 )
@@ -441,8 +442,12 @@ def test_what_can_not_sign_is_said_before_anything_is_stored(
     key_at(tmp_path / "LOCKED", "secret")
     large = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     (tmp_path / "RSA").write_bytes(large.private_bytes(PEM, PKCS8, PLAIN))
+    # As many bits as P-256, and another curve.
+    (tmp_path / "KOBLITZ").write_bytes(
+        ec.generate_private_key(ec.SECP256K1()).private_bytes(PEM, PKCS8, PLAIN)
+    )
     changed = {"artifact": None} if "--artifact" in arguments else {}
-    flat = [str(tmp_path / one) if one in ("KEY", "RSA", "LOCKED") else one for one in arguments]
+    flat = [str(tmp_path / one) if one in ("KEY", "RSA", "KOBLITZ", "LOCKED") else one for one in arguments]
     done = register("3.0.1", *flat, **changed)
     assert done.returncode == code, done.stdout + done.stderr
     assert said in done.stderr

@@ -30,6 +30,7 @@ TOKEN: Final = "SIGSTORE_ID_TOKEN"  # noqa: S105
 Files = Sequence[tuple[str, str]]
 """(path, digest) of every file of a tree."""
 _CURVES: Final = "an elliptic key on P-256, P-384 or P-521, as PEM"
+_NAMES: Final = ("secp256r1", "secp384r1", "secp521r1")
 _ISSUER: Final = ("1.3.6.1.4.1.57264.1.8", "1.3.6.1.4.1.57264.1.1")
 """Where Fulcio writes the identity provider into a certificate: as a UTF8String, and before as bare text."""
 
@@ -219,7 +220,7 @@ def _public(key: Path) -> bytes:
         raise Refusal(
             f"{shown} is no private key that opens", f"{_CURVES}; its password in {PASSWORD}, or none"
         ) from None
-    if not isinstance(private, ec.EllipticCurvePrivateKey) or private.curve.key_size not in (256, 384, 521):
+    if not isinstance(private, ec.EllipticCurvePrivateKey) or private.curve.name not in _NAMES:
         raise Refusal(
             f"{shown} is not {_CURVES}", "openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256"
         )
