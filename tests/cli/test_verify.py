@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -90,6 +91,36 @@ def test_code_is_verified_in_the_clone_that_has_it(stored: Path, modelspec: Run)
     done = modelspec("verify", "eta@2.3.0", cwd=stored)
     assert done.returncode == 1
     assert "training/gone.py is not in" in done.stdout
+
+
+def test_code_is_verified_in_another_clone_a_bundle_or_where_its_repository_is(
+    stored: Path, modelspec: Run, tmp_path: Path
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    elsewhere = Git(tmp_path / "elsewhere")
+    (elsewhere.root / "train.py").write_text("print()\n")
+    commit = elsewhere.commit("Train")
+    elsewhere("bundle", "create", "--quiet", str(tmp_path / "code.bundle"), "--all")
+    path = "registry/models/eta/versions/2.3.0.yaml"
+    edit(stored, path, "c177655a453b346b1916fd94c9e4e60efc7b10c9", commit)
+    edit(stored, path, "path: training/train.py", "path: train.py")
+
+    def level(*more: str) -> object:
+        done = modelspec("verify", "eta@2.3.0", "--format", "json", *more, cwd=stored)
+        return rows(done.stdout)["eta@2.3.0"]["levels"]["code"]  # type: ignore[index]
+
+    assert level() == "recorded"
+    assert level("--code", str(elsewhere.root)) == "verified"
+    assert level("--code", str(tmp_path / "code.bundle")) == "verified"
+    text = (stored / path).read_text()
+    [address] = re.findall(r"repository: (\S+)", text)
+    edit(stored, path, address, f"file://{elsewhere.root}")
+    assert level() == "recorded"
+    assert level("--network") == "verified"
+    (tmp_path / "none.bundle").write_bytes(b"# v2 git bundle\nnone\n")
+    for place, said in (("none.bundle", "is no bundle"), ("nowhere", "")):
+        done = modelspec("verify", "eta@2.3.0", "--code", str(tmp_path / place), cwd=stored)
+        assert (done.returncode, said in done.stderr, "Traceback" in done.stderr) == (3, True, False)
 
 
 def test_data_of_this_repository_is_hashed(stored: Path, modelspec: Run) -> None:

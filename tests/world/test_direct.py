@@ -28,7 +28,8 @@ SIZES = sorted(
 
 
 @pytest.fixture(autouse=True)
-def possible(tmp_path: Path) -> None:
+def possible(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(direct, "_AHEAD", direct.LEAST)
     path = tmp_path / "probe"
     path.write_bytes(DATA)
     if not goes_past(tmp_path) or not is_cold(chilled(path)):

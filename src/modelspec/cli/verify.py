@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,7 +48,10 @@ Serving = dict[tuple[str, str], set[str]]
 @click.option("--base", metavar="REV",
               help="Read who is trusted from this revision; default in CI: the target branch.")  # fmt: skip
 @click.option("--scan", is_flag=True, help="Have picklescan look at pickles; what it finds is wrong.")
-@click.option("--network", is_flag=True, help="Ask remote stores, addresses and image registries as well.")
+@click.option("--code", "clones", metavar="CLONE|BUNDLE", multiple=True, type=click.Path(path_type=Path),
+              help="Where code may be, besides the registry's own clone; repeatable.")  # fmt: skip
+@click.option("--network", is_flag=True,
+              help="Ask remote stores, addresses, registries, code repositories as well.")  # fmt: skip
 @format_option("text", "json")
 @root_option
 def verify_command(
@@ -59,6 +64,7 @@ def verify_command(
     resume: Path | None,
     base: str | None,
     scan: bool,
+    clones: tuple[Path, ...],
     network: bool,
     form: str,
     root: str | None,
@@ -66,7 +72,7 @@ def verify_command(
     """Check how far each component of a version holds: recorded, resolvable, verified.
 
     Artifacts, lock files, goldens and references are read from their store and every byte is hashed; code
-    is looked up in the clone, schemas in git, data where it is a path of this repository. By default what
+    is looked up in clones, schemas in git, data where it is a path of this repository. By default what
     is pinned, in any slot, and in a window. A signature is held against exactly these files, and its
     signer against who is trusted. Exit code: 1 when bytes are damaged or missing, or when an environment
     that pins the version `requires` a component to be known better, or another signature.
@@ -88,8 +94,10 @@ def verify_command(
     if sum((name is not None, environment is not None, all_, changed)) > 1:
         raise click.UsageError("Name a version, or --env, or --all, or --changed: one of them.")
     share = _share(subset)
-    with open_registry(root, None) as source:
+    with open_registry(root, None) as source, ExitStack() as opened:
         repository = _repository(source.root)
+        own = () if repository is None else (repository,)
+        code = (*own, *(opened.enter_context(_clone(place)) for place in clones))
         serving = (
             _changed(source, root, base)
             if changed
@@ -97,7 +105,7 @@ def verify_command(
         )
         names = verify.subset(serving, *share) if share else sorted(serving)
         claims, unread = _claims(source, names)
-        outcomes = _followed(source, claims, repository, network, resume)
+        outcomes = _followed(source, claims, code, network, resume)
         rows = contradicted(source, verify.rows(source.registry, claims, outcomes, serving), scan)
         rows = with_signatures(source, rows, root, base or ci_job().base, network)
         click.echo(
@@ -121,6 +129,19 @@ def _share(subset: str | None) -> tuple[int, int] | None:
     if match is None or int(match[1]) > int(match[2]):
         raise click.UsageError("--subset is N/T with N from 1 to T, such as 3/7.")
     return int(match[1]), int(match[2])
+
+
+@contextmanager
+def _clone(place: Path) -> Iterator[Repository]:
+    """Open a clone, or a bundle as one."""
+    from modelspec.world.codetree import unbundled
+    from modelspec.world.git import open_repository
+
+    if place.is_file():
+        with unbundled(place) as clone:
+            yield clone
+    else:
+        yield open_repository(str(place))[0]
 
 
 def _repository(root: Path) -> Repository | None:
@@ -205,7 +226,7 @@ def _claims(source: Source, names: list[tuple[str, str]]) -> tuple[list[Claims],
 def _followed(
     source: Source,
     versions: list[Claims],
-    repository: Repository | None,
+    clones: tuple[Repository, ...],
     network: bool,
     resume: Path | None,
 ) -> dict[Claim, Outcome]:
@@ -220,7 +241,7 @@ def _followed(
     settings = source.registry.settings
     found: dict[Claim, Outcome] = {}
     with progress_of("verifying", total) as progress, Journal(resume) as journal:
-        world = World(source.root, settings.stores if settings else {}, repository, network, progress)
+        world = World(source.root, settings.stores if settings else {}, clones, network, progress)
         todo = []
         for claim in claims:
             if (
@@ -244,7 +265,7 @@ def _one(world: World, claim: Claim) -> Followed:
     if claim.kind == "placed":
         return world.placed(claim.where, claim.digest or "", claim.files)
     if claim.kind == "commit":
-        return world.commit(claim.name)
+        return world.commit(claim.where, claim.name)
     if claim.kind == "data":
         return world.data(claim.where, claim.digest)
     return world.image(claim.name)

@@ -16,6 +16,7 @@ from modelspec.tree.paths import fold, path_trouble
 from modelspec.tree.protocols import Chunk
 from modelspec.tree.snapshot import EXECUTABLE, irregular
 from modelspec.tree.text import visible
+from modelspec.world.folders import said
 from modelspec.world.git import Repository
 from modelspec.world.gittree import GitSnapshot
 from modelspec.world.objects import Objects, TooLarge
@@ -127,9 +128,42 @@ def fetched(address: str, commit: str) -> Iterator[Repository]:
     shown = visible(_SECRET.sub("", address), 200)
     if _ADDRESS.fullmatch(address) is None or _ID.fullmatch(commit) is None:
         raise Refusal(f"{shown} is no address that code is fetched from", "clone it yourself: --code CLONE")
+    with _empty(sha256=len(commit) == 64) as here:
+        done = here.connect(
+            here.folder, "fetch", "--quiet", "--depth=1", "--no-tags", "--no-recurse-submodules",
+            "--upload-pack=git-upload-pack", "--", address, commit, extra={},
+        )  # fmt: skip
+        if done.code != 0 or not has_commit(here, commit):
+            told = _SECRET.sub("", (done.err.strip().splitlines() or ["it does not have the commit"])[-1])
+            raise Refusal(f"{commit[:12]} can't be fetched from {shown}: {visible(told, 200)}")
+        yield here
+
+
+@contextmanager
+def unbundled(bundle: Path) -> Iterator[Repository]:
+    """Open what a bundle of git holds as a clone, in a folder that is gone afterwards; raises Refusal."""
+    shown = visible(str(bundle), 200)
+    try:
+        with bundle.open("rb") as stream:
+            head = stream.read(200)
+    except OSError as error:
+        raise Refusal(f"{shown} can't be read: {said(error)}") from None
+    with _empty(sha256=b"@object-format=sha256" in head) as here:
+        done = here.run("bundle", "unbundle", str(bundle.absolute()))
+        if done.code != 0:
+            why = (done.err.strip().splitlines() or ["git can't read it"])[-1]
+            raise Refusal(
+                f"{shown} is no bundle that can be opened: {visible(why, 200)}",
+                "git bundle create FILE --all, in a clone",
+            )
+        yield here
+
+
+@contextmanager
+def _empty(*, sha256: bool) -> Iterator[Repository]:
+    """Make a bare repository without a template, a hook or a setting, which is gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="modelspec-code-") as name:
         folder = Path(name)
-        sha256 = len(commit) == 64
         extensions = "[extensions]\n\tobjectFormat = sha256\n" if sha256 else ""
         (folder / "config").write_text(
             f"[core]\n\trepositoryFormatVersion = {int(sha256)}\n\tbare = true\n{extensions}"
@@ -137,12 +171,4 @@ def fetched(address: str, commit: str) -> Iterator[Repository]:
         (folder / "HEAD").write_text("ref: refs/heads/none\n")
         (folder / "objects").mkdir()
         (folder / "refs").mkdir()
-        here = Repository(folder, True, True, "sha256" if sha256 else "sha1")
-        done = here.connect(
-            folder, "fetch", "--quiet", "--depth=1", "--no-tags", "--no-recurse-submodules",
-            "--upload-pack=git-upload-pack", "--", address, commit, extra={},
-        )  # fmt: skip
-        if done.code != 0 or not has_commit(here, commit):
-            said = _SECRET.sub("", (done.err.strip().splitlines() or ["it does not have the commit"])[-1])
-            raise Refusal(f"{commit[:12]} can't be fetched from {shown}: {visible(said, 200)}")
-        yield here
+        yield Repository(folder, True, True, "sha256" if sha256 else "sha1")

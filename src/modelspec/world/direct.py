@@ -23,7 +23,9 @@ from modelspec.world.durable import UNSUPPORTED
 BLOCK: Final = 4096
 """What all is aligned to: no disk in use has larger sectors."""
 LEAST: Final = 256 * 1024
-"""Smaller files are not worth it."""
+"""Smaller files are not worth a direct write."""
+_AHEAD: Final = 4 * 1024 * 1024
+"""Smaller files the system reads ahead by itself, as a whole, and sooner than a thread of ours would."""
 _LARGEST: Final = 4 * 1024 * 1024
 _BUDGET: Final = 64 * 1024 * 1024
 """Bytes of the buffers of one purpose together, however many threads there are."""
@@ -65,7 +67,7 @@ def share(deep: int, threads: int) -> int:
 def is_cold(descriptor: int, size: int) -> bool:
     """Whether the cache lacks some of a large file: asked at a few places (preadv2(2), RWF_NOWAIT)."""
     flag = getattr(os, "RWF_NOWAIT", None)
-    if flag is None or size < LEAST:
+    if flag is None or size < _AHEAD:
         return False
     byte = bytearray(1)
     try:

@@ -101,7 +101,7 @@ def test_what_is_stored_does_not_fill_the_cache(tmp_path: Path) -> None:
     """Asked of the system itself: a read that may not wait for the disk finds no byte of it."""
     if not goes_past(tmp_path):
         pytest.skip("the file system of tmp_path has no direct writes")
-    data = noise(pour.LEAST * 8)
+    data = noise(pour.LEAST * 20)
     store = FolderStore(tmp_path / "store")
     tree = store.put(laid(tmp_path / "source", {"large": data}))
     folder = store.root / tree.digest.replace(":", "-")

@@ -16,6 +16,7 @@ from modelspec.tree.paths import path_trouble
 from modelspec.tree.protocols import PlacedFile, Progress
 from modelspec.tree.text import visible
 from modelspec.tree.uri import store_uri_trouble
+from modelspec.world.codetree import fetched, has_commit
 from modelspec.world.files import tree_files
 from modelspec.world.git import Repository
 from modelspec.world.stores.opening import is_remote, open_store
@@ -38,11 +39,12 @@ _ACCEPT: Final = ", ".join(
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """Where claims are followed: the registry's root, its stores, its clone, and whether to ask a network."""
+    """Where claims are followed: the registry's root, its stores, clones (its own first), and whether to ask
+    a network."""
 
     root: Path
     stores: Mapping[str, StoreSettings]
-    repository: Repository | None
+    clones: tuple[Repository, ...]
     network: bool
     progress: Progress
 
@@ -75,24 +77,23 @@ class World:
             return ("recorded", refusal.message, True)
         return _held(found, f"{short(digest)} in place at {visible(uri, 200)}")
 
-    def commit(self, name: str) -> Followed:
-        """Look a commit up in the clone: git itself named it by its content."""
+    def commit(self, address: str, name: str) -> Followed:
+        """Look a commit up in the clones, or where its repository is, when the network may be used."""
         commit, _, path = name.partition(":")
         if _COMMIT.fullmatch(commit) is None:
             return ("recorded", f"{visible(commit)} is not a whole commit id", True)
-        if self.repository is None:
-            return ("recorded", "there is no clone here to look in", False)
-        if self.repository.run("cat-file", "-e", f"{commit}^{{commit}}").code != 0:
-            return ("recorded", f"{commit[:12]} is not in this clone", False)
-        if path:
-            if path_trouble(path) is not None:
-                return ("resolvable", f"{visible(path)} is no path", True)
-            if self.repository.run("cat-file", "-e", f"{commit}:{path}").code != 0:
-                return ("resolvable", f"{visible(path)} is not in {commit[:12]}", True)
-        # git compares an object with its id when it reads it, and this reads the commit.
-        if self.repository.run("rev-list", "--max-count=1", "--end-of-options", commit).code != 0:
-            return ("resolvable", f"{commit[:12]} can't be read", True)
-        return ("verified", f"{commit[:12]} in this clone", False)
+        for clone in self.clones:
+            if has_commit(clone, commit):
+                return _committed(clone, commit, path, "this clone" if clone is self.clones[0] else "a clone")
+        if self.network and address:
+            try:
+                with fetched(address, commit) as clone:
+                    return _committed(clone, commit, path, visible(address, 200))
+            except Refusal as refusal:
+                return ("recorded", refusal.message, False)
+        if not self.clones:
+            return ("recorded", "there is no clone here to look in (--code CLONE, or --network)", False)
+        return ("recorded", f"{commit[:12]} is not in this clone (--code CLONE, or --network)", False)
 
     def data(self, uri: str, digest: str | None) -> Followed:
         """Hash a path of this repository; ask whether anything else is there when the network may be used."""
@@ -156,3 +157,16 @@ def _held(wrong: list[str], where: str) -> Followed:
         return ("verified", where, False)
     more = f" (and {len(wrong) - 3} more)" if len(wrong) > 3 else ""
     return ("recorded", "; ".join(wrong[:3]) + more, True)
+
+
+def _committed(clone: Repository, commit: str, path: str, where: str) -> Followed:
+    """See that a commit that is there can be read, and has the file."""
+    if path:
+        if path_trouble(path) is not None:
+            return ("resolvable", f"{visible(path)} is no path", True)
+        if clone.run("cat-file", "-e", f"{commit}:{path}").code != 0:
+            return ("resolvable", f"{visible(path)} is not in {commit[:12]}", True)
+    # git compares an object with its id when it reads it, and this reads the commit.
+    if clone.run("rev-list", "--max-count=1", "--end-of-options", commit).code != 0:
+        return ("resolvable", f"{commit[:12]} can't be read", True)
+    return ("verified", f"{commit[:12]} in {where}", False)
