@@ -140,8 +140,10 @@ def _clone(place: Path) -> Iterator[Repository]:
     if place.is_file():
         with unbundled(place) as clone:
             yield clone
-    else:
+    elif place.is_dir():
         yield open_repository(str(place))[0]
+    else:
+        raise Refusal(f"{visible(str(place), 200)} is not there", "--code names a clone, or a bundle of git")
 
 
 def _repository(root: Path) -> Repository | None:

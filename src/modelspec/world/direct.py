@@ -97,17 +97,16 @@ def ahead(stream: FileIO, size: int) -> Iterator[memoryview]:
             full.put(error)
 
     thread = threading.Thread(target=read, daemon=True)
+    buffers = [_lent(part) for _ in range(_DEEP if size >= part else 1)]
     if size >= part:
         # Where no more threads are to be had (a container's limit, memory), it is read without one.
         with suppress(RuntimeError):
             thread.start()
     if thread.ident is None:
-        buffer = _lent(part)
-        while count := _read(stream, buffer):
-            yield buffer[:count]
-        _SPARE.append(buffer)
+        while count := _read(stream, buffers[0]):
+            yield buffers[0][:count]
+        _SPARE.extend(buffers)
         return
-    buffers = [_lent(part) for _ in range(_DEEP)]
     for buffer in buffers:
         free.put(buffer)
     try:

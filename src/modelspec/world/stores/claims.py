@@ -84,7 +84,7 @@ class World:
             return ("recorded", f"{visible(commit)} is not a whole commit id", True)
         for clone in self.clones:
             if has_commit(clone, commit):
-                return _committed(clone, commit, path, "this clone" if clone is self.clones[0] else "a clone")
+                return _committed(clone, commit, path, "a clone here")
         if self.network and address:
             try:
                 with fetched(address, commit) as clone:
@@ -93,7 +93,7 @@ class World:
                 return ("recorded", refusal.message, False)
         if not self.clones:
             return ("recorded", "there is no clone here to look in (--code CLONE, or --network)", False)
-        return ("recorded", f"{commit[:12]} is not in this clone (--code CLONE, or --network)", False)
+        return ("recorded", f"{commit[:12]} is in no clone here (--code CLONE, or --network)", False)
 
     def data(self, uri: str, digest: str | None) -> Followed:
         """Hash a path of this repository; ask whether anything else is there when the network may be used."""
