@@ -118,7 +118,7 @@ def test_code_is_verified_in_another_clone_a_bundle_or_where_its_repository_is(
     assert level() == "recorded"
     assert level("--network") == "verified"
     (tmp_path / "none.bundle").write_bytes(b"# v2 git bundle\nnone\n")
-    for place, said in (("none.bundle", "is no bundle"), ("nowhere", "")):
+    for place, said in (("none.bundle", "is no bundle"), ("nowhere", "--code names a clone")):
         done = modelspec("verify", "eta@2.3.0", "--code", str(tmp_path / place), cwd=stored)
         assert (done.returncode, said in done.stderr, "Traceback" in done.stderr) == (3, True, False)
 

@@ -18,21 +18,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from modelspec.formats.artifact import Told, told
-
-
-class Canary:
-    """Writes a file when it is unpickled."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __reduce__(self) -> object:
-        return (open, (str(self.path), "w"))
-
-
-def of(data: bytes) -> Told:
-    return told(io.BytesIO(data))
+from formats.test_artifact import Canary, of
+from modelspec.formats.artifact import Told
 
 
 def zipped(members: dict[str, bytes]) -> bytes:

@@ -73,3 +73,12 @@ def _done(program: str, *arguments: str) -> str:
     if done.returncode:
         pytest.skip(f"not to be had here: {done.stderr.strip()}")
     return done.stdout.strip()
+
+
+@pytest.fixture
+def here(place: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
+    """A folder of a test in the file system of its module, the fixture `place`."""
+    folder = place / "".join(letter if letter.isalnum() else "-" for letter in request.node.name)
+    folder.mkdir()
+    yield folder
+    shutil.rmtree(folder)

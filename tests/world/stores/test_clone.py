@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,11 +15,13 @@ from modelspec.world import durable
 from modelspec.world.files import LocalFile, local_tree
 from modelspec.world.stores.folder import FolderStore
 from modelspec.world.stores.verified import troubles
-from world.mounted import mounted
+from world.mounted import here, mounted
 from world.stores.test_folder_killed import judge, unflushed
 from world.stores.trees import laid, noise
 from world.strace import Call, changing, drive, needs_strace
 from world.trees import put
+
+__all__ = ["here"]
 
 LARGE = {"model.onnx": noise(3_000_000), "more/words": noise(70_000, 2), "small": b"s" * 700, "empty": b""}
 
@@ -30,14 +31,6 @@ def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     """A new file system that can share blocks."""
     with mounted(request.param, tmp_path_factory.mktemp(request.param)) as found:
         yield found
-
-
-@pytest.fixture
-def here(place: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
-    folder = place / "".join(letter if letter.isalnum() else "-" for letter in request.node.name)
-    folder.mkdir()
-    yield folder
-    shutil.rmtree(folder)
 
 
 def used(place: Path) -> int:

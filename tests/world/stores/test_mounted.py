@@ -17,8 +17,10 @@ from modelspec.world.files import local_tree
 from modelspec.world.stores.fetch import fetch_tree
 from modelspec.world.stores.folder import FolderStore
 from modelspec.world.stores.verified import troubles
-from world.mounted import KINDS, SIZE, mount, mounted
+from world.mounted import KINDS, SIZE, here, mount, mounted
 from world.stores.trees import laid, noise
+
+__all__ = ["here"]
 
 DATA = noise(9_000_000, 3)
 MIB = 1024 * 1024
@@ -33,14 +35,6 @@ FILES = {f"{size}": DATA[:size] for size in SIZES}
 def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with mounted(request.param, tmp_path_factory.mktemp("mounted")) as found:
         yield found
-
-
-@pytest.fixture
-def here(place: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
-    folder = place / "".join(letter if letter.isalnum() else "-" for letter in request.node.name)
-    folder.mkdir()
-    yield folder
-    shutil.rmtree(folder)
 
 
 def test_files_of_every_size_come_and_go_whole(here: Path, tmp_path: Path) -> None:
