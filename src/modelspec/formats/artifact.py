@@ -52,8 +52,7 @@ def told(stream: BinaryIO) -> Told:
     stream.seek(0)
     head = stream.read(HEAD)
     # First what runs code, whatever else it may be: a few bytes of a mark are an opcode's argument as well.
-    stream.seek(0)
-    if runs_code(stream):
+    if _runs_code(stream, head):
         return _unsafe("a pickle")
     if _is_tar(head):
         return _unsafe("a tar archive, as old torch has")
@@ -68,13 +67,21 @@ def told(stream: BinaryIO) -> Told:
         return found
     if is_zip(stream):
         return zip_files(stream)
-    return _hdf5_behind(stream) or Told()
+    return _hdf5_behind(stream, head) or Told()
 
 
 def zip_files(stream: BinaryIO) -> Told:
     """Return what a zip archive is, by its members' names and first bytes."""
     name, unsafe, why = zip_told(stream, _inside)
     return Told(name, unsafe, why)
+
+
+def _runs_code(stream: BinaryIO, head: bytes) -> bool:
+    """Whether a stream that begins so runs code; most say by their first byte that they don't."""
+    if not runs_code(io.BytesIO(head), len(head)):
+        return False
+    stream.seek(0)
+    return runs_code(stream)
 
 
 def _again(stream: BinaryIO) -> AbstractContextManager[IO[bytes]]:
@@ -150,12 +157,15 @@ def _hdf5(stream: BinaryIO) -> Told:
     return Told("keras")
 
 
-def _hdf5_behind(stream: BinaryIO) -> Told | None:
+def _hdf5_behind(stream: BinaryIO, head: bytes) -> Told | None:
     """Return what HDF5 is that lies behind a block of the user's: of 512 bytes, or of a multiple by two."""
     size, at = stream.seek(0, io.SEEK_END), 512
     while at < size:
-        stream.seek(at)
-        if stream.read(len(_HDF5)) == _HDF5:
+        found = head[at : at + len(_HDF5)]
+        if at >= len(head):
+            stream.seek(at)
+            found = stream.read(len(_HDF5))
+        if found == _HDF5:
             return _hdf5(stream)
         at *= 2
     return None

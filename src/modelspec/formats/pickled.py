@@ -43,15 +43,17 @@ class Reading(Protocol):
         ...
 
 
-def runs_code(stream: Reading | IO[bytes]) -> bool:
+def runs_code(stream: Reading | IO[bytes], most: int = _MAX_BYTES) -> bool:
     """Whether a loader would take what a stream gives for a pickle that runs something.
 
     Whatever begins with the mark of a protocol (2 and later) is one, whole or not: a loader obeys what
     comes before the damage. Older protocols have no mark and look like text, so their opcodes are followed
     as far as a loader's stack would bear them: it is one when something is called, or imported and kept,
-    and also when there are more opcodes or bytes than are followed. What the stream raises is raised.
+    and also when there are more opcodes or bytes (`most`) than are followed.
+
+    What the stream raises is raised.
     """
-    bounded = _Bounded(stream)
+    bounded = _Bounded(stream, most)
     if bounded.begins(_MARKED):
         return True
     stack: list[bool] = []
@@ -95,9 +97,9 @@ def _opcodes(stream: _Bounded) -> Iterator[tuple[Any, bytes]]:
 class _Bounded:
     """A stream of which so many bytes are read; notes that it was not enough."""
 
-    def __init__(self, stream: Reading | IO[bytes]) -> None:
+    def __init__(self, stream: Reading | IO[bytes], most: int) -> None:
         self._stream = stream
-        self._left = _MAX_BYTES
+        self._left = most
         self._head = b""
         self.spent = False
 

@@ -15,13 +15,17 @@ _MEMBERS: Final = 10_000
 _CONFIG: Final = 16 * 1024 * 1024
 _NESTED: Final = 64 * 1024 * 1024
 _DEPTH: Final = 3
+_END: Final = 22 + 65_535
+"""Bytes of the end of an archive: its last record, and the longest comment."""
 RunsCode = Callable[[Callable[[], AbstractContextManager[IO[bytes]]]], bool]
 
 
 def is_zip(stream: BinaryIO) -> bool:
     """Whether a stream is a zip archive by its end: it may begin with anything."""
     try:
-        return zipfile.is_zipfile(stream)
+        # Most files are none, which one look tells in half the time that it takes to search twice.
+        stream.seek(-min(_END, stream.seek(0, io.SEEK_END)), io.SEEK_END)
+        return stream.read(_END).rfind(b"PK\x05\x06") >= 0 and zipfile.is_zipfile(stream)
     except Exception:
         return True
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import stat
 from collections.abc import Iterator
@@ -16,18 +17,19 @@ _OPEN: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 @contextmanager
-def foreign(path: Path) -> Iterator[BinaryIO]:
+def foreign(path: Path | str) -> Iterator[BinaryIO]:
     """Open a regular file for reading; raises Refusal for a link, a FIFO, and what can't be read."""
-    shown = visible(str(path), 200)
     try:
         descriptor = os.open(path, _OPEN)
     except (OSError, ValueError) as error:
+        shown = visible(str(path), 200)
         if os.path.islink(path):  # noqa: PTH114  (Path.is_symlink raises for a name that is too long)
             raise Refusal(f"{shown} is a symbolic link", "name the file that it leads to") from None
         told = error.strerror if isinstance(error, OSError) else str(error)
         raise Refusal(f"{shown} can't be read: {(told or 'unknown error').lower()}") from None
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise Refusal(f"{shown} is not a regular file")
-    with os.fdopen(descriptor, "rb") as stream:
+        raise Refusal(f"{visible(str(path), 200)} is not a regular file")
+    # With a size given, Python does not ask each of thousands of files whether it is a terminal.
+    with os.fdopen(descriptor, "rb", buffering=io.DEFAULT_BUFFER_SIZE) as stream:
         yield stream
