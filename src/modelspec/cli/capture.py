@@ -134,8 +134,7 @@ def _need(text: str) -> Data:
 
 
 def _artifact(given: dict[str, Any], store: str, taken: Taken) -> None:
-    from modelspec.formats.artifact import Told, told
-    from modelspec.formats.foreign import Unreadable
+    from modelspec.cli.telling import told_each
     from modelspec.world.source import source_of
 
     addresses = [one for one in map(str, given["artifact"]) if "://" in one]
@@ -156,13 +155,7 @@ def _artifact(given: dict[str, Any], store: str, taken: Taken) -> None:
     if taken.artifact is None and taken.placed is None:
         taken.lacks.append("artifact: the model's files (--artifact PATH)")
         return
-    found: list[tuple[str, Told]] = []
-    for path, opened in taken.files().items():
-        try:
-            with opened() as stream:
-                found.append((path, told(stream)))
-        except Unreadable as error:
-            raise Refusal(f"{visible(path, 200)} is refused: {error.message}", error.fix) from None
+    found = told_each(taken.files(), shared=taken.placed is not None)
     part = taken.part("artifact")
     part["store"] = store
     _mlmodel(given, taken)

@@ -3,19 +3,63 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from modelspec.formats.artifact import Told, told
+from modelspec.formats.foreign import Unreadable
 from modelspec.tree.data import Data
+from modelspec.tree.digest import stamp
+from modelspec.tree.finding import Refusal
 from modelspec.tree.text import visible
+from modelspec.world.foreign import foreign
 
 if TYPE_CHECKING:
     from modelspec.api.verify import Row
     from modelspec.cli.source import Source
-    from modelspec.formats.artifact import Told
 
 
-def contradicted(source: Source, rows: Iterable[Row], scan: bool = False) -> tuple[Row, ...]:
+class Looked:
+    """What files of trees are by their bytes: each is looked at once, best while it is being read."""
+
+    def __init__(self) -> None:
+        self._told: dict[str, Told] = {}
+
+    def tree(self, tree: Path) -> _Tree:
+        """Return what looks at the files of a tree."""
+        return _Tree(tree, self._told)
+
+
+@dataclass(frozen=True, slots=True)
+class _Tree:
+    """Looks at the files of one tree."""
+
+    tree: Path
+    known: dict[str, Told]
+
+    def at(self, path: str) -> object:
+        """Return what a file is; None where it can't be told, which `told` will say."""
+        with suppress(Refusal, Unreadable):
+            return self._look(path)
+        return None
+
+    def keep(self, path: str, seen: object) -> None:
+        """Keep what a file is."""
+        if isinstance(seen, Told):
+            self.known[f"{self.tree}/{path}"] = seen
+
+    def told(self, path: str) -> Told:
+        """Return what a file is; raises Unreadable where its bytes contradict themselves, or Refusal."""
+        return self.known.get(f"{self.tree}/{path}") or self._look(path)
+
+    def _look(self, path: str) -> Told:
+        with foreign(f"{self.tree}/{path}") as stream:
+            return told(stream)
+
+
+def contradicted(source: Source, rows: Iterable[Row], looked: Looked, scan: bool = False) -> tuple[Row, ...]:
     """Return the rows, with what the bytes of a store in a folder say otherwise; others are not fetched.
 
     With `scan`, what a scanner finds in pickles is wrong as well.
@@ -25,19 +69,17 @@ def contradicted(source: Source, rows: Iterable[Row], scan: bool = False) -> tup
 
     found: list[Row] = []
     for row in rows:
-        troubles = list(_troubles(source, row, scan)) if row.levels.get("artifact") == "verified" else []
+        holds = row.levels.get("artifact") == "verified"
+        troubles = list(_troubles(source, row, looked, scan)) if holds else []
         held = tuple(Held("artifact", "observed", Outcome("recorded", one, wrong=True)) for one in troubles)
         levels = {**row.levels, "artifact": "recorded"} if troubles else row.levels
         found.append(replace(row, held=(*row.held, *held), levels=levels))
     return tuple(found)
 
 
-def _troubles(source: Source, row: Row, scan: bool) -> Iterator[str]:
+def _troubles(source: Source, row: Row, looked: Looked, scan: bool) -> Iterator[str]:
     from modelspec.cli.scanning import suspected
-    from modelspec.formats.artifact import told
-    from modelspec.formats.foreign import Unreadable
     from modelspec.spec.kinds import VERSION
-    from modelspec.world.foreign import foreign
     from modelspec.world.stores.folder import FolderStore
     from modelspec.world.stores.opening import open_store
 
@@ -56,17 +98,16 @@ def _troubles(source: Source, row: Row, scan: bool) -> Iterator[str]:
     if not isinstance(store, FolderStore):
         return
     seen: list[Told] = []
+    tree = looked.tree(store.root / stamp(artifact.digest))
     for file in artifact.files:
         try:
-            place = store.root / artifact.digest.replace(":", "-") / file.path
-            with foreign(place) as stream:
-                one = told(stream)
+            one = tree.told(file.path)
         except Unreadable as error:
             yield f"{visible(file.path)} is refused: {visible(error.message, 200)}"
             continue
         if one.unsafe and artifact.unsafe is None:
             yield f"{visible(file.path)} is {one.why}, and the version does not say `unsafe: pickle`"
-        said = suspected(file.path, place) if one.unsafe and scan else None
+        said = suspected(file.path, tree.tree / file.path) if one.unsafe and scan else None
         if said is not None:
             yield said
         seen.append(one)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from modelspec.api.claims import Claim, Claims, Outcome
     from modelspec.world.git import Repository
     from modelspec.world.stores.claims import Followed, World
+    from modelspec.world.stores.verified import Look
 
 Serving = dict[tuple[str, str], set[str]]
 
@@ -86,7 +88,7 @@ def verify_command(
     """
     from modelspec.api import verify
     from modelspec.cli.base import ci_job
-    from modelspec.cli.observed import contradicted
+    from modelspec.cli.observed import Looked, contradicted
     from modelspec.cli.signed import with_signatures
     from modelspec.report.paint import Paint
     from modelspec.report.verify import verify_json, verify_text
@@ -105,8 +107,9 @@ def verify_command(
         )
         names = verify.subset(serving, *share) if share else sorted(serving)
         claims, unread = _claims(source, names)
-        outcomes = _followed(source, claims, code, network, resume)
-        rows = contradicted(source, verify.rows(source.registry, claims, outcomes, serving), scan)
+        looked = Looked()
+        outcomes = _followed(source, claims, code, network, resume, looked.tree)
+        rows = contradicted(source, verify.rows(source.registry, claims, outcomes, serving), looked, scan)
         rows = with_signatures(source, rows, root, base or ci_job().base, network)
         click.echo(
             verify_text(rows, Paint(colours()))
@@ -231,19 +234,21 @@ def _followed(
     clones: tuple[Repository, ...],
     network: bool,
     resume: Path | None,
+    look: Callable[[Path], Look],
 ) -> dict[Claim, Outcome]:
     """Follow every claim once, several at a time; what several versions share is read once."""
     from modelspec.api.claims import Outcome
     from modelspec.world.parallel import cores, finished
+    from modelspec.world.shares import MANY
     from modelspec.world.stores.claims import World
     from modelspec.world.stores.journal import Journal
 
     claims = dict.fromkeys(part.claim for one in versions for part in one.parts)
-    total = _bytes(source, versions)
+    sizes = _sizes(source, versions)
     settings = source.registry.settings
     found: dict[Claim, Outcome] = {}
-    with progress_of("verifying", total) as progress, Journal(resume) as journal:
-        world = World(source.root, settings.stores if settings else {}, clones, network, progress)
+    with progress_of("verifying", sum(map(sum, sizes.values()))) as progress, Journal(resume) as journal:
+        world = World(source.root, settings.stores if settings else {}, clones, network, progress, look)
         todo = []
         for claim in claims:
             if (
@@ -254,7 +259,14 @@ def _followed(
                 found[claim] = Outcome("verified", "noted by the run before this one")
             else:
                 todo.append(claim)
-        for claim, outcome in finished(lambda one: _one(world, one), todo, workers=2 * cores()):
+        # Trees of many files are read by forks, one tree after the other: beside threads nothing is forked.
+        alone = [one for one in todo if one.kind == "tree" and len(sizes.get(one.digest or "", ())) >= MANY]
+        rest = [one for one in todo if one not in alone]
+        followed = chain(
+            ((claim, _one(world, claim)) for claim in alone),
+            finished(lambda one: _one(world, one), rest, workers=2 * cores()),
+        )
+        for claim, outcome in followed:
             found[claim] = Outcome(*outcome)
             if claim.kind in ("tree", "placed") and claim.digest is not None and outcome[0] == "verified":
                 journal.note(world.address(claim.where), claim.digest)
@@ -273,13 +285,14 @@ def _one(world: World, claim: Claim) -> Followed:
     return world.image(claim.name)
 
 
-def _bytes(source: Source, versions: list[Claims]) -> int:
+def _sizes(source: Source, versions: list[Claims]) -> dict[str, list[int]]:
+    """Return the sizes of the files of each artifact, by its digest."""
     from modelspec.spec.kinds import VERSION
 
-    sizes: dict[str, int] = {}
+    sizes: dict[str, list[int]] = {}
     for one in versions:
         entry = source.registry.value(VERSION, one.model, one.version)
         artifact = entry.value.artifact if entry is not None else None
         if artifact is not None and artifact.digest is not None:
-            sizes[artifact.digest] = sum(file.size for file in artifact.files)
-    return sum(sizes.values())
+            sizes[artifact.digest] = [file.size for file in artifact.files]
+    return sizes

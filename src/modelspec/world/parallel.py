@@ -137,14 +137,20 @@ def finished(function: Callable[[A], B], items: Iterable[A], *, workers: int) ->
                 future.cancel()
 
 
-def forked(work: Callable[[int], B], count: int) -> list[B]:
+def can_fork() -> bool:
+    """Whether a fork of this process is safe: on Linux, and while no other thread holds anything."""
+    return sys.platform == "linux" and threading.active_count() == 1
+
+
+def forked(work: Callable[[int], B], count: int, stop: Callable[[], object] = lambda: None) -> list[B]:
     """Return work(0), work(1) ... work(count - 1): the first here, the others in forks of this process.
 
+    An error or an interruption ends it when all have ended: `stop` is called before, to have them end soon.
     A fork sees what is loaded here as it is now, and gives back a copy of its answer. What is done there
     alone is not done here. One that dies (killed, out of memory) costs time and no answer: its share is
     done here. Where forking is not safe, all of it is.
     """
-    if count <= 1 or sys.platform != "linux" or threading.active_count() > 1:
+    if count <= 1 or not can_fork():
         return [work(index) for index in range(count)]
     from concurrent.futures import ProcessPoolExecutor
     from concurrent.futures.process import BrokenProcessPool
@@ -163,6 +169,9 @@ def forked(work: Callable[[int], B], count: int) -> list[B]:
             except BrokenProcessPool:
                 found.append(work(index))
         return found
+    except BaseException:
+        stop()
+        raise
     finally:
         pool.shutdown(cancel_futures=True)
 
@@ -174,6 +183,9 @@ _WORK: list[Callable[[int], object]] = []
 def _inherit(work: Callable[[int], object], parent: int) -> None:
     if not bound_to(parent):
         os._exit(1)
+    # Who interrupts a command at its terminal interrupts its forks as well: they just end.
+    for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(one, signal.SIG_DFL)
     _WORK[:] = [work]
 
 

@@ -24,7 +24,7 @@ from modelspec.tree.protocols import Progress, StoredFile
 from modelspec.tree.text import visible
 from modelspec.world.files import READ, LocalFile
 from modelspec.world.folders import said
-from modelspec.world.parallel import each
+from modelspec.world.shares import each_of
 from modelspec.world.stores.leave import Left, Place
 from modelspec.world.stores.pour import hashed
 from modelspec.world.stores.stage import PREFIX, TREE, Stage
@@ -73,7 +73,7 @@ class Adopted:
         for file, before in zip(ordered, found, strict=True):
             self._take(file, before, names)
         self._stage.flush()
-        rows = each(lambda taken: self._hash(taken, progress), self._taken)
+        rows = each_of(self._hash, self._taken, progress)
         self.written = tuple(row[0] for row in rows)
         self._states = tuple(row[1] for row in rows)
 

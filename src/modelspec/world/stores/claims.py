@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from modelspec.spec.environment import Level
 from modelspec.spec.settings import StoreSettings
-from modelspec.tree.digest import artifact_digest, sha256, short
+from modelspec.tree.digest import artifact_digest, sha256, short, stamp
 from modelspec.tree.finding import Refusal
 from modelspec.tree.paths import path_trouble
 from modelspec.tree.protocols import PlacedFile, Progress
@@ -19,9 +19,10 @@ from modelspec.tree.uri import store_uri_trouble
 from modelspec.world.codetree import fetched, has_commit
 from modelspec.world.files import tree_files
 from modelspec.world.git import Repository
+from modelspec.world.stores.folder import FolderStore
 from modelspec.world.stores.opening import is_remote, open_store
 from modelspec.world.stores.placed import placed_tree
-from modelspec.world.stores.verified import troubles
+from modelspec.world.stores.verified import Look, troubles
 
 Followed = tuple[Level, str, bool]
 """The level, what it rests on, and whether something is wrong."""
@@ -40,13 +41,14 @@ _ACCEPT: Final = ", ".join(
 @dataclass(frozen=True, slots=True)
 class World:
     """Where claims are followed: the registry's root, its stores, clones (its own first), and whether to ask
-    a network."""
+    a network. `look` gives what sees the files of a tree in a folder, once they hold."""
 
     root: Path
     stores: Mapping[str, StoreSettings]
     clones: tuple[Repository, ...]
     network: bool
     progress: Progress
+    look: Callable[[Path], Look | None] = lambda _: None
 
     def address(self, where: str) -> str:
         """Return what a claim's place stands for now: a store of that name may lie elsewhere tomorrow."""
@@ -62,7 +64,8 @@ class World:
             opened = open_store(self.root, store, settings)
             if is_remote(opened) and not self.network:
                 return ("recorded", f"in {opened.shown}, which was not asked (--network)", False)
-            found = troubles(opened, digest, progress=self.progress)
+            look = self.look(opened.root / stamp(digest)) if isinstance(opened, FolderStore) else None
+            found = troubles(opened, digest, progress=self.progress, look=look, forks=not is_remote(opened))
         except Refusal as refusal:
             return ("recorded", refusal.message, True)
         return _held(found, f"{short(digest)} in {opened.shown}")

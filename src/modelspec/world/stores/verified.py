@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from functools import partial
+from typing import Protocol
 
 from modelspec.tree.digest import sha256, short
 from modelspec.tree.finding import Refusal
@@ -11,6 +13,17 @@ from modelspec.tree.listing import read_listing
 from modelspec.tree.protocols import Chunk, Progress, Store
 from modelspec.tree.text import visible
 from modelspec.world.parallel import each
+from modelspec.world.shares import each_of
+
+
+class Look(Protocol):
+    """Sees the files of a tree that is read, each when its bytes hold."""
+
+    def at(self, path: str) -> object:
+        """Look at a file, in any thread or process; return what is to be known of it here."""
+
+    def keep(self, path: str, seen: object) -> None:
+        """Keep what was seen."""
 
 
 def verified(store: Store, tree: str, path: str, digest: str) -> Iterator[Chunk]:
@@ -52,11 +65,18 @@ def rows_of(store: Store, tree: str) -> tuple[tuple[str, str], ...] | None:
 
 
 def troubles(
-    store: Store, tree: str, listed: bytes | None = None, progress: Progress = lambda _: None
+    store: Store,
+    tree: str,
+    listed: bytes | None = None,
+    progress: Progress = lambda _: None,
+    look: Look | None = None,
+    forks: bool = False,
 ) -> list[str]:
     """Read a whole tree and say all that is wrong with it; empty when its bytes are those of its digest.
 
-    `listed` stands for the tree's own listing where that may not be there yet.
+    `listed` stands for the tree's own listing where that may not be there yet. `look` sees each file that
+    holds while its bytes are still near. `forks`: forks may read it, which is wrong for a store behind a
+    connection that they would share.
     """
     try:
         if listed is None:
@@ -73,14 +93,23 @@ def troubles(
     found = [f"{visible(path, 200)} is not in the listing" for path in present if path not in declared]
     found += [f"{visible(path, 200)} is missing" for path in declared if path not in present]
     there = [(path, digest) for path, digest in rows if path in present]
-    found += [trouble for trouble in each(lambda row: _read(store, tree, *row, progress), there) if trouble]
+    read_one = partial(_read, store, tree, look)
+    read = each_of(read_one, there, progress) if forks else each(lambda row: read_one(row, progress), there)
+    for (path, _), (trouble, seen) in zip(there, read, strict=True):
+        if trouble is not None:
+            found.append(trouble)
+        elif look is not None:
+            look.keep(path, seen)
     return found
 
 
-def _read(store: Store, tree: str, path: str, digest: str, progress: Progress) -> str | None:
+def _read(
+    store: Store, tree: str, look: Look | None, row: tuple[str, str], progress: Progress
+) -> tuple[str | None, object]:
+    """Return what is wrong with a file, None for nothing; and what was seen of it."""
     try:
-        for chunk in verified(store, tree, path, digest):
+        for chunk in verified(store, tree, *row):
             progress(len(chunk))
     except Refusal as refusal:
-        return refusal.message
-    return None
+        return refusal.message, None
+    return None, look.at(row[0]) if look is not None else None

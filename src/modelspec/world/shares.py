@@ -1,0 +1,122 @@
+"""Thousands of small items in forks of this process, which have an interpreter each.
+
+Threads take turns at what Python itself does, and for small files that is as much as hashing them.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import struct
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final, TypeVar
+
+from modelspec.tree.protocols import Progress
+from modelspec.world.parallel import StoppedError, can_fork, each, forked, threads
+
+MANY: Final = 512
+"""From so many items on, forking costs less than it saves."""
+_NUMBER: Final = struct.Struct("=Q")
+A = TypeVar("A")
+B = TypeVar("B")
+
+
+def each_of(function: Callable[[A, Progress], B], items: Sequence[A], progress: Progress) -> list[B]:
+    """Return function(item, progress) for all items, in their order, several at a time, as `each` does.
+
+    Of many items some are done in forks: what `function` changes in memory is lost there, its answers and
+    errors are pickled.
+    """
+    count = threads(len(items))
+    if len(items) < MANY or count == 1 or not can_fork():
+        return each(lambda item: function(item, progress), items)
+    with _Board(len(items), count, progress) as board:
+
+        def share(index: int) -> dict[int, B | _Failed]:
+            found: dict[int, B | _Failed] = {}
+            tell = board.progress_of(index)
+            for at in board.left():
+                try:
+                    found[at] = function(items[at], tell)
+                except Exception as error:
+                    board.end()
+                    found[at] = _Failed(error)
+            return found
+
+        shares = forked(share, count, board.stop)
+        board.tell()
+    answers = {at: answer for found in shares for at, answer in found.items()}
+    done: list[B] = []
+    for at, item in enumerate(items):
+        # A fork that was killed has left some out.
+        answer = answers[at] if at in answers else function(item, progress)
+        if isinstance(answer, _Failed):
+            raise answer.error
+        done.append(answer)
+    return done
+
+
+class _Failed:
+    """An item that could not be done, and why."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+
+class _Board:
+    """What forks share: which item is next, how much each has done, and whether to stop at once."""
+
+    def __init__(self, items: int, count: int, progress: Progress) -> None:
+        self._progress, self._count, self._told = progress, count, 0
+        self._memory = mmap.mmap(-1, _NUMBER.size * (count + 1))
+        # All of them read one file at one position, and the kernel moves it on for each: a queue.
+        self._queue = os.memfd_create("items")
+        with open(self._queue, "wb", closefd=False) as queue:
+            queue.writelines(map(_NUMBER.pack, range(items)))
+        os.lseek(self._queue, 0, os.SEEK_SET)
+
+    def __enter__(self) -> _Board:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._queue)
+        self._memory.close()
+
+    def left(self) -> Iterator[int]:
+        """Yield which items nobody has taken yet, one by one, in their order."""
+        while number := os.read(self._queue, _NUMBER.size):
+            yield _NUMBER.unpack(number)[0]
+
+    def end(self) -> None:
+        """Let nobody take any more."""
+        os.lseek(self._queue, 0, os.SEEK_END)
+
+    def stop(self) -> None:
+        """Let nobody take any more, nor go on with what it has."""
+        self.end()
+        self._write(self._count, 1)
+
+    def progress_of(self, index: int) -> Progress:
+        """Return what a share tells how much it has done: the first one, which is done here, tells of all."""
+
+        def add(count: int) -> None:
+            if self._read(self._count):
+                raise StoppedError
+            self._write(index, self._read(index) + count)
+            if index == 0:
+                self.tell()
+
+        return add
+
+    def tell(self) -> None:
+        """Tell how much has been done since this was last asked."""
+        done = sum(map(self._read, range(self._count)))
+        self._progress(done - self._told)
+        self._told = done
+
+    def _read(self, slot: int) -> int:
+        found: int = _NUMBER.unpack_from(self._memory, slot * _NUMBER.size)[0]
+        return found
+
+    def _write(self, slot: int, value: int) -> None:
+        _NUMBER.pack_into(self._memory, slot * _NUMBER.size, value)
