@@ -167,6 +167,31 @@ def test_a_fork_that_dies_costs_no_answer() -> None:
 
 
 @needs_fork
+@pytest.mark.parametrize(
+    "missing",
+    [
+        (
+            "import multiprocessing.synchronize as there\n"
+            "def none(*_, **__): raise PermissionError(13, 'no shared memory')\n"
+            "there.SemLock.__init__ = none\n"
+        ),
+        (
+            "real, forks = os.fork, []\n"
+            "def one_at_most():\n"
+            "    if forks:\n"
+            "        raise BlockingIOError(11, 'no more processes')\n"
+            "    forks.append(1)\n"
+            "    return real()\n"
+            "os.fork = one_at_most\n"
+        ),
+    ],
+    ids=["no shared memory", "no more processes"],
+)
+def test_where_nothing_can_be_forked_it_is_done_here(missing: str) -> None:
+    assert alone(missing + "print(forked(lambda index: index * index, 4))") == "[0, 1, 4, 9]"
+
+
+@needs_fork
 def test_a_refusal_in_a_fork_is_one_here() -> None:
     found = alone(
         "def work(index):\n"

@@ -154,18 +154,24 @@ def forked(work: Callable[[int], B], count: int, stop: Callable[[], object] = la
         return [work(index) for index in range(count)]
     from concurrent.futures import ProcessPoolExecutor
     from concurrent.futures.process import BrokenProcessPool
-    from multiprocessing import get_context
+    from multiprocessing import active_children, get_context
 
-    pool = ProcessPoolExecutor(
-        count - 1, mp_context=get_context("fork"), initializer=_inherit, initargs=(work, os.getpid())
-    )
+    pool, others = None, list[Any]()
     try:
-        others = [pool.submit(_inherited, index) for index in range(1, count)]
+        # A container may have no shared memory, or no more processes: then all is done here.
+        with suppress(OSError, ImportError, NotImplementedError):
+            pool = ProcessPoolExecutor(
+                count - 1, mp_context=get_context("fork"), initializer=_inherit, initargs=(work, os.getpid())
+            )
+            others += [pool.submit(_inherited, index) for index in range(1, count)]
+        if len(others) < count - 1:
+            for begun in active_children():
+                begun.kill()
+            return [work(index) for index in range(count)]
         found = [work(0)]
         for index, other in enumerate(others, 1):
             try:
-                answer: Any = other.result()
-                found.append(answer)
+                found.append(other.result())
             except BrokenProcessPool:
                 found.append(work(index))
         return found
@@ -173,7 +179,8 @@ def forked(work: Callable[[int], B], count: int, stop: Callable[[], object] = la
         stop()
         raise
     finally:
-        pool.shutdown(cancel_futures=True)
+        if pool is not None:
+            pool.shutdown(cancel_futures=True)
 
 
 _WORK: list[Callable[[int], object]] = []

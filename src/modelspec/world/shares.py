@@ -30,7 +30,12 @@ def each_of(function: Callable[[A, Progress], B], items: Sequence[A], progress: 
     count = threads(len(items))
     if len(items) < MANY or count == 1 or not can_fork():
         return each(lambda item: function(item, progress), items)
-    with _Board(len(items), count, progress) as board:
+    try:
+        opened = _Board(len(items), count, progress)
+    except OSError:
+        # No memory to share, such as in a sandbox.
+        return each(lambda item: function(item, progress), items)
+    with opened as board:
 
         def share(index: int) -> dict[int, B | _Failed]:
             found: dict[int, B | _Failed] = {}
