@@ -53,6 +53,27 @@ from modelspec.world.stores.folder import FolderStore
 FolderStore(Path(sys.argv[2])).put(local_tree(Path(sys.argv[1])))
 """
 
+WRITE: Final = """
+import mmap, os, sys
+from pathlib import Path
+block = mmap.mmap(-1, 4 * 1024 * 1024)
+block.write(os.urandom(len(block)))
+folder, left, writers = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+folder.mkdir()
+for writer in range(writers - 1):
+    if not os.fork():
+        break
+else:
+    writer = writers - 1
+file = os.open(folder / str(writer), os.O_WRONLY | os.O_CREAT | os.O_DIRECT)
+for _ in range(left // writers // len(block)):
+    os.write(file, block)
+os.fsync(file)
+if writer == writers - 1:
+    for _ in range(writers - 1):
+        os.wait()
+"""
+
 
 def generate(folder: Path, size: int, count: int) -> None:
     """Write `count` files of the same size that no two of which are equal."""
@@ -143,6 +164,10 @@ class Compared:
         )
         self.aside(store)
         self.row("the store's part of it", stored)
+        written = self.top / "written"
+        write = [sys.executable, "-c", WRITE, str(written), str(self.size), str(self.cores)]
+        self.row("as many bytes written to the disk, no more", self.time(write, lambda: self.aside(written)))
+        self.aside(written)
         kept, verify = self.root / "store", [MODELSPEC, "verify", "large@1.0.0", "--root", str(self.root)]
         cold = ["sh", "-c", OPENSSL.format(kept, each, self.cores)]
         self.row("`openssl`, cold", self.time(cold, lambda: chill(kept)))
