@@ -59,6 +59,30 @@ def test_a_hub_that_breaks_is_taken_up_again(hub: Web, tmp_path: Path) -> None:
     assert "bytes=1000-" in {asked for _, _, asked in hub.asked}
 
 
+def test_a_hub_that_always_breaks_is_given_up(hub: Web, tmp_path: Path) -> None:
+    hub.dies_at, hub.deaths[f"/ada/net/resolve/{COMMIT}/model.onnx"] = 0, 1000
+    with pytest.raises(Refusal, match=r"the hub gives 0 of [0-9,]+ bytes of model\.onnx") as caught:
+        FolderStore(tmp_path / "store").put(hub_tree(f"hf://ada/net@{COMMIT}"))
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        "busy",
+        [3],
+        [{"type": "file"}],
+        [{"type": "file", "path": "a"}],
+        [{"type": "file", "path": "a", "size": "large"}],
+        [{"type": "file", "path": "a", "size": 1, "lfs": "yes"}],
+    ],
+)
+def test_what_is_no_list_of_files_is_said(hub: Web, rows: object) -> None:
+    tree(hub, rows)
+    with pytest.raises(Refusal, match="is no list of the files of ada/net"):
+        hub_tree(f"hf://ada/net@{COMMIT}")
+
+
 @pytest.mark.parametrize(
     "uri", ["hf://ada/net@main", "hf://ada/net", f"hf://ada@{COMMIT}", f"hf://a/../b@{COMMIT}"]
 )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any, Final
 from modelspec.tree.digest import short, stamp
 from modelspec.tree.finding import Refusal
 from modelspec.tree.listing import paths_trouble
-from modelspec.tree.protocols import Chunk, Progress
+from modelspec.tree.protocols import Progress
 from modelspec.tree.text import visible
 from modelspec.world.stores.folder import FolderStore
-from modelspec.world.stores.retried import TRIES, retried
+from modelspec.world.stores.retried import Pace, resumed, retried
 
 if TYPE_CHECKING:
     import httpx
@@ -40,38 +40,31 @@ class HubFile:
     address: str = field(repr=False)
     client: httpx.Client = field(repr=False)
 
-    def chunks(self) -> Iterator[Chunk]:
+    def chunks(self) -> Iterator[bytes]:
         """Yield its bytes; a connection that breaks is taken up again where it broke."""
         import httpx
 
-        at = fruitless = 0
-        while at < self.size:
-            begun = at
+        of = visible(self.path, 200)
+        return resumed("the hub", self.size, lambda start: self._read(start, of), (httpx.HTTPError,), of=of)
 
-            def ask(start: int = at) -> httpx.Response:
-                # As they are: what is compressed on the way has another size.
-                headers = {"Accept-Encoding": "identity", **({"Range": f"bytes={start}-"} if start else {})}
-                request = self.client.build_request("GET", self.address, headers=headers)
-                answer = self.client.send(request, stream=True, follow_redirects=True)
-                if answer.status_code != (206 if start else 200):
-                    answer.close()
-                    raise _unread(answer.status_code, self.path)
-                return answer
-
-            answer = retried(f"{visible(self.path, 200)} can't be read from the hub", ask)
-            try:
-                for chunk in answer.iter_raw():
-                    at += len(chunk)
-                    if at > self.size:
-                        raise Refusal(f"the hub gives more bytes of {visible(self.path, 200)} than it says")
-                    yield chunk
-            except httpx.HTTPError:
-                pass
-            finally:
+    def _read(self, start: int, shown: str) -> Generator[bytes]:
+        def ask() -> httpx.Response:
+            # As they are: what is compressed on the way has another size.
+            headers = {"Accept-Encoding": "identity", **({"Range": f"bytes={start}-"} if start else {})}
+            request = self.client.build_request("GET", self.address, headers=headers)
+            answer = self.client.send(request, stream=True, follow_redirects=True)
+            if answer.status_code != (206 if start else 200):
                 answer.close()
-            fruitless = fruitless + 1 if at == begun else 0
-            if fruitless == TRIES:
-                raise Refusal(f"the hub gives {at:,} of {self.size:,} bytes of {visible(self.path, 200)}")
+                raise _unread(answer.status_code, self.path)
+            return answer
+
+        answer, pace = retried(f"{shown} can't be read from the hub", ask), Pace("the hub")
+        try:
+            for chunk in answer.iter_raw():
+                pace.add(len(chunk))
+                yield chunk
+        finally:
+            answer.close()
 
 
 def hub_here(files: Sequence[HubFile], into: Path, progress: Progress = lambda _: None) -> Path:
@@ -115,25 +108,30 @@ def hub_tree(uri: str) -> Sequence[HubFile]:
     # httpx drops the header when a redirect leads to another host.
     client = httpx.Client(timeout=_TIMEOUT, headers={"Authorization": f"Bearer {token}"} if token else {})
     rows = _rows(client, f"{endpoint}/api/models/{name}/tree/{commit}?recursive=true", name)
-    files = []
-    for row in rows:
-        if row.get("type") != "file" or row.get("path") == ".gitattributes":
-            continue
-        lfs = row.get("lfs") or {}
-        oid = str(lfs.get("oid", "")).removeprefix("sha256:")
-        files.append(
-            HubFile(
-                str(row["path"]),
-                int(lfs.get("size", row["size"])),
-                f"sha256:{oid}" if _OID.fullmatch(oid) else None,
-                f"{endpoint}/{name}/resolve/{commit}/{row['path']}",
-                client,
-            )
-        )
+    try:
+        files = [
+            _file(row, f"{endpoint}/{name}/resolve/{commit}", client)
+            for row in rows
+            if row.get("type") == "file" and row["path"] != ".gitattributes"
+        ]
+    except (KeyError, ValueError, TypeError, AttributeError):
+        raise _no_list(name) from None
     trouble = paths_trouble(file.path for file in files)
     if trouble is not None or not files:
         raise Refusal(f"{uri} is refused: {trouble or 'it holds no files'}")
     return sorted(files, key=lambda file: file.path.encode())
+
+
+def _file(row: Mapping[str, Any], above: str, client: httpx.Client) -> HubFile:
+    lfs = row.get("lfs") or {}
+    oid = str(lfs.get("oid", "")).removeprefix("sha256:")
+    return HubFile(
+        str(row["path"]),
+        int(lfs.get("size", row["size"])),
+        f"sha256:{oid}" if _OID.fullmatch(oid) else None,
+        f"{above}/{row['path']}",
+        client,
+    )
 
 
 def _rows(client: httpx.Client, address: str, name: str) -> list[dict[str, Any]]:
@@ -153,16 +151,22 @@ def _rows(client: httpx.Client, address: str, name: str) -> list[dict[str, Any]]
 
         answer = retried(f"{visible(name)} can't be read from the hub", ask)
         try:
-            page = answer.json()
-            rows += [dict(row) for row in page]
-        except (ValueError, TypeError):
-            raise Refusal(f"the hub's list of files of {visible(name)} is none") from None
+            rows += [dict(row) for row in answer.json()]
+        except (ValueError, TypeError, RecursionError):
+            raise _no_list(name) from None
         if len(rows) > _MOST:
             raise Refusal(f"{visible(name)} has more than {_MOST:,} files")
         address = answer.links.get("next", {}).get("url", "")
         if address and httpx.URL(address).netloc != host:
             raise Refusal("the hub's list of files goes on at another host")
     return rows
+
+
+def _no_list(name: str) -> Refusal:
+    return Refusal(
+        f"the hub's answer is no list of the files of {visible(name)}",
+        "see that HF_ENDPOINT is the address of a hub, and what stands before it",
+    )
 
 
 def _unread(status: int, what: str) -> Exception:

@@ -11,14 +11,14 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from modelspec.tree.finding import Refusal
-from modelspec.tree.protocols import Chunk, SourceFile, StoredFile
+from modelspec.tree.protocols import SourceFile, StoredFile
 from modelspec.tree.text import visible
-from modelspec.world.stores.retried import TRIES, Pace, retried, wait
+from modelspec.world.stores.retried import Pace, resumed, retried
 
 if TYPE_CHECKING:
     import httpx
@@ -112,39 +112,21 @@ class RegistryHttp:
         self._expect(answer, 200, 404)
         return answer.status_code == 200
 
-    def blob(self, digest: str, size: int) -> Iterator[Chunk]:
+    def blob(self, digest: str, size: int) -> Iterator[bytes]:
         """Yield the bytes of a blob; a connection that breaks is taken up again where it broke."""
         import httpx
 
-        at = fruitless = 0
-        while at < size:
-            begun = at
+        return resumed(self.host, size, lambda start: self._blob(digest, start), (httpx.HTTPError,))
 
-            def ask(start: int = at) -> Any:
-                return self._open(f"/blobs/{digest}", start)
-
-            answer = retried(f"{self.host} can't be read", ask)
-            pace = Pace(self.host)
-            try:
-                for chunk in answer.iter_raw():
-                    at += len(chunk)
-                    pace.add(len(chunk))
-                    if at > size:
-                        raise Refusal(f"{self.host} gives more bytes of a file than it says that it has")
-                    yield chunk
-            except httpx.HTTPError:
-                pass
-            finally:
-                answer.close()
-            # What went on for a while is no failed try.
-            fruitless = fruitless + 1 if at == begun else 0
-            if fruitless == TRIES:
-                raise Refusal(
-                    f"{self.host} gives {at:,} of {size:,} bytes of a file, and no more",
-                    "see that the network and the registry are well, then run this again",
-                )
-            if fruitless:
-                wait(fruitless)
+    def _blob(self, digest: str, start: int) -> Generator[bytes]:
+        answer = retried(f"{self.host} can't be read", lambda: self._open(f"/blobs/{digest}", start))
+        pace = Pace(self.host)
+        try:
+            for chunk in answer.iter_raw():
+                pace.add(len(chunk))
+                yield chunk
+        finally:
+            answer.close()
 
     def upload(self, file: SourceFile, known: StoredFile) -> None:
         """Send a blob, hashing again; the registry compares the digest before it has a name."""

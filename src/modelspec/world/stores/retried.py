@@ -1,16 +1,18 @@
-"""Tries again what a network may have broken: a few times, each time later."""
+"""Tries again what a network may have broken: a few times, each time later; a stream from where it broke."""
 
 from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, suppress
 from typing import Final, TypeVar
 
 from modelspec.tree.finding import Refusal
 from modelspec.tree.text import visible
 
 T = TypeVar("T")
+AGAIN: Final = "see that the network and the store are well, then run this again"
 TRIES: Final = 5
 PATIENCE: Final = 60.0
 """Seconds after which a stream has to have come at `SLOWEST` bytes a second or more."""
@@ -38,12 +40,39 @@ def retried(what: str, call: Callable[[], T], sleep: Callable[[float], object] =
             if isinstance(error, FINAL) and not _hides_a_failure(error):
                 raise
             if attempt == TRIES:
-                raise Refusal(
-                    f"{what}: {kind_of(error)}, {TRIES} times",
-                    "see that the network and the store are well, then run this again",
-                ) from None
+                raise Refusal(f"{what}: {kind_of(error)}, {TRIES} times", AGAIN) from None
             wait(attempt, sleep)
     raise AssertionError("the last try returns or raises")
+
+
+def resumed(
+    shown: str,
+    size: int,
+    read: Callable[[int], Generator[bytes]],
+    broken: tuple[type[Exception], ...],
+    *,
+    of: str = "a file",
+) -> Iterator[bytes]:
+    """Yield a stream of a known size; when its connection breaks it is taken up again where it broke.
+
+    `read` yields what comes from a byte on; it may end early, or raise one of `broken`. Raises Refusal when
+    `TRIES` connections in a row bring nothing, and when more comes than there is.
+    """
+    at = fruitless = 0
+    while at < size:
+        begun = at
+        with closing(read(at)) as chunks, suppress(*broken):
+            for chunk in chunks:
+                at += len(chunk)
+                if at > size:
+                    raise Refusal(f"{shown} gives more bytes of {of} than it says that there are")
+                yield chunk
+        # What went on for a while is no failed try.
+        fruitless = fruitless + 1 if at == begun else 0
+        if fruitless == TRIES:
+            raise Refusal(f"{shown} gives {at:,} of {size:,} bytes of {of}, and no more", AGAIN)
+        if fruitless:
+            wait(fruitless)
 
 
 def wait(attempt: int, sleep: Callable[[float], object] = time.sleep) -> None:
@@ -65,10 +94,7 @@ class Pace:
         self._got += count
         took = time.monotonic() - self._begun
         if took > PATIENCE and self._got < SLOWEST * took:
-            raise Refusal(
-                f"{self._shown} gave {self._got:,} bytes in {took:.0f} s, and was given up",
-                "see that the network and the store are well, then run this again",
-            )
+            raise Refusal(f"{self._shown} gave {self._got:,} bytes in {took:.0f} s, and was given up", AGAIN)
 
 
 def _hides_a_failure(error: BaseException) -> bool:

@@ -5,11 +5,11 @@ What fsspec itself reads of an answer is all of it, unpacked, into memory, wheth
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from typing import Any, Final
 
 from modelspec.tree.finding import Refusal
-from modelspec.world.stores.retried import TRIES, Pace, wait
+from modelspec.world.stores.retried import Pace, resumed
 
 SCHEMES: Final = ("http", "https")
 _CHUNK: Final = 1024 * 1024
@@ -64,42 +64,29 @@ def gives_parts(shown: str, system: Any, url: str) -> bool:
 
 
 def whole(shown: str, system: Any, url: str, size: int) -> Iterator[bytes]:
-    """Yield a file of a server that gives no parts, from its beginning to its end.
-
-    When the connection breaks it is read again, and what is known of it is passed over.
-    """
+    """Yield a file of a server that gives no parts: where the connection breaks, all of it is asked again."""
     from aiohttp import ClientError
+
+    def read(start: int) -> Generator[bytes]:
+        return _from(shown, system, url, start, size)
+
+    return resumed(shown, size, read, (ClientError, OSError))
+
+
+def _from(shown: str, system: Any, url: str, start: int, size: int) -> Generator[bytes]:
+    """Yield the bytes from `start` to `size` of an answer that begins with the first one."""
     from fsspec.asyn import sync
 
-    at = fruitless = 0
-    while at < size:
-        begun, read, pace, answer = at, 0, Pace(shown), None
-        try:
-            answer = sync(system.loop, _answer, shown, system, url, None)
-            while at < size:
-                chunk = sync(system.loop, answer.content.read, _CHUNK)
-                if not chunk:
-                    break
-                pace.add(len(chunk))
-                read += len(chunk)
-                fresh = chunk[max(0, len(chunk) - (read - at)) :][: size - at] if read > at else b""
-                if fresh:
-                    at += len(fresh)
-                    yield fresh
-        except (ClientError, OSError, TimeoutError):
-            # As with an answer that just ends: it is asked again.
-            pass
-        finally:
-            if answer is not None:
-                system.loop.call_soon_threadsafe(answer.close)
-        fruitless = fruitless + 1 if at == begun else 0
-        if fruitless == TRIES:
-            raise Refusal(
-                f"{shown} gives {at:,} of {size:,} bytes of a file, and no more",
-                "see that the network and the server are well, then run this again",
-            )
-        if fruitless:
-            wait(fruitless)
+    at, pace = 0, Pace(shown)
+    answer = sync(system.loop, _answer, shown, system, url, None)
+    try:
+        while at < size and (chunk := sync(system.loop, answer.content.read, _CHUNK)):
+            pace.add(len(chunk))
+            if fresh := chunk[max(0, start - at) : size - at]:
+                yield fresh
+            at += len(chunk)
+    finally:
+        system.loop.call_soon_threadsafe(answer.close)
 
 
 async def _answer(shown: str, system: Any, url: str, span: str | None) -> Any:
