@@ -72,4 +72,4 @@ def _tree(source: Source, held: Held, name: str, digest: str, network: bool) -> 
             return "recorded", f"gone from {store.shown}"
         except Refusal as refusal:
             return "recorded", refusal.message
-    return "recorded", f"the store {visible(name) or 'of it'} is not in modelspec.yaml"
+    return "recorded", f"the store {visible(name)} is not in modelspec.yaml" if name else "it names no store"

@@ -268,7 +268,7 @@ def _followed(
         )
         for claim, outcome in followed:
             found[claim] = Outcome(*outcome)
-            if claim.kind in ("tree", "placed") and claim.digest is not None and outcome[0] == "verified":
+            if claim.kind in ("tree", "placed") and claim.digest is not None and outcome.level == "verified":
                 journal.note(world.address(claim.where), claim.digest)
     return found
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from modelspec.spec.environment import Level
 from modelspec.spec.settings import StoreSettings
@@ -24,8 +24,6 @@ from modelspec.world.stores.opening import is_remote, open_store
 from modelspec.world.stores.placed import placed_tree
 from modelspec.world.stores.verified import Look, troubles
 
-Followed = tuple[Level, str, bool]
-"""The level, what it rests on, and whether something is wrong."""
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _IMAGE: Final = re.compile(r"([^/@]+)/([^@:]+)(?::[^@/]+)?@(sha256:[0-9a-f]{64})")
 _ACCEPT: Final = ", ".join(
@@ -36,6 +34,14 @@ _ACCEPT: Final = ", ".join(
         "application/vnd.docker.distribution.manifest.v2+json",
     )
 )
+
+
+class Followed(NamedTuple):
+    """How far a claim was followed: its level, what that rests on, and whether something is wrong."""
+
+    level: Level
+    note: str
+    wrong: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,32 +65,33 @@ class World:
         """Read a whole tree and compare every digest."""
         settings = self.stores.get(store)
         if settings is None:
-            return ("recorded", f"the store {visible(store) or 'of it'} is not in modelspec.yaml", True)
+            missing = f"the store {visible(store)} is not in modelspec.yaml" if store else "it names no store"
+            return Followed("recorded", missing, wrong=True)
         try:
             opened = open_store(self.root, store, settings)
             if is_remote(opened) and not self.network:
-                return ("recorded", f"in {opened.shown}, which was not asked (--network)", False)
+                return Followed("recorded", f"in {opened.shown}, which was not asked (--network)")
             look = self.look(opened.root / stamp(digest)) if isinstance(opened, FolderStore) else None
             found = troubles(opened, digest, progress=self.progress, look=look, forks=not is_remote(opened))
         except Refusal as refusal:
-            return ("recorded", refusal.message, True)
+            return Followed("recorded", refusal.message, wrong=True)
         return _held(found, f"{short(digest)} in {opened.shown}")
 
     def placed(self, uri: str, digest: str, files: tuple[PlacedFile, ...]) -> Followed:
         """Read what was registered in place, and see that nothing newer lies over it."""
         if not self.network:
-            return ("recorded", f"in place at {visible(uri, 200)}, which was not asked (--network)", False)
+            return Followed("recorded", f"in place at {visible(uri, 200)}, which was not asked (--network)")
         try:
             found = troubles(placed_tree(uri, files), digest, progress=self.progress)
         except Refusal as refusal:
-            return ("recorded", refusal.message, True)
+            return Followed("recorded", refusal.message, wrong=True)
         return _held(found, f"{short(digest)} in place at {visible(uri, 200)}")
 
     def commit(self, address: str, name: str) -> Followed:
         """Look a commit up in the clones, or where its repository is, when the network may be used."""
         commit, _, path = name.partition(":")
         if _COMMIT.fullmatch(commit) is None:
-            return ("recorded", f"{visible(commit)} is not a whole commit id", True)
+            return Followed("recorded", f"{visible(commit)} is not a whole commit id", wrong=True)
         for clone in self.clones:
             if has_commit(clone, commit):
                 return _committed(clone, commit, path, "a clone here")
@@ -93,83 +100,89 @@ class World:
                 with fetched(address, commit) as clone:
                     return _committed(clone, commit, path, visible(address, 200))
             except Refusal as refusal:
-                return ("recorded", refusal.message, False)
+                return Followed("recorded", refusal.message)
         if not self.clones:
-            return ("recorded", "there is no clone here to look in (--code CLONE, or --network)", False)
-        return ("recorded", f"{commit[:12]} is in no clone here (--code CLONE, or --network)", False)
+            return Followed("recorded", "there is no clone here to look in (--code CLONE, or --network)")
+        return Followed("recorded", f"{commit[:12]} is in no clone here (--code CLONE, or --network)")
 
     def data(self, uri: str, digest: str | None) -> Followed:
         """Hash a path of this repository; ask whether anything else is there when the network may be used."""
         if "://" not in uri:
-            return self._local(uri, digest) if uri else ("recorded", "it has no address", False)
+            return self._local(uri, digest) if uri else Followed("recorded", "it has no address")
         if not self.network:
-            return ("recorded", "its address was not asked (--network)", False)
+            return Followed("recorded", "its address was not asked (--network)")
         if store_uri_trouble(uri) is not None or uri.startswith(("oci://", "pvc://")):
-            return ("recorded", "nothing here reads its address", False)
+            return Followed("recorded", "nothing here reads its address")
         try:
             from modelspec.world.stores.url import url_store
 
             there = url_store(uri).reaches()
         except Refusal as refusal:
-            return ("recorded", refusal.message, False)
-        return ("resolvable", "its address answers", False) if there else ("recorded", "it is gone", True)
+            return Followed("recorded", refusal.message)
+        if there:
+            return Followed("resolvable", "its address answers")
+        return Followed("recorded", "it is gone", wrong=True)
 
     def image(self, name: str) -> Followed:
         """Read the image's manifest from its registry and hash it, when the network may be used."""
         match = _IMAGE.fullmatch(name)
         if match is None:
-            return ("recorded", "an image without digest or registry" if name else "no image", False)
+            return Followed("recorded", "an image without digest or registry" if name else "no image")
         if not self.network:
-            return ("recorded", "its registry was not asked (--network)", False)
+            return Followed("recorded", "its registry was not asked (--network)")
         from modelspec.world.stores.oci_http import RegistryHttp
 
         host, repository, digest = match.groups()
         try:
             data = RegistryHttp(host, repository).manifest(digest, _ACCEPT)
         except Refusal as refusal:
-            return ("recorded", refusal.message, False)
+            return Followed("recorded", refusal.message)
         if data is None:
-            return ("recorded", f"{visible(host)} does not have it", True)
+            return Followed("recorded", f"{visible(host)} does not have it", wrong=True)
         if sha256(data) != digest:
-            return ("resolvable", f"{visible(host)} gives another manifest than {short(digest)}", True)
-        return ("verified", f"{short(digest)} at {visible(host)}", False)
+            return Followed(
+                "resolvable", f"{visible(host)} gives another manifest than {short(digest)}", wrong=True
+            )
+        return Followed("verified", f"{short(digest)} at {visible(host)}")
 
     def _local(self, path: str, digest: str | None) -> Followed:
         if path_trouble(path) is not None:
-            return ("recorded", "its path leads out of this repository", True)
+            return Followed("recorded", "its path leads out of this repository", wrong=True)
         place = self.root / path
         # Beneath the root, also when a folder on the way is a link.
         if not place.exists() or not place.resolve().is_relative_to(self.root.resolve()):
-            return ("recorded", f"{visible(path)} is not here", False)
+            return Followed("recorded", f"{visible(path)} is not here")
         if digest is None:
-            return ("resolvable", f"{visible(path)}, without a digest", False)
+            return Followed("resolvable", f"{visible(path)}, without a digest")
         try:
             files = tree_files(place, self.progress)
         except Refusal as refusal:
-            return ("resolvable", refusal.message, True)
+            return Followed("resolvable", refusal.message, wrong=True)
         tree = artifact_digest((file.path, file.digest) for file in files)
         single = files[0].digest if len(files) == 1 and place.is_file() else None
         if digest not in (tree, single):
-            return ("resolvable", f"{visible(path)} has {short(single or tree)}, not {short(digest)}", True)
-        return ("verified", f"{short(digest)} at {visible(path)}", False)
+            return Followed(
+                "resolvable", f"{visible(path)} has {short(single or tree)}, not {short(digest)}", wrong=True
+            )
+        return Followed("verified", f"{short(digest)} at {visible(path)}")
 
 
 def _held(wrong: list[str], where: str) -> Followed:
     """Return what became of a tree whose every byte was read: the first three things that are wrong."""
     if not wrong:
-        return ("verified", where, False)
+        return Followed("verified", where)
     more = f" (and {len(wrong) - 3} more)" if len(wrong) > 3 else ""
-    return ("recorded", "; ".join(wrong[:3]) + more, True)
+    return Followed("recorded", "; ".join(wrong[:3]) + more, wrong=True)
 
 
 def _committed(clone: Repository, commit: str, path: str, where: str) -> Followed:
     """See that a commit that is there can be read, and has the file."""
     if path:
         if path_trouble(path) is not None:
-            return ("resolvable", f"{visible(path)} is no path", True)
+            return Followed("resolvable", f"{visible(path)} is no path", wrong=True)
         if clone.run("cat-file", "-e", f"{commit}:{path}").code != 0:
-            return ("resolvable", f"{visible(path)} is not in {commit[:12]}", True)
+            return Followed("resolvable", f"{visible(path)} is not in {commit[:12]}", wrong=True)
     # git compares an object with its id when it reads it, and this reads the commit.
     if clone.run("rev-list", "--max-count=1", "--end-of-options", commit).code != 0:
-        return ("resolvable", f"{commit[:12]} can't be read", True)
-    return ("verified", f"{commit[:12]} in {where}", False)
+        return Followed("resolvable", f"{commit[:12]} can't be read", wrong=True)
+    return Followed("verified", f"{commit[:12]} in {where}")
