@@ -15,7 +15,8 @@ from modelspec.tree.protocols import Dead, Swept
 from modelspec.world import durable
 from modelspec.world.folders import AGAIN, discard, opened
 from modelspec.world.lock import lock
-from modelspec.world.stores.folder import SUFFIX, FolderStore
+from modelspec.world.stores.folder import FolderStore
+from modelspec.world.stores.names import SUFFIX
 from modelspec.world.stores.stage import refusing, sweep
 
 _ASIDE: Final = ".collected-"

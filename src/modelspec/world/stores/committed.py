@@ -11,7 +11,8 @@ from modelspec.tree.digest import stamp
 from modelspec.tree.finding import Refusal
 from modelspec.tree.text import plural, visible
 from modelspec.world.git import Repository, open_repository
-from modelspec.world.stores.folder import SUFFIX, FolderStore
+from modelspec.world.stores.folder import FolderStore
+from modelspec.world.stores.names import SUFFIX
 
 _CHANGING: Final = ("filter", "text", "eol", "ident", "working-tree-encoding")
 """Attributes by which git commits, or checks out, other bytes than those that lie there."""

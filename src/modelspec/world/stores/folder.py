@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from modelspec.tree.digest import artifact_digest, is_digest, listing, stamp
+from modelspec.tree.digest import artifact_digest, listing, stamp
 from modelspec.tree.finding import Refusal
 from modelspec.tree.listing import LIMIT
 from modelspec.tree.paths import path_trouble
@@ -25,11 +25,11 @@ from modelspec.world.lock import shared
 from modelspec.world.stores.adopt import Adopted, KeptError
 from modelspec.world.stores.leave import Left
 from modelspec.world.stores.links import held, link_equal
+from modelspec.world.stores.names import SUFFIX, tree_name
 from modelspec.world.stores.pointers import lfs_bytes
 from modelspec.world.stores.stage import TREE, Stage, refusing, staged
 from modelspec.world.stores.verified import troubles
 
-SUFFIX: Final = ".sha256sum"
 _LISTED: Final = re.compile(r"sha256-([0-9a-f]{64})\.sha256sum")
 _NEW: Final = "listing"
 
@@ -114,7 +114,7 @@ class FolderStore:
         found: dict[str, int] = {}
         with opened(self.root) as top:
             try:
-                with entered(top, [stamp(_checked(digest))], self.shown) as folder:
+                with entered(top, [tree_name(digest)], self.shown) as folder:
                     _walk(folder, "", found)
             except FileNotFoundError:
                 return {}
@@ -127,7 +127,7 @@ class FolderStore:
         trouble = path_trouble(path)
         if trouble is not None:
             raise Refusal(f"the path {visible(path)} {trouble}")
-        where = f"{self.shown}/{stamp(_checked(digest))}/{visible(path, 200)}"
+        where = f"{self.shown}/{tree_name(digest)}/{visible(path, 200)}"
         *folders, name = path.split("/")
         try:
             with (
@@ -156,7 +156,7 @@ class FolderStore:
         """Remove a tree: its listing first, so that it does not exist any more."""
         with opened(self.root) as top, refusing(self.shown, AGAIN):
             with suppress(FileNotFoundError):
-                os.unlink(stamp(_checked(digest)) + SUFFIX, dir_fd=top)
+                os.unlink(tree_name(digest) + SUFFIX, dir_fd=top)
             durable.flush(top)
             discard(top, stamp(digest))
             durable.flush(top)
@@ -167,7 +167,7 @@ class FolderStore:
         return sorted(f"sha256:{match[1]}" for match in matches if match is not None)
 
     def _listing(self, top: int, digest: str) -> bytes | None:
-        name = stamp(_checked(digest)) + SUFFIX
+        name = tree_name(digest) + SUFFIX
         try:
             with os.fdopen(os.open(name, READ, dir_fd=top), "rb") as stream:
                 if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
@@ -224,9 +224,3 @@ def _walk(folder: int, prefix: str, found: dict[str, int]) -> None:
             found[prefix + entry.name] = (
                 os.stat(entry.name, dir_fd=folder, follow_symlinks=False).st_size if regular else -1
             )
-
-
-def _checked(digest: str) -> str:
-    if not is_digest(digest):
-        raise Refusal(f"{visible(digest)} is no digest", "write sha256: and 64 lower-case hex digits")
-    return digest

@@ -15,6 +15,7 @@ from modelspec.tree.listing import LIMIT, read_listing
 from modelspec.tree.protocols import StoredFile
 from modelspec.world.files import READ, whole
 from modelspec.world.folders import entered
+from modelspec.world.stores.names import SUFFIX
 from modelspec.world.stores.stage import TREE, Stage
 
 _LEAST: Final = 4096
@@ -55,7 +56,7 @@ def held(top: int, file: StoredFile, trees: Iterable[str]) -> bool:
 
 def _rows(top: int, digest: str) -> Sequence[tuple[str, str]]:
     try:
-        with os.fdopen(os.open(f"{stamp(digest)}.sha256sum", READ, dir_fd=top), "rb") as stream:
+        with os.fdopen(os.open(stamp(digest) + SUFFIX, READ, dir_fd=top), "rb") as stream:
             rows = read_listing(stream.read(LIMIT + 1))
     except OSError:
         return ()

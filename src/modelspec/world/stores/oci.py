@@ -21,6 +21,7 @@ from modelspec.tree.text import visible
 from modelspec.world.clock import now
 from modelspec.world.files import hashed_source
 from modelspec.world.parallel import each
+from modelspec.world.stores.names import tree_name
 from modelspec.world.stores.oci_http import RegistryHttp
 
 MANIFEST: Final = "application/vnd.oci.image.manifest.v1+json"
@@ -99,7 +100,7 @@ class OciStore:
 
     def delete(self, digest: str) -> None:
         """Remove the manifest; the registry's own collection removes blobs that nothing names."""
-        for tag in (stamp(_checked(digest)), stamp(digest) + STORED):
+        for tag in (tree_name(digest), stamp(digest) + STORED):
             data = self.http.manifest(tag, MANIFEST)
             if data is not None:
                 self.http.delete_manifest(sha256(data))
@@ -109,7 +110,7 @@ class OciStore:
 
         A registry says of no manifest when it came.
         """
-        data = self.http.manifest(stamp(_checked(digest)) + STORED, MANIFEST)
+        data = self.http.manifest(tree_name(digest) + STORED, MANIFEST)
         try:
             when = datetime.fromisoformat(json.loads(data or b"")["annotations"][CREATED])
         except (ValueError, KeyError, TypeError, RecursionError):
@@ -128,7 +129,7 @@ class OciStore:
             # Each tree has a note of its own: a registry removes by digest, and with it every tag of that.
             "annotations": {CREATED: now().isoformat(), TITLE: digest},
         }
-        self.http.put_manifest(stamp(_checked(digest)) + STORED, canonical(told), MANIFEST)
+        self.http.put_manifest(tree_name(digest) + STORED, canonical(told), MANIFEST)
 
     def deletes(self) -> None:
         """Raise Refusal when the registry has removing switched off, as most have by default."""
@@ -141,7 +142,7 @@ class OciStore:
 
     def _layers(self, digest: str) -> dict[str, tuple[str, int]] | None:
         """Return path -> (digest, size) of the layers, None when there is no such tree."""
-        data = self.http.manifest(stamp(_checked(digest)), MANIFEST)
+        data = self.http.manifest(tree_name(digest), MANIFEST)
         if data is None:
             return None
         try:
@@ -181,12 +182,6 @@ def _manifest(files: Iterable[StoredFile], config: str, size: int) -> bytes:
             ],
         }
     )
-
-
-def _checked(digest: str) -> str:
-    if not is_digest(digest):
-        raise Refusal(f"{visible(digest)} is no digest", "write sha256: and 64 lower-case hex digits")
-    return digest
 
 
 def oci_store(uri: str) -> OciStore:

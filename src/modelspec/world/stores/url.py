@@ -24,6 +24,7 @@ from modelspec.tree.text import visible
 from modelspec.tree.uri import azure_parts, served_uri
 from modelspec.world.files import hashed_source
 from modelspec.world.parallel import ahead, each
+from modelspec.world.stores.names import SUFFIX, tree_name
 from modelspec.world.stores.retried import kind_of, retried
 from modelspec.world.stores.verified import rows_of
 from modelspec.world.stores.web import SCHEMES, client, gives_parts, is_web, part, whole
@@ -31,7 +32,6 @@ from modelspec.world.stores.web import SCHEMES, client, gives_parts, is_web, par
 PART: Final = 8 * 1024 * 1024
 """Bytes of one request: what a broken connection costs, and what each of `WORKERS` holds in memory."""
 WORKERS: Final = 4
-SUFFIX: Final = ".sha256sum"
 _EXTRAS: Final = {"s3": "s3", "http": "http", "https": "http"}
 _OPENING: Final = threading.Lock()
 
@@ -175,9 +175,7 @@ class UrlStore:
             return False
 
     def _key(self, digest: str) -> str:
-        if not is_digest(digest):
-            raise Refusal(f"{visible(digest)} is no digest", "write sha256: and 64 lower-case hex digits")
-        return f"{self.url}/{stamp(digest)}"
+        return f"{self.url}/{tree_name(digest)}"
 
     @property
     def _web(self) -> bool:
