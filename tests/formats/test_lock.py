@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from modelspec.formats.foreign import Unreadable
+from modelspec.formats.install import installable
 from modelspec.formats.lock import credential, read_lock
 
 UV = b"""version = 1
@@ -144,3 +145,14 @@ def test_a_password_in_a_lock_is_found(line: bytes, found: bool) -> None:
 def test_what_pins_nothing_is_refused(source: bytes, says: str) -> None:
     with pytest.raises(Unreadable, match=says):
         read_lock(source)
+
+
+def test_a_project_in_a_folder_is_no_package_and_lacks_no_hash() -> None:
+    mine = b'[[packages]]\nname = "mine"\nversion = "0.1.0"\ndirectory = {path = "."}\n'
+    assert read_lock(PYLOCK + mine) == read_lock(PYLOCK)
+
+
+def test_a_source_of_a_type_that_is_no_text_is_read_over() -> None:
+    odd = b'[[package]]\nname = "numpy"\nversion = "2.4.6"\nsource = {type = {}}\n'
+    assert read_lock(odd).packages == {"numpy": "2.4.6"}
+    assert installable(odd).requirements == b"numpy==2.4.6\n"

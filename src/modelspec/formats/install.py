@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from modelspec.formats.foreign import Unreadable
-from modelspec.formats.lock import read_lock
+from modelspec.formats.lock import is_local, read_lock
 from modelspec.formats.strictjson import text_of
 from modelspec.tree.text import visible
 
@@ -18,7 +18,6 @@ _VERSION: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+!-]*")
 _HASH: Final = re.compile(r"sha256:[0-9a-f]{64}")
 _MARKER: Final = re.compile(r"[A-Za-z0-9_ .'\"<>=!()~,*-]+")
 _OPTION: Final = re.compile(r"(?m)^\s*-(?!-hash=)")
-_LOCAL: Final = {"virtual", "editable", "directory"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +40,7 @@ def installable(source: bytes) -> Installable:
         raise Unreadable("pip can't install a conda-lock.yml", "conda-lock install --name reproduce lock/…")
     data = tomllib.loads(text_of(source))
     rows = data.get("packages") if locked.shape == "pylock.toml" else data.get("package")
-    lines = [line for row in rows or [] if isinstance(row, dict) and not _local(row) for line in _lines(row)]
+    lines = [line for row in rows or [] if isinstance(row, dict) for line in _lines(row)]
     hashed = all("--hash=" in line for line in lines)
     if not hashed:
         without = "; without hashes: it names versions, and not their bytes"
@@ -52,7 +51,7 @@ def installable(source: bytes) -> Installable:
 
 def _lines(row: dict[str, Any]) -> Iterator[str]:
     name, version = row.get("name"), row.get("version")
-    if not isinstance(name, str) or not isinstance(version, str):
+    if not isinstance(name, str) or not isinstance(version, str) or is_local(row):
         return
     if _NAME.fullmatch(name) is None or _VERSION.fullmatch(version) is None:
         raise Unreadable(f"{visible(name)} {visible(version)} is no package and version", None)
@@ -67,7 +66,7 @@ def _elsewhere(row: dict[str, Any]) -> str | None:
     """Say how a package comes that no index has: its name there may be another one's."""
     source = row.get("source")
     told = source if isinstance(source, dict) else {}
-    kinds = {*told, told.get("type"), *row} & {"git", "url", "path", "file", "vcs", "archive"}
+    kinds = {*told, str(told.get("type")), *row} & {"git", "url", "path", "file", "vcs", "archive"}
     kinds -= {"url"} if told.get("type") == "legacy" else set()
     return min(map(str, kinds)) if kinds else None
 
@@ -87,10 +86,3 @@ def _hashes(row: dict[str, Any]) -> Iterator[str]:
 
 def _list(value: Any) -> list[dict[str, Any]]:
     return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
-
-
-def _local(row: dict[str, Any]) -> bool:
-    source = row.get("source")
-    if "directory" in row:
-        return True
-    return isinstance(source, dict) and (bool(_LOCAL & source.keys()) or source.get("type") == "directory")

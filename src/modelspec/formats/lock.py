@@ -23,6 +23,7 @@ _ELSEWHERE: Final = re.compile(r"-[cer]|--(?:constraint|editable|requirement)\b"
 """An option that brings packages, or versions, which do not stand here."""
 _HASH: Final = re.compile(r"--hash=(?:sha256|sha384|sha512):[0-9a-f]{64,128}(?!\S)")
 _CREDENTIAL: Final = re.compile(r"://(?!git@|(?:\$\{\w+\}:?)+@)[^/\s\"'@]+@|/t/[A-Za-z0-9_-]{8,}/")
+_LOCAL: Final = frozenset(["virtual", "editable", "directory"])
 SHAPES: Final = "requirements.txt, uv.lock, poetry.lock, conda-lock.yml, pylock.toml"
 
 
@@ -78,23 +79,20 @@ def _named(rows: list[Any]) -> dict[str, str]:
     for row in rows:
         name = row.get("name") if isinstance(row, dict) else None
         version = row.get("version") if isinstance(row, dict) else None
-        # The project itself and what lies in a folder have no version of their own.
-        local = isinstance(row, dict) and isinstance(row.get("source"), dict) and _here(row["source"])
-        if isinstance(name, str) and isinstance(version, str) and not local:
+        if isinstance(name, str) and isinstance(version, str) and not is_local(row):
             _put(found, name, version)
     return found
 
 
-def _here(source: dict[str, Any]) -> bool:
-    return bool({"virtual", "editable", "directory"} & source.keys()) or source.get("type") == "directory"
+def is_local(row: Any) -> bool:
+    """Whether a package of a TOML lock is the project itself, or lies in a folder: no index has either."""
+    source = row.get("source") if isinstance(row, dict) else None
+    told = source if isinstance(source, dict) else {}
+    return bool(_LOCAL & {*told, str(told.get("type")), *(row if isinstance(row, dict) else ())})
 
 
 def _hashed(rows: list[Any]) -> bool:
-    def has(row: Any) -> bool:
-        source = row.get("source") if isinstance(row, dict) else None
-        return "sha256" in str(row) or "hash" in str(row) or (isinstance(source, dict) and _here(source))
-
-    return all(has(row) for row in rows)
+    return all("sha256" in str(row) or "hash" in str(row) or is_local(row) for row in rows)
 
 
 def _conda(source: bytes) -> Locked:
