@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from modelspec.api.register import evidence, read_as
+from modelspec.api.register import ORDER, evidence, read_as
 from modelspec.api.verify import pinned
 from modelspec.change.edit import Unedited, set_key, set_scalar
 from modelspec.change.layout import flow, laid_out
@@ -18,11 +18,6 @@ from modelspec.tree.data import Data, at, spelled
 from modelspec.tree.place import Route, dotted
 from modelspec.tree.text import visible
 
-ORDER = (
-    "apiVersion", "kind", "model", "version", "description", "created", "artifact", "code", "features",
-    "request", "dataset", "runtime", "config", "signature", "metrics", "tolerance", "golden", "reference",
-    "needs", "lineage",
-)  # fmt: skip
 _SHARED = frozenset(
     ["apiVersion", "kind", "model", "version", "created", "artifact", "lineage", "description"]
 )

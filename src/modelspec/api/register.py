@@ -24,9 +24,9 @@ from modelspec.tree.snapshot import Patched
 from modelspec.tree.text import visible
 
 ORDER = (
-    "apiVersion", "kind", "model", "version", "description", "artifact", "code", "features", "request",
-    "dataset", "runtime", "config", "signature", "metrics", "tolerance", "golden", "reference", "needs",
-    "lineage",
+    "apiVersion", "kind", "model", "version", "description", "created", "artifact", "code", "features",
+    "request", "dataset", "runtime", "config", "signature", "metrics", "tolerance", "golden", "reference",
+    "needs", "lineage",
 )  # fmt: skip
 """The keys of a version file, in order."""
 _MOVES = ("version", "description", "lineage")
