@@ -296,14 +296,12 @@ def _history(folder: Path) -> Iterator[History]:
     """Open the history of what is checked out; a folder in no repository has none."""
     from modelspec.spec.history import Unrecorded
     from modelspec.world.branch import tip
-    from modelspec.world.git import open_repository
+    from modelspec.world.git import NoRepository, open_repository
     from modelspec.world.history import GitHistory
 
     try:
         repository, prefix, _ = open_repository(str(folder))
-    except Refusal as refusal:
-        if "is in no git repository" not in refusal.message:
-            raise
+    except NoRepository:
         yield Unrecorded()
         return
     commit = tip(repository, "HEAD")

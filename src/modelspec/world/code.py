@@ -13,7 +13,7 @@ from modelspec.tree.finding import Refusal
 from modelspec.tree.protocols import Chunk
 from modelspec.tree.text import visible
 from modelspec.tree.uri import public_repository
-from modelspec.world.git import Repository, open_repository
+from modelspec.world.git import NoRepository, Repository, open_repository
 
 _DIRTY: Final = re.compile(r"1 \S\S S.(?:M.|.U) \S+ \S+ \S+ \S+ \S+ (.*)", re.DOTALL)
 """A submodule, in what `git status --porcelain=v2` prints, that has changes of its own."""
@@ -57,9 +57,7 @@ def code_around(file: Path, besides: Iterable[Path] = ()) -> CodeFound:
     folder = file if file.is_dir() else file.parent
     try:
         repository, prefix, _ = open_repository(str(folder))
-    except Refusal as refusal:
-        if "is in no git repository" not in refusal.message:
-            raise
+    except NoRepository:
         raise Refusal(
             f"{shown} is in no git repository",
             'commit the code that trained the model; lost: --unknown code="why"',

@@ -41,6 +41,10 @@ parser of dates makes an instant of every text."""
 _DUBIOUS: Final = re.compile(r"dubious ownership|is owned by someone else")
 
 
+class NoRepository(Refusal):
+    """A folder lies in no git repository."""
+
+
 @dataclass(frozen=True, slots=True)
 class Repository:
     """A repository, and the folder that git runs in. `bare` is set for one that was named explicitly."""
@@ -286,7 +290,9 @@ def _unopened(folder: Path, error: str) -> Refusal:
             "if you mean it, name it: --root REPOSITORY.git --ref REV",
         )
     if "not a git repository" in error:
-        return Refusal(f"{shown} is in no git repository", "run `git init` there, or name the root: --root")
+        return NoRepository(
+            f"{shown} is in no git repository", "run `git init` there, or name the root: --root"
+        )
     lines = error.strip().splitlines() or ["no reason was given"]
     return Refusal(f"git can't open the repository at {shown}: {visible(lines[0], 200)}")
 
