@@ -52,6 +52,13 @@ def test_the_pinned_versions_are_verified_by_default(stored: Path, modelspec: Ru
     assert "--network" in parts["image"]["note"]
 
 
+def test_what_is_not_verified_is_printed_with_its_reason_once(stored: Path, modelspec: Run) -> None:
+    text = modelspec("verify", cwd=stored).stdout
+    assert re.findall(r"(?m)^(dataset|runtime) .*--network.*$", text) == ["dataset", "runtime"]
+    assert re.search(r"(?m)^dataset +dataset +recorded +5 +its address was not asked \(--network\)$", text)
+    assert "nothing wrong" in text
+
+
 def test_a_flipped_bit_is_found_and_named(stored: Path, modelspec: Run) -> None:
     damage(stored)
     done = modelspec("verify", cwd=stored)

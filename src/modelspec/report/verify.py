@@ -1,8 +1,10 @@
-"""What `verify` prints: component by level for each version, and what is wrong."""
+"""What `verify` prints: component by level for each version, what is wrong, and the reasons for the rest."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from typing import Final
 
 from modelspec.api.verify import Row
 from modelspec.report.paint import Paint
@@ -11,14 +13,19 @@ from modelspec.spec.model import COMPONENTS
 from modelspec.tree.data import Data
 from modelspec.tree.text import plural, visible
 
+_REASONS: Final = 3
+"""Of each component: thousands of versions may each have a reason of their own."""
+
 
 def verify_text(rows: Sequence[Row], paint: Paint) -> str:
-    """Return the table, then a line for each thing that is wrong, then the count."""
+    """Return the table, a line for each thing that is wrong, the reasons for the rest, then the count."""
     if not rows:
         return "nothing is pinned: name a MODEL@VERSION, or verify --all\n"
     heading = ("MODEL", "VERSION", *(name.upper() for name in COMPONENTS))
     cells = [(row.model, row.version, *(_cell(row, name) for name in COMPONENTS)) for row in rows]
     text = table([heading, *cells])
+    if reasons := _reasons(rows):
+        text += f"\n{table([('COMPONENT', 'PART', 'LEVEL', 'VERSIONS', 'WHY'), *reasons])}"
     for row in rows:
         if row.fails:
             text += f"\n{paint.bold(f'{row.model} {row.version}')}\n"
@@ -32,6 +39,23 @@ def verify_text(rows: Sequence[Row], paint: Paint) -> str:
     failed = sum(row.fails for row in rows)
     well = f"{failed} with something wrong" if failed else "nothing wrong"
     return f"{text}\n{plural(len(rows), 'version')}, {well}\n"
+
+
+def _reasons(rows: Sequence[Row]) -> list[tuple[str, ...]]:
+    """Return a row for each reason why a part is not verified, though nothing is wrong with it."""
+    found: list[tuple[str, ...]] = []
+    for name in COMPONENTS:
+        counted = Counter(
+            (held.component, held.what, held.outcome.level, held.outcome.note)
+            for row in rows
+            for held in row.held
+            if held.component == name and held.outcome.level != "verified" and not held.outcome.wrong
+        )
+        common = counted.most_common(_REASONS)
+        found += [(*key[:3], str(count), visible(key[3], 200)) for key, count in common]
+        if more := len(counted) - len(common):
+            found.append((name, "...", "", "", f"and {plural(more, 'more reason')}: --format json"))
+    return found
 
 
 def verify_json(rows: Sequence[Row]) -> Data:
