@@ -18,12 +18,16 @@ if TYPE_CHECKING:
 @click.command("derive")
 @click.argument("model", required=False, shell_complete=complete(model_names))
 @click.argument("version", required=False)
-@click.option("--from", "parent", metavar="VERSION", help="The version that it is like.")
-@click.option("--set", "sets", metavar="KEY=VALUE", multiple=True, required=True, help="What is different.")
-@click.option("--next", "following", is_flag=True, help="The number that the change asks for.")
+@click.option("--from", "parent", metavar="VERSION", help="The version to start from.")
+@click.option(
+    "--set", "sets", metavar="KEY=VALUE", multiple=True, required=True, help="What to change; repeatable."
+)
+@click.option("--next", "following", is_flag=True, help="The lowest number that the change allows.")
 @click.option("--all", "everything", is_flag=True, help="A next version of everything that is pinned.")
-@click.option("--where", metavar="KEY=VALUE", multiple=True, help="With --all: only what has this value.")
-@click.option("--description", metavar="TEXT", help="What is new in it.")
+@click.option(
+    "--where", metavar="KEY=VALUE", multiple=True, help="With --all: only versions with this value."
+)
+@click.option("--description", metavar="TEXT", help="What is new in this version.")
 @landing_options
 @format_option("text", "json")
 @root_option
@@ -34,9 +38,9 @@ def derive_command(
 ) -> int:  # fmt: skip
     """Make a version of MODEL that is like another one but for a single component.
 
-    A threshold in an emergency, an image with its fix: the artifact is shared, the parent is recorded, and
-    comments stay. A key has dots between its parts; an entry of a list goes by its name. The number has to
-    be what the change asks for (MS309): --next takes the least one.
+    For a threshold in an emergency, or an image with a fix: the artifact is shared, the parent is recorded,
+    and comments stay. Separate the parts of a key by dots; address an entry of a list by its name. The number
+    has to be one that the change allows (MS309): --next takes the lowest.
 
     \b
     Examples:

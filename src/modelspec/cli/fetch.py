@@ -34,11 +34,11 @@ _ADDRESS: Final = re.compile(r"(.+)/sha256-([0-9a-f]{64})")
 def fetch_command(name: str, target: Path, form: str, root: str | None) -> int:
     """Write a version's artifact to DIR, each byte verified on the way.
 
-    DIR is put in place at once: when it exists, it is complete. If it holds the artifact already, it is
+    DIR appears in one step: when it exists, it is complete. If it holds the artifact already, that is
     verified and left; if it holds anything else, nothing is done.
 
-    In an init container there is no registry: name the tree itself, as compiled configs do. Its digest
-    is in the address, so the store is not trusted either.
+    An init container has no registry: name the tree itself, as compiled configs do. Its digest is in the
+    address, so the store need not be trusted.
 
     \b
     Examples:

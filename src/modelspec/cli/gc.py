@@ -29,11 +29,10 @@ from modelspec.tree.finding import Refusal
 def gc_command(name: str | None, delete: bool, grace: int, form: str, root: str | None) -> int:
     """Find the artifacts that nothing needs, and remove them with --delete.
 
-    Needed is what any branch, tag, stash or work tree pins or has as a version file that is not retired;
-    what was pinned, published, or by receipts served within the retention of artifacts and records, or the
-    longest window; and what those versions name: artifact, lock, golden, reference. While something is being
-    stored or registered in a folder, gc refuses to run; a remote store has no lock, and the grace time has
-    to be longer than a register takes.
+    A tree is needed if it belongs to a version that any branch, tag, stash or work tree pins, or has the file
+    of (unless it is retired there); or to one that was pinned, published or, by receipts, served within the
+    retention or the longest window. For a folder, gc refuses to run while something is being stored or
+    registered. A remote store has no lock: there, --grace has to be longer than a register takes.
 
     \b
     Examples:

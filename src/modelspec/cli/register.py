@@ -35,51 +35,74 @@ if TYPE_CHECKING:
 
 _PATH = click.Path(path_type=Path)
 _OPTIONS: tuple[Callable[[Any], Any], ...] = (
-    click.option("--next", "following", is_flag=True, help="The version that what changed asks for."),
+    click.option("--next", "following", is_flag=True, help="Number it by what changed since its parent."),
     click.option(
         "--artifact",
         metavar="PATH|URI",
         multiple=True,
         type=click.Path(),
-        help="A file or folder of the model, repeatable; or an s3:// address, to stay there.",
+        help="A file or folder of the model, repeatable; or an s3:// address, whose bytes stay there.",
     ),
-    click.option("--move", is_flag=True, help="Move the artifact into the store, and do not copy it."),
-    click.option("--artifact-format", metavar="NAME", help="Its format, where the bytes do not tell."),
-    click.option("--architecture", metavar="TEXT", help="What kind of model it is."),
+    click.option("--move", is_flag=True, help="Move the artifact into the store instead of copying it."),
+    click.option(
+        "--artifact-format", metavar="NAME", help="The artifact's format, where its bytes do not tell."
+    ),
+    click.option("--architecture", metavar="TEXT", help="The kind of model, such as gradient-boosted-trees."),
     click.option("--precision", metavar="TEXT", help="The precision of its numbers, such as int8."),
-    click.option("--unsafe", type=click.Choice(["pickle"]), help="Accept files that run code when loaded."),
-    click.option("--scan", is_flag=True, help="Have picklescan look at pickles; what it finds stops it."),
-    click.option("--code", type=_PATH, help="The file that trains, in its git repository."),
-    click.option("--repository", metavar="URL", help="Where that repository is; default: origin."),
-    click.option("--allow-dirty", is_flag=True, help="Record what is not committed as code.patch."),
-    click.option("--dataset", metavar="URI|PATH", multiple=True, help="Where the data is; a path is hashed."),
-    click.option("--dataset-name", metavar="NAME", help="What the data is called."),
-    click.option("--dataset-digest", metavar="DIGEST", help="The digest of the data or of its manifest."),
-    click.option("--snapshot", metavar="T", help="Which state of the data."),
+    click.option(
+        "--unsafe", type=click.Choice(["pickle"]), help="Accept files that can run code when loaded."
+    ),
+    click.option("--scan", is_flag=True, help="Scan pickles with picklescan; a finding stops this."),
+    click.option("--code", type=_PATH, help="The training script, in its git repository."),
+    click.option("--repository", metavar="URL", help="The address of that repository; default: origin."),
+    click.option("--allow-dirty", is_flag=True, help="Record uncommitted changes as code.patch."),
+    click.option(
+        "--dataset",
+        metavar="URI|PATH",
+        multiple=True,
+        help="The training data: an address, or a path to hash.",
+    ),
+    click.option("--dataset-name", metavar="NAME", help="A name for the data."),
+    click.option("--dataset-digest", metavar="DIGEST", help="The digest of the data, or of its manifest."),
+    click.option("--snapshot", metavar="T", help="Which state of the data: a time, a table version."),
     click.option("--feature", metavar="VIEW[@N]", multiple=True, help="A view that it reads; repeatable."),
-    click.option("--input", "inputs", metavar="NAME=FIELD,...", multiple=True, help="What fills an input."),
+    click.option(
+        "--input", "inputs", metavar="NAME=FIELD,...", multiple=True, help="The fields of an input."
+    ),
     click.option("--lock", type=_PATH, help="The lock file of its packages."),
-    click.option("--package", metavar="NAME", multiple=True, help="One more package of it to record."),
-    click.option("--image", metavar="REF@DIGEST", help="The image that serves it."),
-    click.option("--python", metavar="V", help="The version of Python."),
+    click.option(
+        "--package", metavar="NAME", multiple=True, help="One more package of the lock to list; repeatable."
+    ),
+    click.option("--image", metavar="REF@DIGEST", help="The image that serves it, by digest."),
+    click.option("--python", metavar="V", help="The Python that serves it, such as 3.11."),
     click.option("--threads", type=click.IntRange(1), help="Threads of one inference."),
     click.option("--accelerator", metavar="TEXT", help="The accelerator that it needs."),
     click.option("--param", metavar="K=V", multiple=True, help="A hyperparameter; repeatable."),
     click.option("--params", type=_PATH, help="A file of hyperparameters, YAML or JSON."),
-    click.option("--threshold", metavar="NAME=OUTPUT>=V", multiple=True, help="A decision; repeatable."),
-    click.option("--metric", metavar="K=V", multiple=True, help="What was measured; repeatable."),
-    click.option("--tolerance", type=click.FloatRange(0), help="How far a replay may be off."),
-    click.option("--golden", type=_PATH, help="Inputs (.npz) to answer now and to keep with the answers."),
+    click.option(
+        "--threshold", metavar="NAME=OUTPUT>=V", multiple=True, help="A decision threshold; repeatable."
+    ),
+    click.option("--metric", metavar="K=V", multiple=True, help="A measured metric; repeatable."),
+    click.option(
+        "--tolerance", type=click.FloatRange(0), help="The largest difference that a replay may have."
+    ),
+    click.option("--golden", type=_PATH, help="Inputs (.npz) to run now, kept with their answers."),
     click.option("--reference", type=_PATH, help="A sample of the training data, kept as bins."),
     click.option("--capture", metavar="MODULE:OBJECT", help="IMPORTS YOUR CODE: scalers, encoders, classes."),
     click.option("--request", type=_PATH, help="A file with the fields that come with a request."),
-    click.option("--signature", type=_PATH, help="A file with inputs and outputs."),
-    click.option("--need", metavar="MODEL@REF", multiple=True, help="A version that must be served beside."),
-    click.option("--description", metavar="TEXT", help="What is new in it."),
-    click.option("--parent", metavar="VERSION|none", help="What it was made from; default: the one before."),
-    click.option("--unknown", metavar="COMPONENT=REASON", multiple=True, help="What is lost, and why."),
-    click.option("--none", type=click.Choice(["features", "config"]), multiple=True, help="There are none."),
-    click.option("--store", metavar="NAME", help="The store that keeps it; default: the first one."),
+    click.option("--signature", type=_PATH, help="A file with the input and output tensors."),
+    click.option(
+        "--need", metavar="MODEL@REF", multiple=True, help="A version that must be served beside it."
+    ),
+    click.option("--description", metavar="TEXT", help="What is new in this version."),
+    click.option(
+        "--parent", metavar="VERSION|none", help="What it was made from; default: the last release."
+    ),
+    click.option(
+        "--unknown", metavar="COMPONENT=REASON", multiple=True, help="A component that is lost, and why."
+    ),
+    click.option("--none", type=click.Choice(["features", "config"]), multiple=True, help="It has none."),
+    click.option("--store", metavar="NAME", help="The store to put it into; default: the first one."),
     click.option("--from-mlflow", metavar="URI", help="runs:/ID[/PATH] or models:/NAME/VERSION."),
     click.option("--mlflow", metavar="WHERE", help="A folder, a sqlite file or a server; default: ./mlruns."),
     click.option("--from-dvc", metavar="FILE", help="A .dvc file, or dvc.lock:STAGE."),
@@ -111,9 +134,10 @@ def register_command(
 ) -> int:  # fmt: skip
     """Capture a version of MODEL from real files, store its bytes, and write its file.
 
-    What is missing is asked for on a terminal; elsewhere, and with CI set, all of it is listed and nothing
-    is done. What is lost is said, never guessed: --unknown dataset="Deleted in 2024". Formats are told by
-    bytes; nothing is loaded, unpickled or unpacked. The same version again: "already registered", exit 0.
+    On a terminal it asks for what is missing; elsewhere, and with CI set, it lists all of that and does
+    nothing. For a component that is lost, give the reason: --unknown dataset="Deleted in 2024". The format of
+    the artifact is told by its bytes; nothing is loaded, unpickled or unpacked. Registering the same version
+    again prints "already registered" and exits with 0.
 
     \b
     Examples:
@@ -298,7 +322,7 @@ def _complete(registry: Registry, captured: Captured, taken: Taken, asks: bool) 
     click.echo(f"{captured.model} can't be registered yet, {plural(len(lacks), 'thing')} missing:", err=True)
     for lack in lacks:
         click.echo(f"  {lack}", err=True)
-    click.echo('what is lost for ever: --unknown COMPONENT="why"', err=True)
+    click.echo('for a component that is lost for good: --unknown COMPONENT="why"', err=True)
     return None
 
 

@@ -39,21 +39,23 @@ Serving = dict[tuple[str, str], set[str]]
 @click.command("verify")
 @click.argument("name", metavar="[MODEL[@VERSION]]", required=False, shell_complete=complete(version_names))
 @click.option("--env", "environment", metavar="ENV", shell_complete=complete(environment_names),
-              help="What is pinned in it, and in its window.")  # fmt: skip
+              help="What is pinned in this environment, and in its window.")  # fmt: skip
 @click.option("--all", "all_", is_flag=True, help="Every version that has a file.")
 @click.option("--changed", is_flag=True,
-              help="What a change brings or pins, against --base; in CI the commit before it.")  # fmt: skip
-@click.option("--window", is_flag=True, help="Refuse to go without the windows when history is missing.")
-@click.option("--subset", metavar="N/T", help="Only the Nth of T shares, for a job that runs T times.")
+              help="What a change brings or pins, compared with --base.")  # fmt: skip
+@click.option("--window", is_flag=True, help="Refuse to run when history, and so the windows, are missing.")
+@click.option(
+    "--subset", metavar="N/T", help="Only the Nth of T shares of the versions, for a job that runs T times."
+)
 @click.option("--resume", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False),
-              help="Note in FILE which trees hold, and skip those; removed when all is well.")  # fmt: skip
+              help="Note in FILE which trees are whole, and skip them; removed at the end.")  # fmt: skip
 @click.option("--base", metavar="REV",
-              help="Read who is trusted from this revision; default in CI: the target branch.")  # fmt: skip
-@click.option("--scan", is_flag=True, help="Have picklescan look at pickles; what it finds is wrong.")
+              help="What --changed compares with, and whose signers count; in CI the target.")  # fmt: skip
+@click.option("--scan", is_flag=True, help="Scan pickles with picklescan; what it finds is wrong.")
 @click.option("--code", "clones", metavar="CLONE|BUNDLE", multiple=True, type=click.Path(path_type=Path),
-              help="Where code may be, besides the registry's own clone; repeatable.")  # fmt: skip
+              help="Look for code here too, besides the registry's own clone; repeatable.")  # fmt: skip
 @click.option("--network", is_flag=True,
-              help="Ask remote stores, addresses, registries, code repositories as well.")  # fmt: skip
+              help="Ask remote stores, addresses, registries and code repositories too.")  # fmt: skip
 @format_option("text", "json")
 @root_option
 def verify_command(
@@ -73,11 +75,11 @@ def verify_command(
 ) -> int:
     """Check how far each component of a version holds: recorded, resolvable, verified.
 
-    Artifacts, lock files, goldens and references are read from their store and every byte is hashed; code
-    is looked up in clones, schemas in git, data where it is a path of this repository. By default what
-    is pinned, in any slot, and in a window. A signature is held against exactly these files, and its
-    signer against who is trusted. Exit code: 1 when bytes are damaged or missing, or when an environment
-    that pins the version `requires` a component to be known better, or another signature.
+    By default it checks the versions that are pinned, in any slot, and those in a window. Artifacts, lock
+    files, golden answers and references are read from their store, and every byte is hashed. Code is looked
+    up in clones, schemas in git, data where it is a path in this repository. A signature must cover exactly
+    these files, and its signer must be trusted. Exit code: 1 when bytes are damaged or missing, or when an
+    environment that pins the version `requires` a component to be known better, or demands another signature.
 
     \b
     Examples:
