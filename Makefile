@@ -1,12 +1,15 @@
-# The one door: `make check` is what CI runs. `make demo` and `make test` need Python 3.11+, git and make.
+# The one door: `make check` is what CI runs. All of this needs Python 3.11+, git and make.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SUPPORTED := 'import sys; sys.exit(sys.version_info < (3, 11) and "modelspec needs Python 3.11 or newer")'
 SOURCES := src tests benchmarks demo training
 
-.PHONY: demo demo-trace test check lint types layers registry slow cluster pages bench tools clean
+.PHONY: install demo demo-trace test check lint types layers registry slow cluster pages bench tools clean
 .DEFAULT_GOAL := check
+
+# The command as .venv/bin/modelspec, with all that the tests need.
+install: $(VENV)/.done
 
 # The demo trains with the packages that the example's lock names, and runs a real serving engine, which
 # needs others: each gets an environment of its own.

@@ -16,7 +16,7 @@ def listed(text: str) -> str:
     """Return the changelog with the rules that are in no earlier release between its marks."""
     inside = _LIST.search(text)
     assert inside is not None, "CHANGELOG.md has no place for rules: <!-- rules --> and <!-- end -->"
-    released = set(re.findall(r"\bMS\d{3}\b", text.replace(inside[0], "")))
+    released = set(re.findall(r"\bMS\d{3}\b", text[inside.end() :].partition("\n## ")[2]))
     lines = []
     for family, rules in groupby(CATALOGUE, key=lambda one: one.family):
         new = [f"{one.code} {one.name}" for one in rules if one.code not in released]
