@@ -96,7 +96,7 @@ def test_conda_with_another_version_for_another_platform_tells_neither() -> None
     rows = b"".join(
         b"- {name: %s, version: '%s', platform: %s, hash: {md5: aa}}\n" % row
         for row in (
-            (b"numpy", b"2.1", b"linux-64"),
+            (b"numpy", b"2.1", b"win-64"),
             (b"numpy", b"2.2", b"osx-64"),
             (b"scipy", b"1", b"osx-64"),
         )

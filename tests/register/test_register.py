@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import shutil
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from modelspec.tree.digest import artifact_digest, sha256
 from modelspec.tree.yaml import read
 from register.conftest import IMAGE, MODEL, Register
 
+LOCKS = Path(__file__).parents[1] / "formats" / "fixtures" / "locks"
 NEW = "registry/models/eta/versions/3.0.1.yaml"
 
 
@@ -56,6 +58,19 @@ def test_a_version_is_captured_whole(register: Register, shop: Git, invoke: Run)
     assert verified.returncode == 0, verified.stdout
     levels = json.loads(verified.stdout)["versions"][0]["levels"]
     assert {levels[name] for name in ("artifact", "code", "features", "config")} == {"verified"}
+
+
+def test_a_lock_of_every_platform_is_read_for_the_python_that_serves(register: Register, shop: Git) -> None:
+    shutil.copy(LOCKS / "uv.lock", shop.root / "uv.lock")
+    shop.commit("A lock")
+    assert "say which Python serves (--python)" in register("--next", lock="uv.lock", python=None).stderr
+    done = register("--next", lock="uv.lock", python="3.10")
+    assert done.returncode == 0, done.stdout + done.stderr
+    data, _ = read((shop.root / NEW).read_bytes())
+    assert data["runtime"]["packages"] == {  # type: ignore[call-overload, index]
+        "cloudpickle": "3.1.3", "joblib": "1.6.0", "numpy": "2.2.6", "onnxruntime": "1.23.2",
+        "scikit-learn": "1.7.2", "scipy": "1.15.3",
+    }  # fmt: skip
 
 
 def test_the_file_is_laid_out_as_people_do_it(register: Register, shop: Git) -> None:

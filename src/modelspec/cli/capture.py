@@ -231,7 +231,7 @@ def _mlmodel(given: dict[str, Any], taken: Taken) -> None:
     if given["lock"] is None and "requirements.txt" in files and taken.artifact is not None:
         try:
             with files["requirements.txt"]() as stream:
-                read_lock(stream.read(16 * 1024 * 1024))
+                read_lock(stream.read(16 * 1024 * 1024), given["python"] or told.python)
         except Unreadable:
             return
         given["lock"] = next(place(one) for one in taken.artifact.files if one.path == "requirements.txt")
@@ -308,7 +308,7 @@ def _runtime(given: dict[str, Any], taken: Taken) -> None:
             source = stream.read(64 * 1024 * 1024)
         name = given["lock"].name
         try:
-            locked = read_lock(source)
+            locked = read_lock(source, part.get("python"))
         except Unreadable as error:
             raise Refusal(f"{visible(name)} is no lock: {error.message}", error.fix) from None
         if (line := credential(source)) is not None:

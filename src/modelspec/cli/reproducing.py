@@ -227,7 +227,8 @@ class _Collection:
         try:
             if more or not file.is_file() or file.stat().st_size > _LOCK_LIMIT:
                 raise Unreadable("the tree of the lock is not one file", None)
-            made = installable(file.read_bytes())
+            runtime = self.version.runtime
+            made = installable(file.read_bytes(), runtime.python if runtime is not None else None)
         except Unreadable as error:
             told = replace(lock, note=f"{lock.note}; not for pip: {visible(error.message, 200)}")
             return [told if one is lock else one for one in pieces], None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
@@ -29,18 +28,19 @@ class Installable:
     note: str
 
 
-def installable(source: bytes) -> Installable:
-    """Return what pip installs of a lock; raises Unreadable for what is none, or none of pip's."""
-    locked = read_lock(source)
+def installable(source: bytes, python: str | None = None) -> Installable:
+    """Return what pip installs of a lock; raises Unreadable for what is none, or none of pip's.
+
+    `python`: the version of the Python that it is for, as far as it is known.
+    """
+    locked = read_lock(source, python)
     without = "" if locked.hashed else "; without hashes: it names versions, and not their bytes"
     if locked.shape == "requirements.txt":
         options = "; with options of its own, which pip obeys" if _OPTION.search(text_of(source)) else ""
         return Installable(source, locked.hashed, f"the lock itself{without}{options}")
     if locked.shape == "conda-lock.yml":
         raise Unreadable("pip can't install a conda-lock.yml", "conda-lock install --name reproduce lock/…")
-    data = tomllib.loads(text_of(source))
-    rows = data.get("packages") if locked.shape == "pylock.toml" else data.get("package")
-    lines = [line for row in rows or [] if isinstance(row, dict) for line in _lines(row)]
+    lines = [line for row in locked.rows for line in _lines(row)]
     hashed = all("--hash=" in line for line in lines)
     if not hashed:
         without = "; without hashes: it names versions, and not their bytes"

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
+from modelspec.formats import uvlock
 from modelspec.formats.foreign import Unreadable
 from modelspec.formats.looseyaml import read_yaml
-from modelspec.formats.strictjson import text_of
+from modelspec.formats.markers import Platforms
+from modelspec.formats.strictjson import LIMIT, text_of
 from modelspec.tree.text import visible
 
 _PINNED: Final = re.compile(
     r"([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)(?:\[[A-Za-z0-9._, -]*\])?\s*={2,3}\s*([^\s;#,*]+)\s*"
-    r"(?:;[^#]*?)?((?:\s+--hash=\S+)*)\s*(?:#.*)?"
+    r"(?:;([^#]*?))?((?:\s+--hash=\S+)*)\s*(?:#.*)?"
 )
 _COMMENT: Final = re.compile(r"(?:^|\s)#.*$")
 _OPTION: Final = re.compile(r"--?[a-z]")
@@ -37,17 +39,29 @@ class Locked:
     hashed: bool = True
     differing: tuple[str, ...] = ()
     """Packages that it pins at another version for another platform, which are not in `packages`."""
+    rows: tuple[dict[str, Any], ...] = ()
+    """The packages of a lock in TOML that are installed, as they stand there."""
 
 
-def read_lock(source: bytes) -> Locked:
-    """Return what a lock file pins, told by its content; raises Unreadable, also for what pins nothing."""
+def read_lock(source: bytes, python: str | None = None) -> Locked:
+    """Return what a lock file pins, told by its content; raises Unreadable, also for what pins nothing.
+
+    A lock may be for many platforms at once. `python`: the version, as far as it is known, of the Python
+    on Linux that is meant; None takes everything that stands there, whatever its markers say.
+    """
+    if len(source) > LIMIT:
+        raise Unreadable(
+            f"it has more than {LIMIT // 1024 // 1024} MiB, which is the most that is read of one",
+            "lock for what serves, alone",
+        )
     text = text_of(source)
+    places = None if python is None else Platforms(python, text)
     if re.match(r"(?:#[^\n]*\n|\s)*(?:\[|[A-Za-z][A-Za-z-]*\s*=\s*[^=])", text):
-        found = _toml(text)
+        found = _toml(text, python, places)
     elif re.search(r"(?m)^package:\s*$", text):
-        found = _conda(source)
+        found = _conda(source, python)
     else:
-        found = _requirements(text)
+        found = _requirements(text, python, places)
     if not found.packages:
         raise Unreadable("it pins no packages", f"name a lock file: {SHAPES}")
     return found
@@ -59,28 +73,55 @@ def credential(source: bytes) -> int | None:
     return text.count("\n", 0, found.start()) + 1 if found is not None else None
 
 
-def _toml(text: str) -> Locked:
+def _toml(text: str, python: str | None, places: Platforms | None) -> Locked:
     try:
         data = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
         raise Unreadable(f"it is no TOML: {visible(str(error))}") from None
+    requires = data.get("requires-python")
     if isinstance(data.get("packages"), list):
-        return Locked("pylock.toml", _named(data["packages"]), hashed=_hashed(data["packages"]))
-    if isinstance(data.get("package"), list):
-        packages = _named(data["package"])
-        requires = data.get("requires-python")
+        shape, rows = "pylock.toml", data["packages"]
+    elif isinstance(data.get("package"), list):
         shape = "uv.lock" if requires is not None or "revision" in data else "poetry.lock"
-        return Locked(shape, packages, hashed=_hashed(data["package"]))
-    raise Unreadable("it is TOML, but no lock file", f"name one of {SHAPES}")
+        rows = data["package"]
+        if shape == "poetry.lock" and isinstance(data.get("metadata"), dict):
+            requires = data["metadata"].get("python-versions")
+    else:
+        raise Unreadable("it is TOML, but no lock file", f"name one of {SHAPES}")
+    hashed = _hashed(rows)
+    if places is not None:
+        if isinstance(requires, str) and not places.fits(requires):
+            raise _another(visible(requires), python)
+        rows = uvlock.installed(data, places) if shape == "uv.lock" else _held(rows, places)
+    kept = tuple(row for row in rows if isinstance(row, dict))
+    return Locked(shape, _named(kept, python), hashed=hashed, rows=kept)
 
 
-def _named(rows: list[Any]) -> dict[str, str]:
+def _another(wanted: str, python: str | None) -> Unreadable:
+    return Unreadable(
+        f"it is for Python {wanted}, and not for {visible(str(python))}",
+        "name the lock of the Python that serves, or its --python",
+    )
+
+
+def _held(rows: list[Any], places: Platforms) -> list[Any]:
+    """Return the rows whose own markers hold somewhere."""
+
+    def held(row: Any) -> bool:
+        told = (row.get("marker") or row.get("markers")) if isinstance(row, dict) else None
+        # Poetry writes a marker for each of several groups.
+        several = list(told.values()) if isinstance(told, dict) else [told]
+        return any(not isinstance(one, str) or places.where(one) for one in several)
+
+    return [row for row in rows if held(row)]
+
+
+def _named(rows: Iterable[dict[str, Any]], python: str | None) -> dict[str, str]:
     found: dict[str, str] = {}
     for row in rows:
-        name = row.get("name") if isinstance(row, dict) else None
-        version = row.get("version") if isinstance(row, dict) else None
+        name, version = row.get("name"), row.get("version")
         if isinstance(name, str) and isinstance(version, str) and not is_local(row):
-            _put(found, name, version)
+            _put(found, name, version, python)
     return found
 
 
@@ -95,23 +136,26 @@ def _hashed(rows: list[Any]) -> bool:
     return all("sha256" in str(row) or "hash" in str(row) or is_local(row) for row in rows)
 
 
-def _conda(source: bytes) -> Locked:
+def _conda(source: bytes, python: str | None) -> Locked:
     data = read_yaml(source)
     rows = data.get("package") if isinstance(data, dict) else None
     if not isinstance(rows, list):
         raise Unreadable("it is no conda-lock.yml", f"name one of {SHAPES}")
-    # One list holds the packages of every platform: which of two versions serves, nobody said.
+    # One list holds the packages of every platform: of two processors, which one serves nobody said.
     several: dict[str, set[str]] = {}
-    for row in rows:
-        if isinstance(row, dict) and isinstance(name := row.get("name"), str):
+    maps = [row for row in rows if isinstance(row, dict)]
+    for row in [row for row in maps if str(row.get("platform")).startswith("linux-")] or maps:
+        if isinstance(name := row.get("name"), str):
             several.setdefault(_normal(name), set()).add(str(row.get("version", "")))
     found = {name: next(iter(versions)) for name, versions in several.items() if len(versions) == 1}
-    python = found.pop("python", None)
-    hashed = all("hash" in row for row in rows if isinstance(row, dict))
-    return Locked("conda-lock.yml", found, python, hashed, tuple(sorted(several.keys() - found - {"python"})))
+    own = found.pop("python", None)
+    if python is not None and own is not None and not f"{own}.".startswith(f"{python}."):
+        raise _another(visible(own), python)
+    hashed = all("hash" in row for row in maps)
+    return Locked("conda-lock.yml", found, own, hashed, tuple(sorted(several.keys() - found - {"python"})))
 
 
-def _requirements(text: str) -> Locked:
+def _requirements(text: str, python: str | None, places: Platforms | None) -> Locked:
     found: dict[str, str] = {}
     hashed = True
     for number, line in _lines(text):
@@ -128,8 +172,10 @@ def _requirements(text: str) -> Locked:
                 f"line {number} pins nothing: {visible(line)}",
                 "lock it first (pip-compile --generate-hashes, uv pip compile, pip freeze)",
             )
-        _put(found, match[1], match[2])
-        hashes = match[3].split()
+        marker = (match[3] or "").strip()
+        if not marker or places is None or places.where(marker):
+            _put(found, match[1], match[2], python)
+        hashes = match[4].split()
         hashed = hashed and bool(hashes) and all(map(_HASH.fullmatch, hashes))
     return Locked("requirements.txt", found, None, hashed)
 
@@ -149,14 +195,17 @@ def _lines(text: str) -> Iterator[tuple[int, str]]:
         yield first, held.strip()
 
 
-def _put(found: dict[str, str], name: str, version: str) -> None:
+def _put(found: dict[str, str], name: str, version: str, python: str | None) -> None:
     key = _normal(name)
-    if found.setdefault(key, version) != version:
-        # uv may lock one package twice, for two platforms: neither is what runs everywhere.
-        raise Unreadable(
-            f"it pins {visible(name)} at {visible(found[key])} and at {visible(version)}",
-            "lock for the platform that serves, alone",
-        )
+    if found.setdefault(key, version) == version:
+        return
+    several = f"it pins {visible(name)} at {visible(found[key])} and at {visible(version)}"
+    if python is None:
+        raise Unreadable(several, "say which Python serves (--python), or lock for what serves, alone")
+    # Told apart by the processor, by extras, or by a release of Python that was not named.
+    fix = "lock for what serves, alone, as with uv pip compile --python-platform or uv export --extra"
+    whole = "; or name the --python whole, as in 3.11.7" if python.count(".") == 1 else ""
+    raise Unreadable(f"{several}, also for Python {visible(python)} on Linux alone", fix + whole)
 
 
 def _normal(name: str) -> str:

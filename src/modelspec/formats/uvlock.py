@@ -1,0 +1,84 @@
+"""Which packages of a `uv.lock` are installed somewhere: it holds those of every platform at once.
+
+A package does not say itself where it is installed. The project does, by the markers of what it depends on,
+and so on from package to package.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from modelspec.formats.markers import Platforms
+
+Row = dict[str, Any]
+
+
+def installed(data: dict[str, Any], platforms: Platforms) -> list[Row]:
+    """Return the packages that any of the platforms may install, with all extras and groups."""
+    rows = _maps(data.get("package"))
+    own = [_any(row.get("resolution-markers"), platforms) for row in rows]
+    named: dict[str, list[int]] = {}
+    for index, row in enumerate(rows):
+        named.setdefault(str(row.get("name")), []).append(index)
+    reached = [0] * len(rows)
+    roots = [index for index, row in enumerate(rows) if _local(row.get("source"))]
+    # A script has no project: what it wants stands in the manifest.
+    manifest = data.get("manifest")
+    asked = list(_asked(manifest)) if isinstance(manifest, dict) else []
+    if not roots and not asked:
+        return [row for row, here in zip(rows, own, strict=True) if here]
+    open_ = [(index, platforms.all) for index in roots]
+    open_ += [step for one in asked for step in _step(one, platforms.all, named, rows, platforms)]
+    while open_:
+        index, here = open_.pop()
+        new = here & own[index] & ~reached[index]
+        if new:
+            reached[index] |= new
+            for one in _wanted(rows[index]):
+                open_ += _step(one, new, named, rows, platforms)
+    return [row for row, here in zip(rows, reached, strict=True) if here]
+
+
+def _local(source: Any) -> bool:
+    """Whether a package is the project itself, or lies in a folder: it has no version of its own."""
+    return isinstance(source, dict) and bool({"virtual", "editable", "directory"} & source.keys())
+
+
+def _any(markers: Any, platforms: Platforms) -> int:
+    if not isinstance(markers, list) or not markers:
+        return platforms.all
+    found = 0
+    for one in markers:
+        found |= platforms.where(str(one))
+    return found
+
+
+def _wanted(row: Row) -> Iterator[Row]:
+    """Yield what a package depends on, with what its extras and groups do."""
+    yield from _maps(row.get("dependencies"))
+    for key in ("optional-dependencies", "dev-dependencies"):
+        several = row.get(key)
+        for one in several.values() if isinstance(several, dict) else ():
+            yield from _maps(one)
+
+
+def _asked(manifest: Row) -> Iterator[Row]:
+    yield from _maps(manifest.get("requirements"))
+    groups = manifest.get("dependency-groups")
+    for one in groups.values() if isinstance(groups, dict) else ():
+        yield from _maps(one)
+
+
+def _step(
+    wanted: Row, here: int, named: dict[str, list[int]], rows: list[Row], platforms: Platforms
+) -> Iterator[tuple[int, int]]:
+    marker = wanted.get("marker")
+    where = here & (platforms.where(marker) if isinstance(marker, str) else platforms.all)
+    for index in named.get(str(wanted.get("name")), ()) if where else ():
+        if all(key not in wanted or wanted[key] == rows[index].get(key) for key in ("version", "source")):
+            yield index, where
+
+
+def _maps(node: Any) -> list[Row]:
+    return [one for one in node if isinstance(one, dict)] if isinstance(node, list) else []
