@@ -149,7 +149,9 @@ def test_what_pins_nothing_is_refused(source: bytes, says: str) -> None:
 
 def test_a_project_in_a_folder_is_no_package_and_lacks_no_hash() -> None:
     mine = b'[[packages]]\nname = "mine"\nversion = "0.1.0"\ndirectory = {path = "."}\n'
-    assert read_lock(PYLOCK + mine) == read_lock(PYLOCK)
+    with_mine, without = read_lock(PYLOCK + mine), read_lock(PYLOCK)
+    assert (with_mine.packages, with_mine.hashed) == (without.packages, without.hashed)
+    assert installable(PYLOCK + mine) == installable(PYLOCK)
 
 
 def test_a_source_of_a_type_that_is_no_text_is_read_over() -> None:

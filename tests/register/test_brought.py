@@ -75,6 +75,20 @@ def test_a_run_and_a_registered_version_of_mlflows_folders(
     assert data["artifact"]["format"] == "onnx"  # type: ignore[index]
 
 
+def test_what_mlflow_has_as_text_becomes_a_number_only_as_it_stands(
+    register: Register, shop: Git, mlruns: Path
+) -> None:
+    texts = {"release": "1.10", "code": "007", "sha": "1e3", "flag": "yes", "none": "null", "seed": "9" * 20}
+    for key, text in texts.items():
+        (mlruns / "1" / RUN / "params" / key).write_text(text)
+    (mlruns / "1" / RUN / "params/rate").write_text("1e-05")
+    data = brought(
+        register, shop, "--from-mlflow", "models:/eta/1", "--mlflow", str(mlruns), lock=None, python=None
+    )
+    told = data["config"]["hyperparameters"]  # type: ignore[index]
+    assert {key: told[key] for key in texts} == texts and told["rate"] == 1e-05  # type: ignore[index, call-overload]
+
+
 def test_mlflows_sqlite_file(tmp_path: Path, mlruns: Path) -> None:
     file = tmp_path / "mlflow.db"
     artifacts = mlruns / "1" / RUN / "artifacts"

@@ -70,6 +70,16 @@ def test_a_new_key_of_a_map_is_put_in(invoke: Run, shop: Git) -> None:
     assert data_of(shop.root, new)["config"]["hyperparameters"]["seed"] == 7  # type: ignore[index]
 
 
+def test_a_number_stays_one_and_a_new_text_is_as_it_was_given(invoke: Run, shop: Git) -> None:
+    args = ["derive", "eta", "--next", "--from", "3.0.0"]
+    for setting in ("config.thresholds.late.value=20.50", "config.hyperparameters.data=1.10"):
+        done = invoke(*args, "--set", setting, cwd=shop.root)
+        assert done.returncode == 0, done.stdout + done.stderr
+    new = [data_of(shop.root, path)["config"] for path in shop("ls-files", "-o", "registry").splitlines()]
+    assert {config["thresholds"][0]["value"] for config in new} == {20.5, 60}  # type: ignore[index]
+    assert {config["hyperparameters"].get("data") for config in new} == {None, "1.10"}  # type: ignore[index]
+
+
 def test_an_image_with_its_fix_for_all_that_is_pinned(invoke: Run, shop: Git) -> None:
     old = str(data_of(shop.root, BASE)["runtime"]["image"])  # type: ignore[index]
     new = old[:-4] + "beef"

@@ -26,11 +26,15 @@ _SHARED = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One `--set`: keys with dots between (an entry of a list by its name), and the new value."""
+    """One `--set`: keys with dots between (an entry of a list by its name), and the new value.
+
+    `number`: the value where a number stood before, of which the text may be any spelling.
+    """
 
     keys: str
     text: str
     value: Data
+    number: Data
 
 
 def derive(
@@ -185,8 +189,9 @@ def _set(source: bytes, one: Setting) -> bytes | Declined:
     old = at(data, route)
     if isinstance(old, dict | list):
         return Declined(f"{visible(one.keys)} holds more than one value", "name a key in it")
-    # A text stays one: "3.11" is a Python and no number.
-    value: Data = one.text if isinstance(old, str) else one.value
+    # A text stays one: "3.11" is a Python and no number. So does a number: 1.10 is one.
+    counts = isinstance(old, int | float) and not isinstance(old, bool)
+    value: Data = one.text if isinstance(old, str) else one.number if counts else one.value
     try:
         if old is not None:
             edited = source if old == value else set_scalar(source, route, flow(value))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from modelspec.cli.capture import Taken
-from modelspec.cli.given import typed
+from modelspec.cli.given import loose, written
 from modelspec.formats.looseyaml import Quoted
 from modelspec.tree.clean import UNSEEN
 from modelspec.tree.data import Data
@@ -52,7 +52,7 @@ def _mlflow(uri: str, where: str | None, taken: Taken) -> None:
     taken.artifact = source_of([run.model])
     if run.params:
         taken.part("config")["hyperparameters"] = {
-            key: typed(text) for key, text in sorted(run.params.items())
+            key: written(text) for key, text in sorted(run.params.items())
         }
     metrics: dict[str, Data] = {}
     for key, value in sorted(run.metrics.items()):
@@ -185,7 +185,8 @@ def _typed(node: Any) -> Data:
         return [_typed(one) for one in node]
     if isinstance(node, Quoted):
         return str(node)
-    return typed(str(node)) if node else None
+    # DVC wrote down what it had read: plain, a number is one, and `1.10` would have been quoted.
+    return loose(str(node)) if node else None
 
 
 def _snapshot(where: str) -> HubFolder:

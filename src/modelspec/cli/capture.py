@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 import click
 
-from modelspec.cli.given import listed, mapping, number, pairs, thresholds, typed
+from modelspec.cli.given import listed, mapping, number, pairs, texts_noted, thresholds, typed
 from modelspec.spec.model import COMPONENTS
 from modelspec.tree.data import Data
 from modelspec.tree.digest import artifact_digest, sha256
@@ -339,7 +339,9 @@ def _config(given: dict[str, Any], none: set[str], taken: Taken) -> None:
     told: dict[str, Data] = dict(part.get("hyperparameters", {}))
     if given["params"] is not None:
         told |= mapping(given["params"], "--params")
-    told |= {key: typed(text) for key, text in pairs(given["param"], "--param").items()}
+    named = {key: typed(text) for key, text in pairs(given["param"], "--param").items()}
+    taken.notes.extend(texts_noted(named))
+    told |= named
     if told or "config" in none:
         part["hyperparameters"] = told
     if given["threshold"]:

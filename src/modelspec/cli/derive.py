@@ -49,9 +49,9 @@ def derive_command(
       modelspec derive --all --where runtime.image=OLD --set runtime.image=NEW --branch --push
     """
     from modelspec.api.derive import Setting, derive, derive_all
-    from modelspec.cli.given import pairs, typed
+    from modelspec.cli.given import loose, pairs, typed
 
-    settings = [Setting(key, text, typed(text)) for key, text in pairs(sets, "--set").items()]
+    settings = [Setting(key, text, typed(text), loose(text)) for key, text in pairs(sets, "--set").items()]
     wanted = pairs(where, "--where")
     place = chosen(commit, branch, push)
     if everything:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import math
 import re
+from collections.abc import Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
 import click
 
 from modelspec.tree.data import Data
-from modelspec.tree.scalars import MAX_INTEGER
+from modelspec.tree.scalars import MAX_INTEGER, Ambiguous, plain
 from modelspec.tree.text import visible
 
 _THRESHOLD: Final = re.compile(r"([A-Za-z_]\w*)=([A-Za-z_]\w*)\s*(>=|<=|==|>|<)\s*(\S+)", re.ASCII)
+_WHOLE: Final = re.compile(r"[-+]?(?:0|[1-9][0-9]*)")
+_EXPONENT: Final = re.compile(r"-?(?:[1-9](?:\.[0-9]*[1-9])?|[1-9][0-9]+)[eE][-+]?[0-9]{1,3}")
 _NUMBER: Final = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
 _LIMIT: Final = 1024 * 1024
 
@@ -30,33 +35,77 @@ def pairs(texts: tuple[str, ...], option: str) -> dict[str, str]:
     return found
 
 
-def typed(text: str) -> Data:
-    """Return the value that a text stands for: a number, a truth value, else the text.
+def written(text: str) -> Data:
+    """Return the number or truth value that is written in exactly this way; else the text.
 
-    A whole number that no double holds, such as a seed of 64 bits, stays the text that it is.
+    For texts of which nobody knows what they were, such as MLflow's: `1.10` may be a release, `007` a code,
+    and `1e3` a part of a commit. What is recorded gives the very text again.
     """
     if text in ("true", "false"):
         return text == "true"
-    if text in ("", "null", "~"):
-        return None if text == "null" else text
-    if re.fullmatch(r"[-+]?(?:0|[1-9][0-9]*)", text):
-        return int(text) if len(text) < 18 and abs(int(text)) <= MAX_INTEGER else text
-    return _float(text) if _NUMBER.fullmatch(text) and not re.fullmatch(r"[-+]?0[0-9]+", text) else text
+    value = _number(text)
+    return value if value is not None and str(value) == text else text
+
+
+def typed(text: str) -> Data:
+    """Return the value that a text stands for on the command line: a number, a truth value, else the text.
+
+    As `written`, and a number with an exponent, `1e-3`, is what people write for it. A whole number that no
+    double holds, such as a seed of 64 bits, stays the text that it is.
+    """
+    if text == "null":
+        return None
+    found = written(text)
+    if not isinstance(found, str) or _EXPONENT.fullmatch(text) is None:
+        return found
+    value = _number(text)
+    return value if value is not None and Decimal(text) == Decimal(repr(value)) else text
+
+
+def loose(text: str) -> Data:
+    """Return the number that a text can be, however it is spelled, a truth value or null; else the text.
+
+    For texts that are known to be numbers: a measure, and what replaces a number.
+    """
+    if text in ("true", "false", "null"):
+        return typed(text)
+    value = _number(text)
+    return text if value is None else value
 
 
 def number(text: str, option: str) -> float | int:
     """Return a finite number; stops at anything else."""
-    value = typed(text)
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    value = _number(text)
+    if value is None:
         raise click.UsageError(f"{option} is a number, not {visible(text)}.")
     return value
 
 
-def _float(text: str) -> Data:
+def texts_noted(values: Mapping[str, Data]) -> list[str]:
+    """Say of each text that looks like a number or a truth value what would have been one."""
+    found: list[str] = []
+    for key, value in values.items():
+        said = plain(value) if isinstance(value, str) else None
+        meant = str(said) if isinstance(said, int | float) else ""
+        if isinstance(said, Ambiguous):
+            meant = said.fix.partition(", or write ")[2].removesuffix(" for the number")
+        if meant:
+            shown = visible(str(value))
+            found.append(
+                f"{visible(key)} is recorded as the text {shown}; where {meant} is meant, write that"
+            )
+    return found
+
+
+def _number(text: str) -> int | float | None:
+    if _WHOLE.fullmatch(text):
+        return int(text) if len(text) < 18 and abs(int(text)) <= MAX_INTEGER else None
+    if _NUMBER.fullmatch(text) is None or re.fullmatch(r"[-+]?0[0-9]+", text):
+        return None
     value = float(text)
-    if value in (float("inf"), float("-inf")):
-        return text
-    return value
+    # What becomes zero on the way is not the number that was written.
+    lost = value == 0 and re.search("[1-9]", re.split("[eE]", text)[0])
+    return value if math.isfinite(value) and not lost else None
 
 
 def thresholds(texts: tuple[str, ...]) -> list[Data]:
