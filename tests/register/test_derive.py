@@ -70,6 +70,29 @@ def test_a_new_key_of_a_map_is_put_in(invoke: Run, shop: Git) -> None:
     assert data_of(shop.root, new)["config"]["hyperparameters"]["seed"] == 7  # type: ignore[index]
 
 
+def test_the_same_again_is_no_other_version(invoke: Run, shop: Git) -> None:
+    args = ["derive", "eta", "--from", "3.0.0", "--set", "config.thresholds.late.value=20"]
+    first = invoke(*args, "--next", cwd=shop.root)
+    [new] = shop("ls-files", "-o", "registry").splitlines()
+    number = Path(new).stem
+    assert first.returncode == 0
+    for more in (["--next"], ["--next", "--description", "In other words"]):
+        again = invoke(*args, *more, cwd=shop.root)
+        assert again.returncode == 0 and f"eta {number} is derived already" in again.stdout
+    other = invoke(*args, "9.0.0", cwd=shop.root)
+    assert other.returncode == 1 and f"eta {number} says the same" in other.stdout
+    pinned = invoke("derive", "--all", "--where", "model=eta", "--set", args[-1], cwd=shop.root)
+    assert f"eta {number} is derived already" in pinned.stdout
+
+
+def test_a_release_may_repeat_its_prerelease(invoke: Run, shop: Git) -> None:
+    args = ["derive", "eta", "--from", "3.0.0", "--set", "config.thresholds.late.value=20"]
+    for number in ("4.0.0-rc.1", "4.0.0"):
+        done = invoke(*args, number, cwd=shop.root)
+        assert done.returncode == 0, done.stdout
+    assert invoke(*args, "4.0.0-rc.2", cwd=shop.root).returncode == 1
+
+
 def test_a_number_stays_one_and_a_new_text_is_as_it_was_given(invoke: Run, shop: Git) -> None:
     args = ["derive", "eta", "--next", "--from", "3.0.0"]
     for setting in ("config.thresholds.late.value=20.50", "config.hyperparameters.data=1.10"):

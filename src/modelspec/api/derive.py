@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from modelspec.api.register import ORDER, evidence, read_as
 from modelspec.api.verify import pinned
@@ -14,7 +15,9 @@ from modelspec.spec.kinds import VERSION
 from modelspec.spec.model import ModelVersion
 from modelspec.spec.reader import Entry
 from modelspec.spec.registry import Registry
+from modelspec.spec.semver import precedence
 from modelspec.tree.data import Data, at, spelled
+from modelspec.tree.digest import canonical
 from modelspec.tree.place import Route, dotted
 from modelspec.tree.text import visible
 
@@ -22,6 +25,8 @@ _SHARED = frozenset(
     ["apiVersion", "kind", "model", "version", "created", "artifact", "lineage", "description"]
 )
 """What `--set` can't change: the artifact is shared, and the rest says which version it is."""
+_APART: Final = frozenset(["version", "created", "description"])
+"""What two versions may differ in and be the same one twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +153,14 @@ def _made(
         return Declined.of(entry.path, renamed)
     drafted = set_scalar(renamed, ("version",), "999999.0.0")
     assert isinstance(drafted, bytes)
+    same = _same(registry, value.model, drafted, version)
+    if same is not None and version is None:
+        return same, f"{value.model} {same} is derived already, with all of this"
+    if same is not None and same != version:
+        return Declined(
+            f"{value.model} {same} says the same: another number would be the same version twice",
+            f"use {same}, or --next, which finds it",
+        )
     number = version or evidence(registry, entry, drafted, VERSION.locate(value.model, "999999.0.0"))
     if isinstance(number, Declined):
         return number
@@ -161,6 +174,23 @@ def _made(
         )
     text = set_scalar(renamed, ("version",), number)
     return (number, text) if isinstance(text, bytes) else Declined.of(entry.path, text)
+
+
+def _same(registry: Registry, model: str, drafted: bytes, version: str | None) -> str | None:
+    """Return the version that says the same, by whatever number; a release may repeat its prerelease."""
+    from modelspec.tree.yaml import read
+
+    wanted = _told(read(drafted)[0])
+    found = [one for one in registry.entries(VERSION, model) if _told(one.document.data) == wanted]
+    if version is not None and "-" not in version:
+        found = [one for one in found if "-" not in one.value.version]
+    numbers = [one.value.version for one in found]
+    return version if version in numbers else max(numbers, key=precedence, default=None)
+
+
+def _told(data: Data) -> bytes:
+    whole = data if isinstance(data, dict) else {}
+    return canonical({key: node for key, node in whole.items() if key not in _APART})
 
 
 def _renamed(source: bytes, entry: Entry[ModelVersion], description: str | None) -> bytes | Unedited:
