@@ -130,6 +130,35 @@ def test_capture_reads_the_authors_object_and_says_that_it_runs_it(register: Reg
         assert register("--next", capture=wrong).returncode == 3
 
 
+def test_what_capture_leaves_out_is_said_and_recorded(register: Register, shop: Git) -> None:
+    (shop.root / "mymodel.py").write_text(
+        "import numpy as np\n"
+        "class Odd:\n"
+        "    mean_ = np.zeros(10_001)\n    scale_ = np.zeros(10_000)\n    quantiles_ = np.zeros((200, 200))\n"
+        "    categories_ = [np.array(['a', None], dtype=object)]\n    classes_ = [1 + 2j]\n    steps = 5\n"
+        "    @property\n    def var_(self): raise RuntimeError('no')\n"
+        "class Pipeline:\n    steps = [('scale', Odd()), 'odd', ('a',)]\n"
+        "pipeline = Pipeline()\n"
+    )
+    shop.commit("The pipeline")
+    done = register("--next", capture="mymodel:pipeline")
+    assert done.returncode == 0, done.stdout + done.stderr
+    data, _ = read((shop.root / NEW).read_bytes())
+    step = data["artifact"]["captured"]["steps"]["scale"]  # type: ignore[call-overload, index]
+    many = "values, where 10,000 are the most"
+    assert step["mean"] == {"unknown": {"reason": f"10,001 {many}"}}
+    assert step["quantiles"] == {"unknown": {"reason": f"40,000 {many}"}}
+    assert step["classes"] == {"unknown": {"reason": "no file here holds a complex"}}
+    assert len(step["scale"]) == 10_000 and step["categories"] == [["a", None]] and "var" not in step
+    for said in (
+        f"--capture: scale.mean is not recorded: 10,001 {many}",
+        f"--capture: scale.quantiles is not recorded: 40,000 {many}",
+        "--capture: scale.classes is not recorded",
+        "--capture: scale.var can't be read: RuntimeError",
+    ):
+        assert said in done.stdout
+
+
 @pytest.mark.parametrize("code", ["import sys; sys.exit(0)\n", "raise ValueError('no')\n"])
 def test_a_module_that_stops_is_said(code: str, register: Register, shop: Git) -> None:
     (shop.root / "stops.py").write_text(code)

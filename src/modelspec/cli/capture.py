@@ -386,4 +386,6 @@ def _fitted(where: str, taken: Taken) -> None:
         f"modelspec: --capture imports and RUNS {visible(where)} in this process: only for code of your own",
         err=True,
     )
-    taken.part("artifact")["captured"] = captured(where)
+    found = captured(where)
+    taken.part("artifact")["captured"] = found.data
+    taken.notes.extend(f"--capture: {one}" for one in found.left)
