@@ -154,6 +154,20 @@ def test_a_dirty_tree_is_refused_and_recorded_when_told(
     assert (clone / "training/new.py").read_text() == "new = 1\n"
 
 
+def test_a_script_that_is_not_committed_yet(register: Register, shop: Git, invoke: Run) -> None:
+    (shop.root / "training/fresh.py").write_text("fresh = 1\n")
+    refused = register("--next", code="training/fresh.py")
+    assert refused.returncode == 3
+    assert "not committed: training/fresh.py" in refused.stderr and "--allow-dirty" in refused.stderr
+    assert register("--next", "--allow-dirty", code="training/fresh.py").returncode == 0
+    data, _ = read((shop.root / NEW).read_bytes())
+    code = data["code"]  # type: ignore[call-overload, index]
+    patch = (shop.root / "store" / code["patch"].replace(":", "-") / "code.patch").read_bytes()
+    assert code["path"] == "training/fresh.py" and b"+fresh = 1\n" in patch
+    verified = invoke("verify", "eta@3.0.1", "--format", "json", cwd=shop.root)
+    assert json.loads(verified.stdout)["versions"][0]["levels"]["code"] == "verified"
+
+
 def test_the_store_and_the_registry_are_not_dirt(register: Register, shop: Git) -> None:
     (shop.root / ".gitignore").write_text("/model.onnx\n")
     shop.commit("The store is in git")

@@ -49,6 +49,33 @@ def test_a_link_is_no_code(trained: Git, tmp_path: Path) -> None:
         code_around(trained.root / "link.py")
 
 
+@pytest.mark.parametrize("name", ["new.py", "more/new.py", "more"])
+def test_a_file_that_git_does_not_track_yet_is_in_the_patch(name: str, trained: Git, tmp_path: Path) -> None:
+    new = trained.root / name
+    (new.parent if new.suffix else new).mkdir(exist_ok=True)
+    (new if new.suffix else new / "a b.py").write_text("2\n")
+    index = (trained.root / ".git/index").read_bytes()
+    found = code_around(new)
+    assert (found.path, len(found.dirty)) == (name, 1)
+    assert (trained.root / ".git/index").read_bytes() == index
+    (tmp_path / "patch").write_bytes(found.patch)
+    trained("clone", "-q", str(trained.root), str(tmp_path / "clone"))
+    trained("-C", str(tmp_path / "clone"), "apply", str(tmp_path / "patch"))
+    assert (tmp_path / "clone" / found.dirty[0]).read_text() == "2\n"
+
+
+@pytest.mark.parametrize("name", ["ignored/train.py", "ignored", "registry/train.py", "empty"])
+def test_code_that_nothing_would_record_is_refused(name: str, trained: Git) -> None:
+    (trained.root / ".gitignore").write_text("/ignored/\n")
+    trained.commit("ignore")
+    for folder in ("ignored", "registry", "empty"):
+        (trained.root / folder).mkdir()
+    for file in ("ignored/train.py", "registry/train.py"):
+        (trained.root / file).write_text("3\n")
+    with pytest.raises(Refusal, match=r"neither a commit nor code\.patch has it"):
+        code_around(trained.root / name, [trained.root / "registry"])
+
+
 def test_code_in_no_repository_is_said_with_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "train.py").write_text("1\n")
     with pytest.raises(Refusal, match=r"train\.py is in no git repository") as caught:

@@ -132,9 +132,9 @@ def _parts(version: ModelVersion) -> Iterator[Part]:
             yield Part(component, what, Claim("tree", store, digest=digest))
     if version.code is not None and version.code.commit is not None:
         code = version.code
-        yield Part(
-            "code", "commit", Claim("commit", code.repository or "", f"{code.commit}:{code.path or ''}")
-        )
+        # What was not committed is in the patch, perhaps the file that trains as well.
+        path = "" if code.patch is not None else code.path or ""
+        yield Part("code", "commit", Claim("commit", code.repository or "", f"{code.commit}:{path}"))
     if version.dataset is not None:
         data = version.dataset
         yield Part("dataset", "dataset", Claim("data", data.uri or "", data.snapshot or "", data.digest))

@@ -46,7 +46,8 @@ class CodeFound:
 def code_around(file: Path, besides: Iterable[Path] = ()) -> CodeFound:
     """Return what git says of the repository around a file; what lies below `besides` is never dirty.
 
-    Raises Refusal where the file is in no repository, in none with a commit, or is not tracked there.
+    A file that git does not track yet is dirty. Raises Refusal where the file is in no repository, in none
+    with a commit, or ignored there.
     """
     shown = visible(str(file), 200)
     if not file.exists():
@@ -70,10 +71,16 @@ def code_around(file: Path, besides: Iterable[Path] = ()) -> CodeFound:
     commit = done.out.decode().strip()
     top = Path(os.fsdecode(repository.run("rev-parse", "--show-toplevel").out).removesuffix("\n"))
     path = "/".join(part for part in (prefix, "" if file.is_dir() else file.name) if part) or "."
-    if not file.is_dir() and not repository.run("ls-files", "-z", "--", f":(literal){file.name}").out:
-        raise Refusal(f"{shown} is not tracked by git", "commit the code that trained the model")
     outside = [where for where in (_below(top, one) for one in besides) if where]
     dirty = tuple(_dirty(repository, outside))
+    inside = "." if file.is_dir() else file.name
+    tracked = bool(repository.run("ls-files", "-z", "--", f":(literal){inside}").out)
+    if not tracked and not any(one == path or path == "." or one.startswith(path + "/") for one in dirty):
+        # A file that is new is in the difference; this one would be in nothing that is recorded.
+        raise Refusal(
+            f"{shown} is ignored by git, or no code by its place: neither a commit nor code.patch has it",
+            "git add --force it and commit; or name the file that trains, --code PATH",
+        )
     return CodeFound(
         _address(repository), commit, path, dirty, _patch(repository, top, dirty) if dirty else b""
     )
