@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,41 @@ def test_a_store_that_git_ignores_stays_out_and_that_is_said(shop: Git, register
     done = register("3.0.1", "--commit")
     assert done.returncode == 0 and "the bytes are in the store here, and not in the commit" in done.stdout
     assert "store/" not in shop("ls-files")
+
+
+def test_the_next_command_commits_the_bytes_as_well(
+    followed: Git, register: Register, invoke: Run, tmp_path: Path
+) -> None:
+    done = register("3.0.1")
+    said = "git add registry store && git commit -m 'Register: eta 3.0.1'"
+    assert f"next: {said}\n" in done.stdout
+    subprocess.run(said, shell=True, cwd=followed.root, check=True, capture_output=True)
+    assert followed("status", "--porcelain") == ""
+    followed("clone", "--quiet", str(followed.root), str(tmp_path / "clone"))
+    assert invoke("verify", "eta@3.0.1", cwd=tmp_path / "clone").returncode == 0
+
+
+def test_the_next_command_leaves_out_what_git_ignores(shop: Git, register: Register) -> None:
+    assert "next: git add registry && " in register("3.0.1").stdout
+
+
+@pytest.mark.parametrize(
+    ("file", "line", "noted"),
+    [
+        (".gitignore", "*.onnx\n", "git ignores 1 file of the store"),
+        (".gitattributes", "* text=auto\n", "(text=auto)"),
+        (".gitattributes", "*.onnx filter=lfs -text\n", None),
+    ],
+)
+def test_what_a_commit_by_hand_would_not_have_is_a_note(
+    file: str, line: str, noted: str | None, followed: Git, register: Register
+) -> None:
+    with (followed.root / file).open("a") as stream:
+        stream.write(line)
+    followed.commit("A rule for all files")
+    done = register("3.0.1")
+    assert done.returncode == 0 and "next: git add registry store && " in done.stdout
+    assert (noted in done.stdout) if noted is not None else ("git would change" not in done.stdout)
 
 
 @pytest.mark.parametrize(

@@ -131,7 +131,7 @@ def test_capture_reads_the_authors_object_and_says_that_it_runs_it(register: Reg
 
 
 def test_what_capture_leaves_out_is_said_and_recorded(register: Register, shop: Git) -> None:
-    (shop.root / "mymodel.py").write_text(
+    (shop.root / "oddmodel.py").write_text(
         "import numpy as np\n"
         "class Odd:\n"
         "    mean_ = np.zeros(10_001)\n    scale_ = np.zeros(10_000)\n    quantiles_ = np.zeros((200, 200))\n"
@@ -141,7 +141,7 @@ def test_what_capture_leaves_out_is_said_and_recorded(register: Register, shop: 
         "pipeline = Pipeline()\n"
     )
     shop.commit("The pipeline")
-    done = register("--next", capture="mymodel:pipeline")
+    done = register("--next", capture="oddmodel:pipeline")
     assert done.returncode == 0, done.stdout + done.stderr
     data, _ = read((shop.root / NEW).read_bytes())
     step = data["artifact"]["captured"]["steps"]["scale"]  # type: ignore[call-overload, index]

@@ -90,7 +90,7 @@ def carry_out(
 ) -> int:  # fmt: skip
     """Do what is proposed, print what came of it, and return the exit code.
 
-    `beside`: path -> a file of the work tree that a commit of it holds as well.
+    `beside`: path -> a file of the work tree that a commit of it holds as well, also one by hand.
     """
     from modelspec.cli.options import colours
     from modelspec.report.paint import Paint
@@ -276,7 +276,8 @@ class _Run:
             return None
         if dry:
             return f"modelspec {self.verb} --write, or --commit"
-        folders = " ".join(sorted({path.partition("/")[0] for path in patch}))
+        stores = {path.partition("/sha256-")[0] for path in self.beside}
+        folders = " ".join(map(quote, sorted({path.partition("/")[0] for path in patch} | stores)))
         return f"git add {folders} && git commit -m {quote(self.found.title or 'Compile')}"
 
 

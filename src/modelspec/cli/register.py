@@ -201,7 +201,7 @@ def _store_and_write(
         elif taken.placed is not None and "unknown" not in _map(parts.get("artifact")):
             parts["artifact"] = _placed(_map(parts["artifact"]), taken.placed)
         trees += [store.put([one]).digest for one in taken.extras]
-        beside, note = _beside(root, store, trees) if where.commit or where.branch else ({}, None)
+        beside, note = _beside(root, store, trees, where)
         final = replace(captured, parts=parts, notes=(*notes, *((note,) if note else ())))
 
         def propose(registry: Registry, history: History) -> Proposal | Declined:
@@ -211,13 +211,17 @@ def _store_and_write(
         return registered[0]
 
 
-def _beside(root: str | None, store: Store, trees: list[str]) -> tuple[dict[str, Path], str | None]:
+def _beside(
+    root: str | None, store: Store, trees: list[str], where: Where
+) -> tuple[dict[str, Path], str | None]:
     """Return what a commit has to hold of a store that is a folder of the repository, or why it does not."""
     from modelspec.cli.where import root_of
-    from modelspec.world.stores.committed import committed
+    from modelspec.world.stores.committed import committed, to_commit
     from modelspec.world.stores.folder import FolderStore
 
-    return committed(root_of(root), store, trees) if isinstance(store, FolderStore) else ({}, None)
+    if not isinstance(store, FolderStore):
+        return {}, None
+    return (committed if where.commit or where.branch else to_commit)(root_of(root), store, trees)
 
 
 def _stored(part: dict[str, Data], tree: Any) -> dict[str, Data]:

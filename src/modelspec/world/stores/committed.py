@@ -25,8 +25,7 @@ def committed(root: Path, store: FolderStore, trees: Sequence[str]) -> tuple[dic
     A store that git ignores as a whole stays out. Raises Refusal where git would leave single files of it
     out, or give others than those bytes (git-LFS, line ends): their digests would not hold in a clone.
     """
-    root = root.absolute()
-    folder = store.root.absolute().relative_to(root).as_posix()
+    root, folder = root.absolute(), _below(root, store)
     repository = open_repository(str(root))[0]
     if _ignored(repository, root, [f"{folder}/"]):
         return {}, f"git ignores {visible(folder)}/: the bytes are in the store here, and not in the commit"
@@ -51,6 +50,25 @@ def committed(root: Path, store: FolderStore, trees: Sequence[str]) -> tuple[dic
             f"without --commit, then git add {visible(folder)} registry and commit",
         )
     return files, None
+
+
+def to_commit(root: Path, store: FolderStore, trees: Sequence[str]) -> tuple[dict[str, Path], str | None]:
+    """Return what a commit by hand has to hold of the store, as `committed`; what is wrong with it is a note.
+
+    Nothing of a store that git ignores, or in no repository. Files of git-LFS are committed as it does.
+    """
+    try:
+        files, note = committed(root, store, trees)
+    except Refusal as refusal:
+        if "is in no git repository" in refusal.message:
+            return {}, None
+        said = None if "(filter=lfs)" in refusal.message else refusal.message
+        return {f"{_below(root, store)}/{stamp(digest)}": store.root for digest in trees}, said
+    return files, note if files else None
+
+
+def _below(root: Path, store: FolderStore) -> str:
+    return store.root.absolute().relative_to(root.absolute()).as_posix()
 
 
 def _ignored(repository: Repository, root: Path, paths: Sequence[str]) -> list[str]:
