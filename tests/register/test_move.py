@@ -13,6 +13,7 @@ import pytest
 from conftest import Git, Run
 from modelspec.world.stores.leave import aside_of
 from register.conftest import MODEL, Register
+from world.trees import nested
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "O_PATH"), reason="only Linux has leases")
 NEW = "registry/models/eta/versions/3.0.1.yaml"
@@ -145,6 +146,7 @@ def test_what_must_stay_is_refused(
     (shop.root / "store/other/model.onnx").write_bytes(MODEL.read_bytes())
     (shop.root / "clone").mkdir()
     (shop.root / "clone/.git").mkdir()
+    (shop.root / "clone/.git/HEAD").write_text("ref: refs/heads/main\n")
     oid = "0" * 64
     kept = shop.root / f".git/lfs/objects/00/00/{oid}"
     kept.parent.mkdir(parents=True)
@@ -160,6 +162,14 @@ def test_what_must_stay_is_refused(
     after = {path: path.stat().st_ino for path in shop.root.rglob("*") if path.is_file()}
     assert before.items() <= after.items()
     assert not (shop.root / NEW).exists()
+
+
+@pytest.mark.parametrize("how", [("--move",), ()])
+def test_folders_without_end_are_refused(how: tuple[str, ...], register: Register, shop: Git) -> None:
+    (shop.root / "run").mkdir()
+    with nested(shop.root / "run", 1500):
+        done = register("--next", *how, artifact="run")
+    assert done.returncode == 3 and "more than 64 parts" in done.stderr, done.stderr
 
 
 @pytest.mark.parametrize(

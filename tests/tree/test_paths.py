@@ -91,6 +91,11 @@ def test_what_is_no_version(version: str) -> None:
         ("a/.GIT", ".git"),
         ("GIT~1/config", ".git"),
         (".g\u200cit/config", ".git"),
+        ("x" * 256, "255 bytes"),
+        ("a/" + "é" * 128, "255 bytes"),
+        ("/".join(["d"] * 65), "more than 64 parts"),
+        ("/".join(["d" * 100] * 20), "more than 1,024 bytes"),
+        ("/".join(["é" * 100] * 6), "more than 1,024 bytes"),
     ],
 )
 def test_an_unclean_path(path: str, trouble: str) -> None:

@@ -110,6 +110,8 @@ def settle(left: Left | None, source: Path | None, registered: bool) -> None:
 
 
 def _movable(source: Path, besides: Sequence[Path]) -> None:
+    from modelspec.world.files import walked
+
     shown, place = visible(str(source), 200), source.resolve()
     for one in (beside.resolve() for beside in besides):
         if place == one or place in one.parents or one in place.parents:
@@ -117,7 +119,7 @@ def _movable(source: Path, besides: Sequence[Path]) -> None:
                 f"{shown} is part of the registry, or of a store, or holds it: it can't be moved",
                 "name a folder, or a file, that holds the model alone",
             )
-    if source.is_dir() and any(".git" in (*folders, *names) for _, folders, names in os.walk(source)):
+    if source.is_dir() and any(".git" in path.split("/") for path, _ in walked(source)):
         raise Refusal(f"{shown} holds a git repository", "name a folder that holds the model alone")
     if _followed(place):
         raise Refusal(

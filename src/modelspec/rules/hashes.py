@@ -127,7 +127,8 @@ def artifact_digest_of_files(version: Entry[ModelVersion], scene: Scene) -> Iter
 def file_paths_clean(version: Entry[ModelVersion], scene: Scene) -> Iterator[Problem]:
     """Paths of an artifact's files are relative and clean.
 
-    No `..`, no empty part, no backslash or control character, no name that a system reserves.
+    No `..`, no empty part, no backslash or control character, no name that a system reserves, no `.git`;
+    at most 64 parts, 255 bytes in one and 1,024 in all.
 
     *Why:* an artifact is written out as files on the machine that serves it: `../` writes elsewhere.
 

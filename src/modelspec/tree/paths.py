@@ -14,6 +14,11 @@ SEMVER = (
 _DEVICES = frozenset(
     ["con", "prn", "aux", "nul", *(f"com{n}" for n in range(10)), *(f"lpt{n}" for n in range(10))]
 )
+MAX_PARTS = 64
+"""Folders in folders, and the file: what is nested deeper can't even be removed again everywhere."""
+_MAX_PATH = 1024
+_MAX_PART = 255
+"""In bytes of UTF-8: what object stores and file systems take."""
 _UNCLEAN = re.compile("[\x00-\x1f\x7f-\x9f\\\\]")
 _NO_TEXT = re.compile("[\ud800-\udfff]")
 _IGNORED = re.compile("[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]")
@@ -35,7 +40,8 @@ def path_trouble(path: str) -> str | None:
     """Say why `path` is not a clean relative posix path, or None.
 
     Refused: empty, absolute, `.`/`..`/empty parts, a backslash, controls, device names, drive letters,
-    what is no UTF-8, and `.git`: git commits nothing below it, and who enters the folder obeys what is in it.
+    what is longer or deeper than file systems take, what is no UTF-8, and `.git`: git commits nothing below
+    it, and who enters the folder obeys what is in it.
     """
     if not path:
         return "is empty"
@@ -45,9 +51,16 @@ def path_trouble(path: str) -> str | None:
         return "has a backslash or a control character"
     if _NO_TEXT.search(path):
         return "is not UTF-8"
-    for part in path.split("/"):
+    if _size(path) > _MAX_PATH:
+        return f"has more than {_MAX_PATH:,} bytes"
+    parts = path.split("/")
+    if len(parts) > MAX_PARTS:
+        return f"has more than {MAX_PARTS} parts"
+    for part in parts:
         if part in ("", ".", ".."):
             return "has an empty, `.` or `..` part"
+        if _size(part) > _MAX_PART:
+            return f"has a part of more than {_MAX_PART} bytes"
         if ":" in part:
             return "has a colon"
         if part.endswith((".", " ")):
@@ -57,6 +70,10 @@ def path_trouble(path: str) -> str | None:
         if (part if part.isascii() else _IGNORED.sub("", part)).lower() in (".git", "git~1"):
             return "leads into .git"
     return None
+
+
+def _size(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode())
 
 
 def fold(path: str) -> str:

@@ -15,7 +15,7 @@ from typing import Final
 
 from modelspec.tree.finding import Refusal
 from modelspec.tree.listing import paths_trouble
-from modelspec.tree.paths import path_trouble
+from modelspec.tree.paths import MAX_PARTS, path_trouble
 from modelspec.tree.protocols import Chunk, Progress, SourceFile, StoredFile
 from modelspec.tree.text import visible
 from modelspec.world.direct import ahead, is_cold
@@ -171,9 +171,7 @@ def local_tree(root: Path, without: tuple[str, ...] = ()) -> list[LocalFile]:
     that no artifact may have.
     """
     found = (
-        sorted(_walk(root, ""), key=lambda item: os.fsencode(item[0]))
-        if root.is_dir()
-        else [(root.name, root)]
+        sorted(walked(root), key=lambda item: os.fsencode(item[0])) if root.is_dir() else [(root.name, root)]
     )
     found = [item for item in found if not item[0].startswith(without)] if without else found
     if not found:
@@ -208,10 +206,12 @@ def _state(found: os.stat_result) -> tuple[int, ...]:
     return (found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)
 
 
-def _walk(folder: Path, prefix: str) -> Iterator[tuple[str, Path]]:
+def walked(folder: Path, prefix: str = "") -> Iterator[tuple[str, Path]]:
+    """Yield path and place of everything below a folder that is no folder itself, in any order."""
     with os.scandir(folder) as entries:
         for entry in entries:
-            if entry.is_dir(follow_symlinks=False):
-                yield from _walk(Path(entry.path), f"{prefix}{entry.name}/")
+            # What is deeper is no path of an artifact: the folder stands for all that is in it.
+            if entry.is_dir(follow_symlinks=False) and prefix.count("/") < MAX_PARTS:
+                yield from walked(Path(entry.path), f"{prefix}{entry.name}/")
             else:
                 yield prefix + entry.name, Path(entry.path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import secrets
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -91,24 +92,41 @@ def discard(folder: int, name: str) -> None:
         # POSIX says EPERM for a folder, Linux says EISDIR.
         if error.errno not in (errno.EISDIR, errno.EPERM):
             raise
-        _discard_folder(folder, name, 0)
+        _discard_folder(folder, name)
 
 
-def _discard_folder(folder: int, name: str, depth: int) -> None:
-    if depth > 2 * MAX_DEPTH:
-        raise OSError(errno.ENAMETOOLONG, "nested too deep")
-    descriptor = os.open(name, _ENTER, dir_fd=folder)
+def _discard_folder(above: int, name: str) -> None:
+    descriptor = os.open(name, _ENTER, dir_fd=above)
     try:
-        with os.scandir(descriptor) as entries:
-            found = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
-        for inner, is_folder in found:
-            if is_folder:
-                _discard_folder(descriptor, inner, depth + 1)
-            else:
-                os.unlink(inner, dir_fd=descriptor)
+        while _emptied(descriptor, descriptor, 0):
+            pass
     finally:
         os.close(descriptor)
-    os.rmdir(name, dir_fd=folder)
+    os.rmdir(name, dir_fd=above)
+
+
+def _emptied(folder: int, top: int, depth: int) -> bool:
+    """Remove what is in a folder; whether some of it went up into `top` first.
+
+    Each folder on the way is open, and so are only so many: what others nested deeper is moved up.
+    """
+    with os.scandir(folder) as entries:
+        found = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
+    moved = False
+    for inner, is_folder in found:
+        if not is_folder:
+            os.unlink(inner, dir_fd=folder)
+        elif depth > 2 * MAX_DEPTH:
+            os.rename(inner, f"deep-{secrets.token_hex(8)}", src_dir_fd=folder, dst_dir_fd=top)
+            moved = True
+        else:
+            descriptor = os.open(inner, _ENTER, dir_fd=folder)
+            try:
+                moved = _emptied(descriptor, top, depth + 1) or moved
+            finally:
+                os.close(descriptor)
+            os.rmdir(inner, dir_fd=folder)
+    return moved
 
 
 def said(error: OSError) -> str:

@@ -22,7 +22,7 @@ from modelspec.world.stores.leave import Left, aside_of, finish
 from modelspec.world.stores.stage import staged
 from modelspec.world.stores.verified import troubles
 from world.stores.trees import SMALL, laid, noise
-from world.trees import put
+from world.trees import nested, put
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has leases")
 
@@ -118,6 +118,16 @@ def test_a_tree_of_a_killed_run_counts_as_the_stores_own_name(tmp_path: Path, st
     again, left = moved(store, source)
     assert again == tree and left.remove(source) is None
     assert not source.exists() and troubles(store, tree.digest) == []
+
+
+def test_folders_without_end_in_the_store_are_no_tree_of_a_killed_run(
+    tmp_path: Path, store: FolderStore
+) -> None:
+    laid(tmp_path / "source")
+    os.link(tmp_path / "source/model.onnx", tmp_path / "another")
+    put(store.root, "other/file")
+    with nested(store.root / "other", 1500):
+        assert "another hard link" in copied(store, tmp_path / "source")
 
 
 def test_a_file_with_another_name_is_copied(tmp_path: Path, store: FolderStore) -> None:

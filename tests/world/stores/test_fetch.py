@@ -9,12 +9,15 @@ from pathlib import Path
 import pytest
 
 from conftest import ROOT, Run
+from modelspec.tree.digest import artifact_digest, listing, sha256, stamp
 from modelspec.tree.finding import Refusal
 from modelspec.world.stores.fetch import fetch_tree
 from modelspec.world.stores.folder import FolderStore
+from modelspec.world.stores.url import url_store
 from modelspec.world.stores.verified import troubles
+from world.stores.servers import web
 from world.stores.trees import SMALL, laid
-from world.trees import put
+from world.trees import nested, put
 
 
 @pytest.fixture
@@ -140,6 +143,25 @@ def test_the_verb_writes_a_version_of_the_example(tmp_path: Path, modelspec: Run
     again = modelspec("fetch", "eta@2.3.1", str(tmp_path / "eta"), "--format", "json", cwd=ROOT)
     assert '"already": true' in again.stdout
     assert '"modelspec/fetch/1"' in again.stdout
+
+
+@pytest.mark.parametrize("path", ["/".join(["d"] * 1500), "x" * 300])
+def test_a_path_that_could_not_be_removed_again_is_not_written(tmp_path: Path, path: str) -> None:
+    rows = [(path, sha256(b"evil"))]
+    with web(tmp_path / "site") as server:
+        server.answers[f"/{stamp(artifact_digest(rows))}.sha256sum"] = ("text/plain", listing(rows))
+        server.answers[f"/{stamp(artifact_digest(rows))}/{path}"] = ("text/plain", b"evil")
+        store = url_store(f"http://127.0.0.1:{server.port}")
+        with pytest.raises(Refusal, match="is refused: the path"):
+            fetch_tree(store, artifact_digest(rows), tmp_path / "target")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_folders_without_end_are_something_else(tmp_path: Path, held: tuple[FolderStore, str]) -> None:
+    store, tree = held
+    (tmp_path / "target").mkdir()
+    with nested(tmp_path / "target", 1500), pytest.raises(Refusal, match="more than 64 parts"):
+        fetch_tree(store, tree, tmp_path / "target")
 
 
 @pytest.mark.parametrize(

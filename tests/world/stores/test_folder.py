@@ -20,7 +20,7 @@ from modelspec.world.stores.fetch import fetch_tree
 from modelspec.world.stores.folder import FolderStore
 from modelspec.world.stores.verified import troubles, verified
 from world.stores.trees import SMALL, Given, laid, noise
-from world.trees import put
+from world.trees import nested, put
 
 HOSTILE = (
     "../out", "a/../../out", "/tmp/out", "a//b", "./a", "a/.", "", "a\\b", "con", "nul.txt", "lib/aux.c", "a\nb",
@@ -74,6 +74,16 @@ def test_what_is_not_there_is_said_and_deleting_it_is_no_error(store: FolderStor
 def test_delete_removes_the_tree_and_its_listing(tmp_path: Path, store: FolderStore) -> None:
     tree = store.put(laid(tmp_path / "source"))
     store.delete(tree.digest)
+    assert list(store.root.iterdir()) == []
+
+
+def test_folders_without_end_in_a_tree_are_said_and_deleted_with_it(
+    tmp_path: Path, store: FolderStore
+) -> None:
+    tree = store.put(laid(tmp_path / "source"))
+    with nested(store.root / tree.digest.replace(":", "-"), 1500):
+        assert ["is not in the listing" in one for one in troubles(store, tree.digest)] == [True]
+        store.delete(tree.digest)
     assert list(store.root.iterdir()) == []
 
 

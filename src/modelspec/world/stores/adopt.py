@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from modelspec.tree.finding import Refusal
+from modelspec.tree.paths import MAX_PARTS
 from modelspec.tree.protocols import Progress, StoredFile
 from modelspec.tree.text import visible
 from modelspec.world.files import READ, LocalFile
@@ -192,7 +193,8 @@ def _inodes(folder: int, depth: int) -> Iterator[int]:
     for entry in here:
         if not entry.is_dir(follow_symlinks=False):
             yield entry.inode()
-        elif depth or not entry.name.startswith(PREFIX):
+        # Deeper than any path of an artifact no run of ours has given a name.
+        elif 0 < depth <= MAX_PARTS or (not depth and not entry.name.startswith(PREFIX)):
             with suppress(OSError):
                 inner = os.open(entry.name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)
                 try:

@@ -15,7 +15,7 @@ from typing import Final
 from modelspec.tree.digest import artifact_digest, listing, stamp
 from modelspec.tree.finding import Refusal
 from modelspec.tree.listing import LIMIT
-from modelspec.tree.paths import path_trouble
+from modelspec.tree.paths import MAX_PARTS, path_trouble
 from modelspec.tree.protocols import Chunk, Progress, SourceFile, StoredFile, StoredTree
 from modelspec.tree.text import visible
 from modelspec.world import durable
@@ -216,7 +216,7 @@ def _walk(folder: int, prefix: str, found: dict[str, int]) -> None:
     with os.scandir(folder) as entries:
         here = sorted(entries, key=lambda entry: entry.name)
     for entry in here:
-        if entry.is_dir(follow_symlinks=False):
+        if entry.is_dir(follow_symlinks=False) and prefix.count("/") < MAX_PARTS:
             with entered(folder, [entry.name]) as inner:
                 _walk(inner, f"{prefix}{entry.name}/", found)
         else:
