@@ -338,3 +338,29 @@ def test_a_lock_with_a_password_is_refused_and_not_stored(register: Register, sh
     )
     assert "secret" not in done.stdout + done.stderr
     assert not list((shop.root / "store").iterdir())
+
+
+def test_an_artifact_of_too_many_files_is_refused_before_a_byte_is_stored(
+    register: Register, shop: Git
+) -> None:
+    folder = shop.root / "run" / ("a" * 250) / ("b" * 250) / ("c" * 250)
+    folder.mkdir(parents=True)
+    (shop.root / ".git/info/exclude").write_text("/run/\n")
+    for number in range(1_250):
+        (folder / f"{number}.txt").write_text("part")
+    done = register("--next", artifact="run", artifact_format="parts")
+    assert done.returncode == 1 and "each of the artifact's 1,250 files" in done.stderr, done.stderr
+    assert "pack what is small and many" in done.stderr
+    assert list((shop.root / "store").iterdir()) == []
+    for number in range(100):
+        (folder / f"{number}.txt").unlink()
+    done = register("--next", artifact="run", artifact_format="parts")
+    assert done.returncode == 0, done.stderr
+
+
+def test_what_is_long_beside_the_files_is_refused_as_well(register: Register, shop: Git) -> None:
+    (shop.root / ".git/info/exclude").write_text("/params.json\n")
+    (shop.root / "params.json").write_text(json.dumps({f"key_{key}": "x" * 1000 for key in range(1_000)}))
+    done = register("--next", params="params.json", description="long " * 13_000)
+    assert done.returncode == 1 and "leave bulk out of it" in done.stderr, done.stderr
+    assert list((shop.root / "store").iterdir()) == []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from modelspec.api.contract import signed
@@ -20,7 +20,7 @@ from modelspec.spec.registry import Registry
 from modelspec.spec.semver import precedence
 from modelspec.tree.data import Data
 from modelspec.tree.digest import short
-from modelspec.tree.snapshot import Patched
+from modelspec.tree.snapshot import LIMIT, Patched
 from modelspec.tree.text import visible
 
 ORDER = (
@@ -30,6 +30,10 @@ ORDER = (
 )  # fmt: skip
 """The keys of a version file, in order."""
 _MOVES = ("version", "description", "lineage")
+_MANY = 1000
+"""So many files are what makes a version's file long, if anything does."""
+_ROW = 100
+"""No file takes fewer bytes in the listing: its digest alone has 71."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +98,20 @@ def missing(registry: Registry, captured: Captured) -> tuple[Lack, ...] | Declin
     return found if isinstance(found, Declined) else tuple(lacks(found.data))
 
 
+def crowded(registry: Registry, captured: Captured) -> Declined | None:
+    """Say that the version's file would be longer than one may be.
+
+    Asked before any byte is stored: the digests of its files, which are not known yet, all have one length.
+    """
+    found = whole(registry, captured)
+    if isinstance(found, Declined):
+        return found
+    try:
+        return _crowded(found.data, lambda: laid_out(found.data))
+    except ValueError as error:
+        return _unfit(error)
+
+
 def register(registry: Registry, captured: Captured) -> Proposal | Declined:
     """Return the file of a version; none where the same was registered already."""
     found = whole(registry, captured)
@@ -114,7 +132,9 @@ def register(registry: Registry, captured: Captured) -> Proposal | Declined:
     try:
         text = laid_out(data)
     except ValueError as error:
-        return Declined(f"no file can hold it: {visible(str(error), 300)}", "correct what was given")
+        return _unfit(error)
+    if (crowd := _crowded(data, lambda: text)) is not None:
+        return crowd
     path = VERSION.locate(model, version)
     entry = read_as(registry, path, text)
     ref = f"{version}@{entry.digest}" if isinstance(entry, Entry) else version
@@ -174,8 +194,31 @@ def _next(registry: Registry, found: Whole) -> str | Declined:
     try:
         text = laid_out({**found.data, "version": draft})
     except ValueError as error:
-        return Declined(f"no file can hold it: {visible(str(error), 300)}", "correct what was given")
+        return _unfit(error)
+    if (crowd := _crowded(found.data, lambda: text)) is not None:
+        return crowd
     return evidence(registry, found.parent, text, VERSION.locate(model, draft))
+
+
+def _unfit(error: ValueError) -> Declined:
+    return Declined(f"no file can hold it: {visible(str(error), 300)}", "correct what was given")
+
+
+def _crowded(data: Mapping[str, Data], text: Callable[[], bytes]) -> Declined | None:
+    artifact = data.get("artifact")
+    files = artifact.get("files") if isinstance(artifact, dict) else None
+    count = len(files) if isinstance(files, list) else 0
+    # A million files are not laid out to find that they are too many.
+    if count * _ROW <= LIMIT and len(text()) <= LIMIT:
+        return None
+    long = f"the version's file would have more than {LIMIT:,} bytes, as no file of a registry may"
+    if count < _MANY:
+        return Declined(long, "leave bulk out of it: what is long belongs into a file of the artifact")
+    return Declined(
+        f"{long}: it lists each of the artifact's {count:,} files",
+        "pack what is small and many into fewer files, an archive or the format's own shards; or register "
+        "parts that are models by themselves apart, and name them with --need",
+    )
 
 
 def _parent(registry: Registry, captured: Captured) -> Entry[ModelVersion] | Declined | None:

@@ -308,7 +308,7 @@ def _captured(model: str, version: str | None, given: dict[str, Any], taken: Tak
 
 def _complete(registry: Registry, captured: Captured, taken: Taken, asks: bool) -> Captured | None:
     """Return it with what was missing asked for; None when it stays incomplete, which is said."""
-    from modelspec.api.register import missing
+    from modelspec.api.register import crowded, missing
     from modelspec.change.proposal import Declined
 
     if asks:
@@ -316,6 +316,8 @@ def _complete(registry: Registry, captured: Captured, taken: Taken, asks: bool) 
 
         captured = asked(registry, captured)
     found = missing(registry, captured)
+    if not isinstance(found, Declined):
+        found = crowded(registry, _planned(captured, taken)) or found
     if isinstance(found, Declined):
         click.echo(f"{found.message}\n  fix: {found.fix}", err=True)
         return None
@@ -328,6 +330,21 @@ def _complete(registry: Registry, captured: Captured, taken: Taken, asks: bool) 
         click.echo(f"  {lack}", err=True)
     click.echo('for a component that is lost for good: --unknown COMPONENT="why"', err=True)
     return None
+
+
+def _planned(captured: Captured, taken: Taken) -> Captured:
+    """Return it with the files that are going to be stored, their digests left open."""
+    from dataclasses import replace
+
+    from modelspec.tree.digest import sha256
+    from modelspec.tree.protocols import StoredFile, StoredTree
+
+    part, open_ = _map(captured.parts.get("artifact")), sha256(b"")
+    if taken.artifact is None or "unknown" in part:
+        return captured
+    files = zip(taken.artifact.files, taken.artifact.states, strict=True)
+    tree = StoredTree(open_, tuple(StoredFile(file.path, state[0], open_) for file, state in files))
+    return replace(captured, parts={**captured.parts, "artifact": _stored(part, tree)})
 
 
 def _said(lack: Lack, taken: Taken) -> bool:

@@ -12,7 +12,10 @@ from modelspec.tree.text import INVISIBLE, visible
 
 UNSEEN: Final = re.compile(f"[{INVISIBLE}]")
 """A character that no text of a registry may have, raw or escaped."""
-BULK: Final = "keep bulk out of it; a feature view of so many fields is published as several views"
+BULK: Final = (
+    "keep bulk out of it; a feature view of so many fields is published as several views, an artifact of so "
+    "many files is packed into fewer"
+)
 """The way out of a file that is too long: no kind of file can be split into two of its kind."""
 _UNSEEN_ASCII: Final = re.compile(rb"[\x00-\x08\x0b-\x1f\x7f]")
 _RULE: Final = "text-clean"
