@@ -10,10 +10,18 @@ from modelspec.tree.uri import (
     STORES,
     azure_parts,
     data_uri_trouble,
+    host_parts,
     public_repository,
     served_uri,
     store_uri_trouble,
 )
+
+LEFT_OUT = (
+    "reference", "zip", "tar", "libarchive", "git", "github", "gist", "dask", "jupyter", "jlab", "generic",
+    "async_wrapper", "asynclocal", "blockcache", "filecache", "cached", "pyscript", "dvc", "wandb", "hf", "dbfs",
+    "python", "sftp+x", "SFTP", "sqlite",
+)  # fmt: skip
+"""What fsspec knows, or a package could register: it reads files of this machine, unpacks, or runs code."""
 
 
 @pytest.mark.parametrize("example", [example for _, example in STORES.values()])
@@ -49,7 +57,21 @@ def test_the_examples_that_messages_print_are_good(example: str) -> None:
         ("s3://models/a b", "is not of the form"),
         ("s3://models/a\n", "is not of the form"),
         ("s3://models/\u202ea", "is not of the form"),
-        ("file:///srv/store", "does not begin with s3://"),
+        ("file:///srv/store", "is a file: URI, which names something only on one machine"),
+        ("local:///srv/store", "is a local: URI"),
+        ("memory://store", "is a memory: URI"),
+        ("dir://srv/store", "is a dir: URI"),
+        ("simplecache::s3://models", "chains file systems (`::`)"),
+        ("zip://*::file:///srv/a.zip", "chains file systems (`::`)"),
+        ("s3://models/a::zip://b", "chains file systems (`::`)"),
+        *((f"{scheme}://host/folder", "does not begin with s3://") for scheme in LEFT_OUT),
+        ("sftp://me@host/folder", "has user info (`@`) in it"),
+        ("ftp://me:secret@host/folder", "has user info (`@`) in it"),
+        ("smb://group;me:secret@host/share", "has parameters (`;`) in it"),
+        ("sftp://host/../etc", "has a `.` or `..` part"),
+        ("sftp://host/a b", "is not of the form sftp://host/folder"),
+        ("sftp://host", "is not of the form sftp://host/folder"),
+        ("webdav://host/", "is not of the form webdav://host/folder"),
         ("S3://models", "does not begin with s3://"),
         ("s3:/models", "does not begin with s3://"),
         ("", "does not begin with s3://"),
@@ -82,6 +104,20 @@ def test_what_is_accepted_has_one_reading(rest: str) -> None:
     if store_uri_trouble(uri) is None:
         assert not set("%?#;@\\ \n") & set(rest)
         assert not {"", ".", ".."} & set(rest.split("/"))
+
+
+@pytest.mark.parametrize(
+    ("uri", "parts"),
+    [
+        ("sftp://host/models/store", ("host", None, "/models/store")),
+        ("ssh://host:2222/a", ("host", 2222, "/a")),
+        ("hdfs://namenode:8020", ("namenode", 8020, "")),
+        ("https://host/a", None),
+        ("s3://bucket/a", None),
+    ],
+)
+def test_the_parts_of_an_address_of_a_host(uri: str, parts: object) -> None:
+    assert host_parts(uri) == parts
 
 
 @pytest.mark.parametrize("scheme", ["abfs", "abfss", "az"])

@@ -22,6 +22,13 @@ _CONTAINER: Final = r"(?P<container>[a-z0-9](?:-?[a-z0-9]){2,62})"
 _AZURE: Final = rf"{_CONTAINER}@{_ACCOUNT}\.(?:dfs|blob)\.core\.windows\.net(?P<path>{_PATH}*)"
 _BLOB: Final = re.compile(rf"https://{_ACCOUNT}\.blob\.core\.windows\.net/{_CONTAINER}(?P<path>{_PATH}*)")
 
+HOSTS: Final = ("sftp", "ssh", "ftp", "smb", "webdav")
+"""Servers that keep folders, by the schemes of fsspec. What follows the host is a path from its root."""
+
+# A list of what is taken, and none of what is not: whatever a machine has installed can register protocols
+# with fsspec, and some of them read files of the machine (file, dir, git, reference), unpack others (zip,
+# simplecache, `a::b`), or run code (dask, jupyter). Nobody could list those. And `check` has to say the same
+# on every machine, so that what is installed can't decide.
 STORES: Final[dict[str, tuple[str, str]]] = {
     "s3": (_BUCKET + _PATH + "*", "s3://bucket/folder"),
     "gs": (_BUCKET + _PATH + "*", "gs://bucket/folder"),
@@ -31,12 +38,16 @@ STORES: Final[dict[str, tuple[str, str]]] = {
     "oci": (_HOST + _PATH + "+", "oci://registry/repository"),
     "hdfs": (_HOST + _PATH + "*", "hdfs://host:port/folder"),
     "pvc": (_NAME + _PATH + "*", "pvc://claim/folder"),
+    **{scheme: (_HOST + _PATH + "+", f"{scheme}://host/folder") for scheme in HOSTS},
+    "oss": (_BUCKET + _PATH + "*", "oss://bucket/folder"),
+    "cos": (_BUCKET + _PATH + "*", "cos://bucket/folder"),
+    "lakefs": (_BUCKET + _PATH + "+", "lakefs://repository/branch"),
 }
-"""The schemes under which a server finds a store: what follows `scheme://`, and an example."""
+"""The schemes of stores: what follows `scheme://`, and an example."""
 
 _ANY: Final = _NAME + "(?::[0-9]{1,5})?" + _PATH + "*"
 _SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]{1,31}")
-_LOCAL: Final = frozenset({"file", "data", "javascript", "about", "blob"})
+_LOCAL: Final = frozenset({"file", "data", "javascript", "about", "blob", "local", "memory", "dir"})
 _REFUSED: Final = {
     "%": "escapes",
     "?": "a query",
@@ -72,12 +83,26 @@ def public_repository(address: str) -> str | None:
 
 
 def store_uri_trouble(uri: str) -> str | None:
-    """Say why servers can't be given this URI as the root of a store, or None."""
+    """Say why this URI is not the root of a store, or None."""
     scheme = uri.partition("://")[0]
+    if "::" in uri:
+        return "chains file systems (`::`)"
+    if "://" in uri and scheme in _LOCAL:
+        return _local(scheme)
     if "://" not in uri or scheme not in STORES:
         return f"does not begin with {_either(f'{known}://' for known in STORES)}"
     pattern, example = STORES[scheme]
     return _trouble(uri, pattern, example)
+
+
+def host_parts(uri: str) -> tuple[str, int | None, str] | None:
+    """Return (host, port, path) of a clean URI of a server that keeps folders, or of HDFS; else None."""
+    scheme, _, rest = uri.partition("://")
+    if scheme not in (*HOSTS, "hdfs"):
+        return None
+    place, _, path = rest.partition("/")
+    host, _, port = place.partition(":")
+    return host, int(port) if port else None, f"/{path}".rstrip("/")
 
 
 def served_uri(uri: str) -> str:
@@ -101,8 +126,12 @@ def data_uri_trouble(uri: str) -> str | None:
     if not mark or _SCHEME.fullmatch(scheme) is None:
         return "does not begin with a scheme such as s3://"
     if scheme in _LOCAL:
-        return f"is a {scheme}: URI, which names something only on one machine"
+        return _local(scheme)
     return _trouble(uri, _ANY, f"{scheme}://host/folder")
+
+
+def _local(scheme: str) -> str:
+    return f"is a {scheme}: URI, which names something only on one machine"
 
 
 def _trouble(uri: str, pattern: str, example: str) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +20,7 @@ from modelspec.world.stores.verified import troubles
 from world.stores.servers import Web, free_port, needed, running, web
 from world.stores.trees import SMALL, Given, laid, noise
 
+fsspec = pytest.importorskip("fsspec", reason="stores at URLs need fsspec")
 pytest.importorskip("s3fs", reason="S3 stores need the s3 extra")
 KEYS = {
     "AWS_ACCESS_KEY_ID": "loopback",
@@ -121,7 +123,7 @@ def test_a_bucket_that_is_not_there_is_said(tmp_path: Path, s3: UrlStore) -> Non
     nowhere = UrlStore("s3://nowhere-at-all/store", s3.system)
     tree = "sha256:" + "0" * 64
     assert troubles(nowhere, tree) == [f"{tree[:19]} is not in s3://nowhere-at-all/store"]
-    with pytest.raises(Refusal, match="can't be written: there is no such bucket"):
+    with pytest.raises(Refusal, match="can't be written: there is no such bucket or folder"):
         nowhere.put(laid(tmp_path / "source"))
 
 
@@ -305,8 +307,6 @@ def test_a_server_that_gives_a_byte_now_and_then_is_given_up(monkeypatch: pytest
 
 
 def test_any_other_fsspec_system_is_a_store(tmp_path: Path) -> None:
-    import fsspec
-
     store = UrlStore("memory://stores/here", fsspec.filesystem("memory"))
     tree = store.put(laid(tmp_path / "source"))
     assert (list(store.trees()), troubles(store, tree.digest)) == ([tree.digest], [])
@@ -341,7 +341,28 @@ def test_a_container_in_azure_by_either_address(tmp_path: Path, monkeypatch: pyt
         assert list(one.trees()) == []
 
 
-def test_a_scheme_without_its_package_names_it() -> None:
+@pytest.mark.parametrize(
+    ("url", "module", "package"),
+    [
+        ("gs://bucket/store", "gcsfs", "gcsfs"),
+        ("sftp://host/store", "paramiko", "fsspec paramiko"),
+        ("smb://host/share", "smbclient", "fsspec smbprotocol"),
+        ("webdav://host/store", "webdav4", '"webdav4[fsspec]"'),
+        ("oss://bucket/store", "ossfs", "ossfs"),
+        ("cos://bucket/store", "cosfs", "cosfs"),
+        ("lakefs://repository/branch", "lakefs_spec", "lakefs-spec"),
+    ],
+)
+def test_a_scheme_without_its_package_names_it(
+    monkeypatch: pytest.MonkeyPatch, url: str, module: str, package: str
+) -> None:
+    for name in [one for one in sys.modules if one.partition(".")[0] == module]:
+        monkeypatch.delitem(sys.modules, name)
+    for name in ("sftp", "smb"):
+        monkeypatch.delitem(sys.modules, f"fsspec.implementations.{name}", raising=False)
+    monkeypatch.setitem(sys.modules, module, None)
+    for name in ("_registry", "registry"):
+        monkeypatch.setattr(sys.modules["fsspec.registry"], name, {})
     with pytest.raises(Refusal) as refused:
-        url_store("gs://bucket/store")
-    assert "gcsfs" in str(refused.value.hint)
+        url_store(url)
+    assert refused.value.hint == f"pip install {package}"

@@ -131,6 +131,9 @@ class OciStore:
         }
         self.http.put_manifest(tree_name(digest) + STORED, canonical(told), MANIFEST)
 
+    def tidy(self, before: datetime) -> None:
+        """Nothing to do: a registry collects the uploads that never ended."""
+
     def deletes(self) -> None:
         """Raise Refusal when the registry has removing switched off, as most have by default."""
         self.http.may_delete()

@@ -108,7 +108,8 @@ def _hides_a_failure(error: BaseException) -> bool:
 def _status(error: BaseException) -> int | None:
     """Return the status that a web server answered with, where that is why."""
     status = getattr(error.__cause__ or error, "status", None)
-    return status if isinstance(status, int) else None
+    # Those of SMB are numbers as well, of another kind.
+    return status if isinstance(status, int) and 100 <= status < 600 else None
 
 
 def kind_of(error: BaseException) -> str:
@@ -116,7 +117,6 @@ def kind_of(error: BaseException) -> str:
     cause = error.__cause__ or error
     response = getattr(cause, "response", None)
     code = response.get("Error", {}).get("Code") if isinstance(response, dict) else None
-    status = getattr(cause, "status", None)
-    extra = code or (status if isinstance(status, int) else None)
+    extra = code or _status(error)
     name = type(cause).__name__
     return f"{name} ({visible(str(extra), 40)})" if extra else name

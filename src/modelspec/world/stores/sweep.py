@@ -25,6 +25,10 @@ class Dated(Store, Protocol):
         """Note the time of a tree that nothing tells of, from which its grace time is counted."""
         ...
 
+    def tidy(self, before: datetime) -> None:
+        """Remove what writers that were killed left behind before then, and what nobody reads."""
+        ...
+
     def deletes(self) -> None:
         """Raise Refusal when the server removes nothing; asked before anything is removed."""
         ...
@@ -44,6 +48,7 @@ def collect_dated(
     """
     if delete:
         store.deletes()
+        store.tidy(now - grace)
     live, kept, young = marks(), 0, 0
     dead: list[Dead] = []
     for digest in list(store.trees()):

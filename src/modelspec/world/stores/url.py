@@ -1,4 +1,4 @@
-"""A store at any URL that fsspec knows: S3, GCS, Azure, HTTP (to read), ...
+"""A store at any URL that fsspec knows and `tree.uri` lists: S3, GCS, Azure, SFTP, HTTP (to read), ...
 
 Endpoints and credentials come from the libraries' own chains (environment, profiles, ~/.config/fsspec),
 never from the registry, and are never printed.
@@ -24,6 +24,7 @@ from modelspec.tree.text import visible
 from modelspec.tree.uri import azure_parts, served_uri
 from modelspec.world.files import hashed_source
 from modelspec.world.parallel import ahead, each
+from modelspec.world.stores.hosts import HostSystem, host_system
 from modelspec.world.stores.names import SUFFIX, tree_name
 from modelspec.world.stores.retried import kind_of, retried
 from modelspec.world.stores.verified import rows_of
@@ -32,7 +33,23 @@ from modelspec.world.stores.web import SCHEMES, client, gives_parts, is_web, par
 PART: Final = 8 * 1024 * 1024
 """Bytes of one request: what a broken connection costs, and what each of `WORKERS` holds in memory."""
 WORKERS: Final = 4
-_EXTRAS: Final = {"s3": "s3", "http": "http", "https": "http"}
+_PACKAGES: Final = {
+    "s3": '"modelspec-gitops[s3]"',
+    "http": '"modelspec-gitops[http]"',
+    "https": '"modelspec-gitops[http]"',
+    "gs": "gcsfs",
+    "abfs": "adlfs",
+    "sftp": "fsspec paramiko",
+    "ssh": "fsspec paramiko",
+    "ftp": "fsspec",
+    "smb": "fsspec smbprotocol",
+    "webdav": '"webdav4[fsspec]"',
+    "hdfs": "fsspec pyarrow",
+    "oss": "ossfs",
+    "cos": "cosfs",
+    "lakefs": "lakefs-spec",
+}
+"""What pip installs for a scheme."""
 _OPENING: Final = threading.Lock()
 
 
@@ -162,6 +179,11 @@ class UrlStore:
     def note(self, digest: str) -> None:
         """Nothing to do: every listing has its time."""
 
+    def tidy(self, before: datetime) -> None:
+        """Remove what writers that were killed left; a bucket's rules do so for uploads that never ended."""
+        if isinstance(self.system, HostSystem):
+            self._asked("listed", partial(self.system.leftovers, before))
+
     def deletes(self) -> None:
         """Raise Refusal for a web server, which lists and removes nothing."""
         if self._web:
@@ -244,16 +266,13 @@ class UrlStore:
         progress(hashed.size)
 
     def _upload(self, key: str, file: SourceFile, hashed: StoredFile, mode: str) -> None:
+        if isinstance(self.system, HostSystem):
+            self.system.place(key, lambda: _unchanged(file, hashed), hashed.size, partial(self._back, hashed))
+            return
         target = _opened(self.system, key, mode)
         try:
-            found = hashlib.sha256()
-            for chunk in file.chunks():
-                found.update(chunk)
+            for chunk in _unchanged(file, hashed):
                 target.write(bytes(chunk))
-            if "sha256:" + found.hexdigest() != hashed.digest:
-                raise Refusal(
-                    f"{visible(file.path, 200)} changed while it was read", "wait until nothing writes it"
-                )
             target.close()
         except BaseException:
             with suppress(Exception):
@@ -263,6 +282,11 @@ class UrlStore:
             raise
         target.commit()
         if self._size(key) != hashed.size:
+            raise ShortAnswerError
+
+    def _back(self, hashed: StoredFile, key: str) -> None:
+        """Read a file back that was just written; raises when it is another one."""
+        if self._size(key) != hashed.size or self._digest(key, hashed.size) != hashed.digest:
             raise ShortAnswerError
 
     def _digest(self, key: str, size: int) -> str:
@@ -298,7 +322,9 @@ def asked(shown: str, what: str, call: Callable[[], Any]) -> Any:
     except FileNotFoundError:
         if what != "written":
             raise
-        raise Refusal(f"{shown} can't be written: there is no such bucket", "make it first") from None
+        raise Refusal(
+            f"{shown} can't be written: there is no such bucket or folder", "make it first"
+        ) from None
 
 
 def url_store(url: str) -> UrlStore:
@@ -312,6 +338,12 @@ def url_store(url: str) -> UrlStore:
             # A container that anybody may read needs no package of its own.
             if not url.startswith("https://"):
                 raise
+    try:
+        found = host_system(url)
+    except ImportError:
+        raise _absent(url.partition("://")[0]) from None
+    if found is not None:
+        return UrlStore(found[1], found[0], url)
     return UrlStore(url.rstrip("/"), file_system(url.partition("://")[0]))
 
 
@@ -326,13 +358,24 @@ def file_system(scheme: str, **more: bool | str) -> Any:
         with _OPENING:
             return fsspec.filesystem(scheme, **options, **more)
     except (ImportError, ValueError):
-        extra = _EXTRAS.get(scheme)
-        raise Refusal(
-            f"nothing is installed that reads {visible(scheme)}:// stores",
-            f'pip install "modelspec-gitops[{extra}]"'
-            if extra
-            else f"install the fsspec package for {visible(scheme)}:// (gcsfs, adlfs, ...)",
-        ) from None
+        raise _absent(scheme) from None
+
+
+def _absent(scheme: str) -> Refusal:
+    return Refusal(
+        f"nothing is installed that reads {visible(scheme)}:// stores",
+        f"pip install {_PACKAGES.get(scheme, 'its fsspec package')}",
+    )
+
+
+def _unchanged(file: SourceFile, hashed: StoredFile) -> Iterator[Chunk]:
+    """Yield the bytes of a source; raises Refusal at their end when they are not those that were hashed."""
+    found = hashlib.sha256()
+    for chunk in file.chunks():
+        found.update(chunk)
+        yield chunk
+    if "sha256:" + found.hexdigest() != hashed.digest:
+        raise Refusal(f"{visible(file.path, 200)} changed while it was read", "wait until nothing writes it")
 
 
 def _opened(system: Any, key: str, mode: str) -> Any:
