@@ -159,7 +159,7 @@ def test_what_is_no_such_place_is_refused(bucket: Any) -> None:
         (f"s3://{bucket.name}/twice", "one object of its own name"),
         ("https://models.example.com/eta", "only s3:// pins an object"),
         ("s3://user:word@lake/eta", "user info"),
-        ("file:///etc/passwd", "does not begin with"),
+        ("file:///etc/passwd", "is a file: URI"),
     ):
         with pytest.raises(Refusal) as refused:
             placed_at(uri)

@@ -172,7 +172,7 @@ def test_folders_without_end_are_something_else(tmp_path: Path, held: tuple[Fold
         ("eta@9.9.9", 2, "No such version"),
         ("s3://user:secret@host/store", 2, "ends in /sha256-"),
         ("s3://user:secret@host/store/sha256-" + "0" * 64, 3, "user info"),
-        ("file:///etc/sha256-" + "0" * 64, 3, "does not begin with"),
+        ("file:///etc/sha256-" + "0" * 64, 3, "is a file: URI"),
         ("pvc://claim/sha256-" + "0" * 64, 3, "mounted"),
     ],
 )
