@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import pty
 import select
+import signal
 import sys
 import time
+
+import pytest
 
 from conftest import Git
 from modelspec.tree.yaml import read
@@ -16,12 +19,13 @@ ANSWERS = {
     "views": ["nothing@7", "trip_features@2"],
     "dataset": ["unknown:", "unknown", "unknown: Deleted in 2024"],
     "Python": ["3.11"],
-    "training": ["depth", "depth=3 rate=0.1"],
+    "training": ["depth", "\udcff", "depth=3 rate=0.1"],
 }
 """What is typed at each question, one after the other: slips are asked again."""
 
 
-def test_what_is_missing_is_asked_for(shop: Git) -> None:
+def begun(shop: Git) -> tuple[int, int]:
+    """Begin to register on a terminal, with things missing; return the process and its terminal."""
     given = [
         part
         for key, value in WHOLE.items()
@@ -35,6 +39,11 @@ def test_what_is_missing_is_asked_for(shop: Git) -> None:
         os.execve(
             sys.executable, [sys.executable, "-m", "modelspec", "register", "eta", "--next", *given], clean
         )
+    return pid, terminal
+
+
+def test_what_is_missing_is_asked_for(shop: Git) -> None:
+    pid, terminal = begun(shop)
     left = {word: list(answers) for word, answers in ANSWERS.items()}
     said, end = b"", time.monotonic() + 60
     while time.monotonic() < end:
@@ -51,7 +60,7 @@ def test_what_is_missing_is_asked_for(shop: Git) -> None:
         asked = [answers for word, answers in left.items() if word.encode() in question and answers]
         if question.rstrip().endswith(b":") and b"why`)" in question and asked:
             said += b"\n"
-            os.write(terminal, asked[0].pop(0).encode() + b"\n")
+            os.write(terminal, asked[0].pop(0).encode("utf-8", "surrogateescape") + b"\n")
     _, status = os.waitpid(pid, 0)
     assert os.waitstatus_to_exitcode(status) == 0, said.decode(errors="replace")
     data, _ = read((shop.root / "registry/models/eta/versions/3.0.1.yaml").read_bytes())
@@ -59,3 +68,32 @@ def test_what_is_missing_is_asked_for(shop: Git) -> None:
     assert data["dataset"] == {"unknown": {"reason": "Deleted in 2024"}}
     assert data["config"]["hyperparameters"] == {"depth": 3, "rate": 0.1}  # type: ignore[index, call-overload]
     assert data["runtime"]["python"] == "3.11"  # type: ignore[index, call-overload]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_at_a_question_ends_it_at_once(shop: Git, number: int) -> None:
+    """Also one that comes just before the answer is read, which the read knows nothing of."""
+    for _ in range(6):
+        pid, terminal = begun(shop)
+        try:
+            said, end = b"", time.monotonic() + 60
+            while b"why`)" not in said and time.monotonic() < end:
+                if select.select([terminal], [], [], 1)[0]:
+                    said += os.read(terminal, 4096)
+            if number == signal.SIGINT:
+                os.write(terminal, b"\x03")
+            else:
+                os.kill(pid, number)
+            end = time.monotonic() + 10
+            while time.monotonic() < end:
+                done, status = os.waitpid(pid, os.WNOHANG)
+                if done:
+                    break
+                time.sleep(0.01)
+            else:
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
+                raise AssertionError(said)
+        finally:
+            os.close(terminal)
+        assert os.waitstatus_to_exitcode(status) == 128 + number

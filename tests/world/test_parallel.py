@@ -66,6 +66,50 @@ def test_an_interruption_ends_what_takes_long() -> None:
     assert time.monotonic() - begin < 20
 
 
+def test_an_interruption_ends_what_is_begun_in_what_is_begun() -> None:
+    """As `verify` does: versions beside one another, and the files of each."""
+    ended = list[int]()
+
+    def inner(item: int) -> None:
+        try:
+            long()
+        finally:
+            ended.append(item)
+
+    def outer(item: int) -> None:
+        if item == 1:
+            time.sleep(0.2)
+            os.kill(os.getpid(), signal.SIGINT)
+        each(inner, range(2), workers=2)
+
+    begin = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        list(finished(outer, range(2), workers=2))
+    assert time.monotonic() - begin < 20
+    assert len(ended) >= 2
+
+
+def test_an_interruption_waits_for_no_network() -> None:
+    """A thread that is in the system's hands can't be ended: it is left behind."""
+    let_go = threading.Event()
+
+    def stuck(item: int) -> None:
+        if item == 0:
+            os.kill(os.getpid(), signal.SIGINT)
+        let_go.wait(60)
+
+    begin = time.monotonic()
+    for run in (
+        lambda: each(stuck, range(2), workers=2),
+        lambda: list(finished(stuck, range(2), workers=2)),
+        lambda: list(ahead(stuck, range(2), workers=2)),
+    ):
+        with pytest.raises(KeyboardInterrupt):
+            run()
+    assert time.monotonic() - begin < 20
+    let_go.set()
+
+
 def test_an_error_ends_what_comes_after_it_and_not_what_came_before() -> None:
     """So it is the one of the first item that has one, however long that takes."""
     begun, begin = threading.Barrier(3), time.monotonic()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ import click
 
 from modelspec.change.proposal import Declined
 from modelspec.tree.data import Data
+from modelspec.world.signals import typed
 
 if TYPE_CHECKING:
     from modelspec.api.lacking import Lack
@@ -33,9 +35,7 @@ def asked(registry: Registry, captured: Captured) -> Captured:
         if lack is None:
             return captured
         passed.add((lack.component, lack.key))
-        text = click.prompt(
-            f"{lack.component}: {lack.what} (or `unknown: why`)", default="", show_default=False, err=True
-        ).strip()
+        text = _line(f"{lack.component}: {lack.what} (or `unknown: why`): ").strip()
         if not text:
             continue
         answered = _tried(registry, captured, lack, text)
@@ -45,6 +45,16 @@ def asked(registry: Registry, captured: Captured) -> Captured:
             passed.discard((lack.component, lack.key))
         else:
             captured = answered
+
+
+def _line(question: str) -> str:
+    """Return what is typed at a question; Ctrl-C and SIGTERM end it at any moment, and so does Ctrl-D."""
+    click.echo(question, nl=False, err=True)
+    typed(sys.stdin.fileno())
+    text = sys.stdin.buffer.readline().decode("utf-8", "replace")
+    if not text:
+        raise click.Abort
+    return text
 
 
 def _tried(registry: Registry, captured: Captured, lack: Lack, text: str) -> Captured | str:
@@ -78,9 +88,10 @@ def _answered(captured: Captured, lack: Lack, text: str) -> Captured:
 
 
 def _value(lack: Lack, text: str) -> Data:
-    from modelspec.cli.given import pairs, typed
+    from modelspec.cli.given import pairs
+    from modelspec.cli.given import typed as value_of
 
     if lack.key == "hyperparameters":
         told = pairs(tuple(text.split()), "hyperparameters") if text != "none" else {}
-        return {key: typed(value) for key, value in told.items()}
+        return {key: value_of(value) for key, value in told.items()}
     return text

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from importlib import import_module
+from signal import SIGINT, Signals
 from typing import Any, Final
 
 import click
@@ -17,6 +18,7 @@ from modelspec import __version__
 from modelspec.cli.options import ROOT_HELP, colours
 from modelspec.tree.finding import Refusal
 from modelspec.tree.text import did_you_mean, visible, visible_lines
+from modelspec.world.signals import EndedError, caught
 
 VERBS: Final[dict[str, tuple[str, str]]] = {
     "check": ("modelspec.cli.check", "Judge the registry and print findings."),
@@ -62,7 +64,8 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
 
 BUG: Final = 70
 REFUSED: Final = 3
-INTERRUPTED: Final = 130
+SIGNALLED: Final = 128
+"""And the number of the signal, as a shell says it: 130 for Ctrl-C, 143 for SIGTERM."""
 UNREAD: Final = 141
 """What a shell says of a program that died because nobody reads its output (SIGPIPE), as git does."""
 
@@ -132,12 +135,24 @@ def cli(context: click.Context, root: str | None) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command and exit with its code: 0, 1 findings, 2 usage, 3 refused, 70 our bug."""
+    """Run the command and exit with its code: 0, 1 findings, 2 usage, 3 refused, 70 our bug.
+
+    Ctrl-C is 130, another signal 128 and its number; what was begun is undone first.
+    """
     _open_streams()
     # Looking through all installed packages for plugins of pydantic takes a tenth of a small check; no
     # package that happens to be installed shall change how a registry is read.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
-    code = run(arguments)
+    try:
+        with caught():
+            code = run(arguments)
+    except (KeyboardInterrupt, EndedError) as end:  # while something else was being said
+        code = _ended(end)
+    if code > SIGNALLED and code != UNREAD:
+        # A thread that waits for a network would hold Python up at its end.
+        with suppress(OSError):
+            sys.stdout.flush()
+        os._exit(code)
     # Else Python looks for cycles in all that was read before it ends, a tenth of the time that a plan takes.
     gc.freeze()
     sys.exit(code)
@@ -174,9 +189,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
         with suppress(OSError):  # as in _refuse
             click.echo(visible_lines(told.getvalue()), err=True, nl=False)
         return error.exit_code
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("modelspec: interrupted", err=True)
-        return INTERRUPTED
+    except (click.Abort, KeyboardInterrupt, EndedError) as end:
+        return _ended(end)
     except Refusal as refusal:
         return _refuse(refusal.message, refusal.hint)
     except BrokenPipeError:
@@ -197,6 +211,15 @@ def run(arguments: Sequence[str] | None = None) -> int:
             err=True,
         )
         return BUG
+
+
+def _ended(end: BaseException) -> int:
+    """Say that a signal ended it; a terminal that is gone hears nothing."""
+    number = end.number if isinstance(end, EndedError) else SIGINT
+    said = "interrupted" if number == SIGINT else f"ended by {Signals(number).name}"
+    with suppress(OSError):
+        click.echo(f"modelspec: {said}", err=True)
+    return SIGNALLED + number
 
 
 def _unread() -> int:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final, NoReturn
 
 from modelspec.tree.finding import Refusal
+from modelspec.world.signals import plain
 
 MEMORY: Final = 2 * 1024**3
 """The most address space, in bytes, beyond what the parent has; only Linux keeps to it."""
@@ -65,6 +66,7 @@ def _work(work: Callable[[], bytes], pipe: int) -> NoReturn:
     """Do the work as the child, and end without anything that the parent would do at its end."""
     code = _RAISED
     try:
+        plain()
         if sys.platform.startswith("linux"):
             _limit(resource.RLIMIT_AS, _address_space() + MEMORY)
         _limit(resource.RLIMIT_CPU, SECONDS)

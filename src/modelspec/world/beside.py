@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import Final, NoReturn, TypeVar
 
 from modelspec.world.parallel import bound_to
+from modelspec.world.signals import plain
 
 _HEAD: Final = 8
 """Bytes that say how long the answer is, so that one that breaks off is none."""
@@ -59,6 +60,7 @@ def _answer(work: Callable[[], object], write: int, parent: int) -> NoReturn:
     try:
         import pickle
 
+        plain()
         if bound_to(parent):
             data = pickle.dumps(work(), pickle.HIGHEST_PROTOCOL)
             with os.fdopen(write, "wb") as into:

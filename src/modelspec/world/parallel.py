@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from modelspec.world.signals import plain
+
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
@@ -19,20 +21,42 @@ MOST: Final = 32
 """Threads of `each`: so many read and hash faster than disks are, and each has buffers and open files."""
 _PR_SET_PDEATHSIG: Final = 1
 """prctl(2) of Linux: the signal that a process gets when its parent ends."""
+GRACE: Final = 1.5
+"""Seconds for what is under way, when `each` is interrupted, to end by itself."""
 A = TypeVar("A")
 B = TypeVar("B")
 _MINE: Final = threading.local()
-"""In a thread of `each`: the item that it works on, and up to which of all items work still counts."""
+"""In a thread of a run: `at`, the item that it works on, and `run`."""
 
 
 class StoppedError(BaseException):
-    """What nobody waits for any more ends; only `each` sees it."""
+    """What nobody waits for any more ends; only what began it sees it."""
+
+
+class _Run:
+    """Items that several threads work on: up to which of them it counts, and what it is itself part of."""
+
+    def __init__(self, until: int) -> None:
+        self.until = until
+        self.above: tuple[int, _Run | None] = _here()
+
+    def work(self, at: int, function: Callable[[A], B], item: A) -> B:
+        """Return function(item) as the work on an item of this run."""
+        _MINE.at, _MINE.run = at, self
+        return function(item)
+
+
+def _here() -> tuple[int, _Run | None]:
+    return getattr(_MINE, "at", 0), getattr(_MINE, "run", None)
 
 
 def go_on() -> None:
-    """Called now and then by what takes long: ends it, where the `each` that began it has ended."""
-    if getattr(_MINE, "at", 0) > getattr(_MINE, "until", [0])[0]:
-        raise StoppedError
+    """Called now and then by what takes long: ends it, where what began it here has ended."""
+    at, run = _here()
+    while run is not None:
+        if at > run.until:
+            raise StoppedError
+        at, run = run.above
 
 
 def cores() -> int:
@@ -61,41 +85,45 @@ def each(function: Callable[[A], B], items: Iterable[A], *, workers: int | None 
     failed: dict[int, BaseException] = {}
     # A future for each of thousands of small items costs as much as the items do.
     pending = deque(enumerate(waiting))
-    until = [len(waiting)]
+    run = _Run(len(waiting))
 
     def work() -> None:
-        _MINE.until = until
         while True:
             try:
                 at, item = pending.popleft()
-                _MINE.at = at
             except IndexError:
                 return
             try:
-                found[at] = function(item)
+                found[at] = run.work(at, function, item)
             except StoppedError:
                 return
             except BaseException as error:
                 pending.clear()
                 failed[at] = error
-                until[0] = min(failed)
+                run.until = min(failed)
 
     from concurrent.futures import ThreadPoolExecutor, wait
 
     begun: list[Future[None]] = []
-    with ThreadPoolExecutor(count) as pool:
-        try:
-            # With no more threads to be had (a container's limit, memory), those that there are do it.
-            with suppress(RuntimeError):
-                begun.extend(pool.submit(work) for _ in range(count))
-            wait(begun)
-        finally:
-            pending.clear()
-            until[0] = -1
+    pool = ThreadPoolExecutor(count)
+    try:
+        # With no more threads to be had (a container's limit, memory), those that there are do it.
+        with suppress(RuntimeError):
+            begun.extend(pool.submit(work) for _ in range(count))
+        wait(begun)
+    except BaseException:
+        # Interrupted. Who waits for a network then may do so for a minute: that one is left behind.
+        pending.clear()
+        run.until = -1
+        wait(begun, GRACE)
+        pool.shutdown(wait=False)
+        raise
+    pool.shutdown()
     if not begun:
         return [function(item) for item in waiting]
     if failed:
         raise failed[min(failed)]
+    go_on()  # it is itself part of what was interrupted, and its items ended before their time
     return [found[at] for at in range(len(waiting))]
 
 
@@ -105,36 +133,41 @@ def ahead(function: Callable[[A], B], items: Iterable[A], *, workers: int) -> It
 
     source = iter(items)
     under_way: list[Future[B]] = []
-    with ThreadPoolExecutor(workers) as pool:
-        try:
-            for item in source:
-                under_way.append(pool.submit(function, item))
-                if len(under_way) > workers:
-                    yield under_way.pop(0).result()
-            while under_way:
+    pool, all_done = ThreadPoolExecutor(workers), False
+    try:
+        for item in source:
+            under_way.append(pool.submit(function, item))
+            if len(under_way) > workers:
                 yield under_way.pop(0).result()
-        finally:
-            for future in under_way:
-                future.cancel()
+        while under_way:
+            yield under_way.pop(0).result()
+        all_done = True
+    finally:
+        # What is under way else is wanted by nobody, and nobody waits for it.
+        pool.shutdown(wait=all_done, cancel_futures=True)
 
 
 def finished(function: Callable[[A], B], items: Iterable[A], *, workers: int) -> Iterator[tuple[A, B]]:
-    """Yield (item, function(item)) as they end, in any order; no more than `workers` at a time."""
-    from concurrent.futures import ThreadPoolExecutor
+    """Yield (item, function(item)) as they end, in any order; no more than `workers` at a time.
+
+    An interruption ends it as it ends `each`.
+    """
+    from concurrent.futures import ThreadPoolExecutor, wait
 
     source = iter(items)
     under_way: dict[Future[B], A] = {}
-    with ThreadPoolExecutor(workers) as pool:
-        try:
-            for item in source:
-                under_way[pool.submit(function, item)] = item
-                if len(under_way) >= workers:
-                    yield from _ended(under_way)
-            while under_way:
+    run, pool = _Run(0), ThreadPoolExecutor(workers)
+    try:
+        for item in source:
+            under_way[pool.submit(run.work, 0, function, item)] = item
+            if len(under_way) >= workers:
                 yield from _ended(under_way)
-        finally:
-            for future in under_way:
-                future.cancel()
+        while under_way:
+            yield from _ended(under_way)
+    finally:
+        run.until = -1
+        wait([future for future in under_way if not future.cancel()], GRACE)
+        pool.shutdown(wait=not under_way)
 
 
 def can_fork() -> bool:
@@ -142,10 +175,9 @@ def can_fork() -> bool:
     return sys.platform == "linux" and threading.active_count() == 1
 
 
-def forked(work: Callable[[int], B], count: int, stop: Callable[[], object] = lambda: None) -> list[B]:
+def forked(work: Callable[[int], B], count: int) -> list[B]:
     """Return work(0), work(1) ... work(count - 1): the first here, the others in forks of this process.
 
-    An error or an interruption ends it when all have ended: `stop` is called before, to have them end soon.
     A fork sees what is loaded here as it is now, and gives back a copy of its answer. What is done there
     alone is not done here. One that dies (killed, out of memory) costs time and no answer: its share is
     done here. Where forking is not safe, all of it is.
@@ -176,7 +208,9 @@ def forked(work: Callable[[int], B], count: int, stop: Callable[[], object] = la
                 found.append(work(index))
         return found
     except BaseException:
-        stop()
+        # Interrupted: what the others are at is wanted by nobody.
+        for child in active_children():
+            child.kill()
         raise
     finally:
         if pool is not None:
@@ -188,11 +222,9 @@ _WORK: list[Callable[[int], object]] = []
 
 
 def _inherit(work: Callable[[int], object], parent: int) -> None:
+    plain()
     if not bound_to(parent):
         os._exit(1)
-    # Who interrupts a command at its terminal interrupts its forks as well: they just end.
-    for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(one, signal.SIG_DFL)
     _WORK[:] = [work]
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final, TypeVar
 
 from modelspec.tree.protocols import Progress
-from modelspec.world.parallel import StoppedError, can_fork, each, forked, threads
+from modelspec.world.parallel import can_fork, each, forked, threads
 
 MANY: Final = 512
 """From so many items on, forking costs less than it saves."""
@@ -48,7 +48,7 @@ def each_of(function: Callable[[A, Progress], B], items: Sequence[A], progress: 
                     found[at] = _Failed(error)
             return found
 
-        shares = forked(share, count, board.stop)
+        shares = forked(share, count)
         board.tell()
     answers = {at: answer for found in shares for at, answer in found.items()}
     done: list[B] = []
@@ -69,11 +69,11 @@ class _Failed:
 
 
 class _Board:
-    """What forks share: which item is next, how much each has done, and whether to stop at once."""
+    """What forks share: which item is next, and how much each has done."""
 
     def __init__(self, items: int, count: int, progress: Progress) -> None:
         self._progress, self._count, self._told = progress, count, 0
-        self._memory = mmap.mmap(-1, _NUMBER.size * (count + 1))
+        self._memory = mmap.mmap(-1, _NUMBER.size * count)
         # All of them read one file at one position, and the kernel moves it on for each: a queue.
         self._queue = os.memfd_create("items")
         with open(self._queue, "wb", closefd=False) as queue:
@@ -96,17 +96,10 @@ class _Board:
         """Let nobody take any more."""
         os.lseek(self._queue, 0, os.SEEK_END)
 
-    def stop(self) -> None:
-        """Let nobody take any more, nor go on with what it has."""
-        self.end()
-        self._write(self._count, 1)
-
     def progress_of(self, index: int) -> Progress:
         """Return what a share tells how much it has done: the first one, which is done here, tells of all."""
 
         def add(count: int) -> None:
-            if self._read(self._count):
-                raise StoppedError
             self._write(index, self._read(index) + count)
             if index == 0:
                 self.tell()

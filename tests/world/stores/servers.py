@@ -6,6 +6,7 @@ import contextlib
 import gzip
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import threading
@@ -42,7 +43,9 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def running(command: list[str], port: int, log: Path, env: Mapping[str, str] | None = None) -> Iterator[None]:
+def running(
+    command: list[str], port: int, log: Path, env: Mapping[str, str] | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
     """Run a server until the block ends; wait for its port first."""
     with log.open("wb") as out:
         process = subprocess.Popen(command, stdout=out, stderr=out, env={**os.environ, **(env or {})})
@@ -52,9 +55,10 @@ def running(command: list[str], port: int, log: Path, env: Mapping[str, str] | N
                     break
                 assert process.poll() is None, log.read_text()
                 time.sleep(0.05)
-            yield
+            yield process
         finally:
             process.terminate()
+            process.send_signal(signal.SIGCONT)
             process.wait(timeout=10)
 
 
@@ -80,6 +84,9 @@ class Web:
     """Path with query -> (status, headers, body) of what is answered there."""
     endless: set[str] = field(default_factory=set)
     """Paths whose bytes do not end before 300 MB of them are sent."""
+    stalling: set[str] = field(default_factory=set)
+    """Paths of which the last byte does not come before the server ends."""
+    ended: threading.Event = field(default_factory=threading.Event)
     packed: bool = False
     """Whether files are packed, whatever the client takes."""
     sent: int = 0
@@ -160,6 +167,12 @@ def web(root: Path) -> Iterator[Web]:
                 self.connection.shutdown(socket.SHUT_RDWR)
                 self.close_connection = True
                 return
+            if self.path in state.stalling:
+                self.wfile.write(data[:-1])
+                self.wfile.flush()
+                state.ended.wait(120)
+                self.close_connection = True
+                return
             self.wfile.write(data)
             if length > len(data):
                 self.close_connection = True
@@ -172,5 +185,6 @@ def web(root: Path) -> Iterator[Web]:
     try:
         yield state
     finally:
+        state.ended.set()
         server.shutdown()
         server.server_close()

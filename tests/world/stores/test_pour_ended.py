@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -111,11 +112,13 @@ class Endless:
 def test_who_interrupts_does_not_wait_for_the_end_of_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    begun = threading.Event()
+    begun, wait, interruptions = threading.Event(), concurrent.futures.wait, [KeyboardInterrupt()]
 
-    def interrupted(_: object) -> None:
+    def interrupted(*waited: Any) -> object:
         assert begun.wait(30)
-        raise KeyboardInterrupt
+        if interruptions:
+            raise interruptions.pop()
+        return wait(*waited)
 
     monkeypatch.setattr(parallel, "cores", lambda: 2)
     monkeypatch.setattr(concurrent.futures, "wait", interrupted)

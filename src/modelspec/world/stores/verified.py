@@ -12,7 +12,7 @@ from modelspec.tree.finding import Refusal
 from modelspec.tree.listing import read_listing
 from modelspec.tree.protocols import Chunk, Progress, Store
 from modelspec.tree.text import visible
-from modelspec.world.parallel import each
+from modelspec.world.parallel import each, go_on
 from modelspec.world.shares import each_of
 
 
@@ -30,6 +30,7 @@ def verified(store: Store, tree: str, path: str, digest: str) -> Iterator[Chunk]
     """Yield the bytes of a file; raises Refusal at their end when they are not what the digest says."""
     hashed = hashlib.sha256()
     for chunk in store.open(tree, path):
+        go_on()
         hashed.update(chunk)
         yield chunk
     compare(store, tree, path, digest, "sha256:" + hashed.hexdigest())
