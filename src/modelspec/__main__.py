@@ -1,12 +1,13 @@
 """`python -m modelspec`, and what the command `modelspec` runs."""
 
-import signal
+# The module behind `signal`, which itself imports for some milliseconds.
+import _signal  # type: ignore[import-not-found]
 
 
 def main() -> None:
     """Run the command. Ctrl-C while its modules load ends it as it ends any program: nothing is begun yet."""
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
+        _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
     from modelspec.cli.main import main as run
 
     run()

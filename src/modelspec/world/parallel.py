@@ -175,6 +175,19 @@ def can_fork() -> bool:
     return sys.platform == "linux" and threading.active_count() == 1
 
 
+def briefly(undo: Callable[[], object]) -> None:
+    """Undo something over a network if that succeeds soon: nobody waits for it, or hears of its errors."""
+
+    def work() -> None:
+        with suppress(Exception):
+            undo()
+
+    thread = threading.Thread(target=work, daemon=True)
+    with suppress(RuntimeError):  # no more threads are to be had: then it stays as it is
+        thread.start()
+        thread.join(GRACE)
+
+
 def forked(work: Callable[[int], B], count: int) -> list[B]:
     """Return work(0), work(1) ... work(count - 1): the first here, the others in forks of this process.
 

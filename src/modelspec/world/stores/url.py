@@ -23,7 +23,7 @@ from modelspec.tree.protocols import Chunk, Progress, SourceFile, StoredFile, St
 from modelspec.tree.text import visible
 from modelspec.tree.uri import azure_parts, served_uri
 from modelspec.world.files import hashed_source
-from modelspec.world.parallel import ahead, each
+from modelspec.world.parallel import ahead, briefly, each
 from modelspec.world.stores.hosts import HostSystem, host_system
 from modelspec.world.stores.names import SUFFIX, tree_name
 from modelspec.world.stores.retried import kind_of, retried
@@ -275,10 +275,9 @@ class UrlStore:
                 target.write(bytes(chunk))
             target.close()
         except BaseException:
-            with suppress(Exception):
-                # `close` would send what is buffered: it is closed without that.
-                target.closed = True
-                target.discard()
+            # `close` would send what is buffered: it is closed without that.
+            target.closed = True
+            briefly(target.discard)
             raise
         target.commit()
         if self._size(key) != hashed.size:
