@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import posixpath
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import jsonschema_rs
 import pytest
 import yaml
 
-from compile.registries import FRAUD, ROOT, found, pin, scene
+from compile.registries import FRAUD, ROOT, compiled, found, pin, scene
 from modelspec.runtimes.artifact import read_verified
 from modelspec.runtimes.served import read_served
 from modelspec.spec.kinds import TARGET
@@ -209,3 +210,43 @@ def test_mlserver_itself_takes_it(path: Path) -> None:
         data["implementation"] = "mlserver.MLModel"
     kind(**data)
     assert set(data) <= set(kind.model_fields) | {"implementation"}
+
+
+def at_sftp(serve: str) -> tuple[list[str], dict[str, bytes]]:
+    """Return what `fraud` gives when its store is at an address that no serving system loads from."""
+    settings = (ROOT / "registry/modelspec.yaml").read_text()
+    text = (HERE / "kserve/fetch" / FRAUD).read_text()
+    where = scene(
+        {
+            "registry/modelspec.yaml": re.sub(
+                r"(?m)^  main: .*$", "  main: {uri: sftp://files.example.com/models/store}", settings
+            ).encode(),
+            FRAUD: re.sub(r"(?m)^    fetch: .*\n", serve, text).encode(),
+        }
+    )
+    inside = FRAUD.replace("registry/environments", "compiled").removesuffix(".yaml") + "/kserve/"
+    files = {
+        path.removeprefix(inside): data for path, data in compiled(where).items() if path.startswith(inside)
+    }
+    return [one.message for one in found(where) if one.place.path == FRAUD], files
+
+
+def test_what_kserve_can_t_load_is_refused() -> None:
+    troubles, _ = at_sftp("")
+    assert set(troubles) == {
+        f"kserve can't reach the artifact of {slot}: the store main is at sftp://, from where kserve loads nothing"
+        for slot in ("stable", "canary", "shadow", "standby")
+    }
+
+
+def test_what_kserve_can_t_load_is_fetched() -> None:
+    """KServe is told of the folder that the init container fills, which its webhooks take."""
+    (fetch,) = re.findall(r"(?m)^    fetch: .*\n", (HERE / "kserve/fetch" / FRAUD).read_text())
+    troubles, files = at_sftp(fetch)
+    assert troubles == []
+    for name, data in files.items():
+        text = (HERE / "kserve/fetch/expected" / name).read_text()
+        text = re.sub(r"(storageUri:) \S+", r"\1 file:///mnt/models", text)
+        assert data.decode() == re.sub(
+            r"s3://\S+(/sha256-\w+)", r"sftp://files.example.com/models/store\1", text
+        )

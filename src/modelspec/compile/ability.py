@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from modelspec.compile.deployment import DeployedSlot
 from modelspec.compile.naming import integer
 from modelspec.spec.target import Target
 from modelspec.tree.text import visible
+from modelspec.tree.uri import served_uri
 
 
 def unexpressed(target: Target, slot: DeployedSlot) -> str | None:
@@ -26,8 +29,11 @@ def unexpressed(target: Target, slot: DeployedSlot) -> str | None:
     return None
 
 
-def unlocated(target: Target, slot: DeployedSlot) -> tuple[str, str] | None:
-    """Say why the target can't reach the slot's artifact, and how to mend it; None when it can."""
+def unlocated(target: Target, slot: DeployedSlot, params: Collection[str]) -> tuple[str, str] | None:
+    """Say why the target can't reach the slot's artifact, and how to mend it; None when it can.
+
+    `params` are the names of those that the pin gives.
+    """
     name = slot.artifact.store
     if slot.artifact.digest is not None and slot.artifact.uri is not None:
         if target.storage == "uri":
@@ -42,4 +48,20 @@ def unlocated(target: Target, slot: DeployedSlot) -> tuple[str, str] | None:
     if slot.store.uri is None and (target.storage == "uri" or slot.store.path is None):
         fix = f"add `uri` to stores.{name} in registry/modelspec.yaml"
         return f"the store {visible(name)} has no uri", fix
-    return None
+    if slot.store.uri is None or (target.storage == "path" and slot.store.path is not None):
+        return None
+    return _unloaded(target, name, served_uri(slot.store.uri), params)
+
+
+def _unloaded(target: Target, store: str, uri: str, params: Collection[str]) -> tuple[str, str] | None:
+    """Say why the system can't load what has such an address."""
+    if target.loads is None or target.loads_from(uri) or target.loads.unless in params:
+        return None
+    scheme = visible(uri.partition("://")[0])
+    schemes = ", ".join(f"{one}://" for one in target.loads.schemes)
+    fix = f"keep it in a store at {schemes}" if schemes else ""
+    if target.storage == "path":
+        fix = f"add `path` to stores.{visible(store)} in registry/modelspec.yaml, for where servers have it"
+    if target.loads.unless is not None:
+        fix += f"; or serve with the param `{target.loads.unless}`"
+    return f"the store {visible(store)} is at {scheme}://, from where {target.name} loads nothing", fix

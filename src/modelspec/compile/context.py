@@ -32,7 +32,7 @@ class Contexts:
     """The contexts of one deployment for one target; slots are made once."""
 
     def __init__(self, deployed: Deployment, target: Target, params: Data) -> None:
-        self._deployed = deployed
+        self._deployed, self._target = deployed, target
         self._slots = [_slot(slot, deployed, target) for slot in deployed.slots]
         tables: dict[str, Data] = {name: dict(table) for name, table in target.tables.items()}
         self._fixed: dict[str, Data] = {
@@ -57,7 +57,7 @@ class Contexts:
 
     def _make(self, folder: str) -> dict[str, Data]:
         slots: list[Data] = [
-            {**data, "artifact": _artifact(slot, folder)}
+            {**data, "artifact": _artifact(slot, folder, self._target)}
             for slot, data in zip(self._deployed.slots, self._slots, strict=True)
         ]
         kinds: dict[str, list[Data]] = {}
@@ -155,22 +155,29 @@ def _tensors(tensors: Sequence[Input | Output]) -> list[Data]:
     return [{"name": one.name, "dtype": one.dtype, "shape": list(one.shape)} for one in tensors]
 
 
-def _artifact(slot: DeployedSlot, folder: str) -> dict[str, Data]:
+def _artifact(slot: DeployedSlot, folder: str, target: Target) -> dict[str, Data]:
     artifact, store = slot.artifact, slot.store
     tree = stamp(artifact.digest) if artifact.digest is not None else None
     if artifact.uri is not None:
-        return _located(artifact, artifact.uri, artifact.uri)
+        return _located(artifact, artifact.uri, artifact.uri, target)
     uri = None
     if store is not None and store.uri is not None and tree is not None:
         uri = f"{served_uri(store.uri)}/{tree}"
     path = uri
     if store is not None and store.path is not None and tree is not None:
         path = posixpath.relpath(f"/{store.path}/{tree}", f"/{folder}")
-    return _located(artifact, uri, path)
+    return _located(artifact, uri, path, target)
 
 
-def _located(artifact: Artifact, uri: str | None, path: str | None) -> dict[str, Data]:
+def _located(artifact: Artifact, uri: str | None, path: str | None, target: Target) -> dict[str, Data]:
     files: list[Data] = [
         {"path": file.path, "size": file.size, "digest": file.digest} for file in artifact.files
     ]
-    return {"digest": artifact.digest, "format": artifact.format, "uri": uri, "path": path, "files": files}
+    return {
+        "digest": artifact.digest,
+        "format": artifact.format,
+        "uri": uri,
+        "path": path,
+        "loaded": uri is not None and target.loads_from(uri),
+        "files": files,
+    }

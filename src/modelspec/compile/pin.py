@@ -142,7 +142,7 @@ class _Work:
                 yield self._at_pin(
                     SLOT, pin.key(*slot.route), refused, "pin it without, or serve it elsewhere"
                 )
-            astray = unlocated(value, slot)
+            astray = unlocated(value, slot, pin.value.serve.get(value.name, {}))
             if astray is not None:
                 message = f"{value.name} can't reach the artifact of {slot.name}: {astray[0]}"
                 yield self._at_pin(LOCATED, pin.place(*slot.route, "version"), message, astray[1])

@@ -136,8 +136,11 @@ def render_bounded(pin: Entry[Pin], scene: Scene) -> Iterator[Problem]:
 def artifact_located(pin: Entry[Pin], scene: Scene) -> Iterator[Problem]:
     """Each slot's artifact is in a store that the target can reach.
 
-    *Why:* a config without the address of its model starts nothing.
+    A target says from which addresses its system loads (`loads`).
 
-    *Fix:* give the store a `uri` in `registry/modelspec.yaml`, as the servers see it.
+    *Why:* a config without the address of its model starts nothing, nor does one with an address that the
+    system can't read.
+
+    *Fix:* give the store a `uri` in `registry/modelspec.yaml`, as the servers see it; or let `fetch` bring it.
     """
     return _problems("artifact-located", pin, scene)

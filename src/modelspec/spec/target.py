@@ -40,6 +40,15 @@ class Expresses(Value):
     """Whether a version can be kept warm without answering."""
 
 
+class Loads(Value):
+    """From where the system itself loads an artifact."""
+
+    schemes: Seq[Text]
+    """The schemes of the addresses that it takes: `[s3, https]`; none at all: `[]`."""
+    unless: Text | None = None
+    """A param with which something else brings the artifact, from an address of any scheme."""
+
+
 class OutputSpec(Value):
     """One file that the target writes for a pin, or with `each: slot` for every slot of it."""
 
@@ -75,6 +84,8 @@ class Target(Value):
     answers; or only the weights beside stable's, where the system itself gives stable the rest."""
     storage: Literal["path", "uri"] = "uri"
     """How it reaches an artifact: by a path relative to the output, or by an address."""
+    loads: Loads | None = None
+    """The addresses that it can load from; any, if this is not said."""
     integers: bool = False
     """Whether it knows a version only as an integer."""
     params: Text = "params.schema.json"
@@ -87,6 +98,10 @@ class Target(Value):
     """Texts made of names, for each slot: `{object}-predictor`."""
     outputs: Annotated[tuple[OutputSpec, ...], Field(strict=False, min_length=1)]
     """The files that it writes."""
+
+    def loads_from(self, uri: str) -> bool:
+        """Whether the system itself takes an address of this scheme."""
+        return self.loads is None or uri.partition("://")[0] in self.loads.schemes
 
     @property
     def files(self) -> tuple[str, ...]:
