@@ -64,6 +64,7 @@ bench: $(VENV)/.done
 tools:
 	GOBIN=$(CURDIR)/.tools go install github.com/versity/versitygw/cmd/versitygw@v1.8.0
 	GOBIN=$(CURDIR)/.tools go install oras.land/oras/cmd/oras@v1.3.6
+	GOBIN=$(CURDIR)/.tools go install github.com/fsouza/fake-gcs-server@v1.56.1
 	GOBIN=$(CURDIR)/.tools go install github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 
 clean:

@@ -141,6 +141,7 @@ def artifact_located(pin: Entry[Pin], scene: Scene) -> Iterator[Problem]:
     *Why:* a config without the address of its model starts nothing, nor does one with an address that the
     system can't read.
 
-    *Fix:* give the store a `uri` in `registry/modelspec.yaml`, as the servers see it; or let `fetch` bring it.
+    *Fix:* give the store a `uri` in `registry/modelspec.yaml`, as the servers see it; or let the target's
+    `fetch` bring the artifact.
     """
     return _problems("artifact-located", pin, scene)

@@ -264,7 +264,6 @@ class _Unknown:
 _DENIED: Final = {
     "AuthenticationException",
     "BadHostKeyException",
-    "SMBAuthenticationError",
     "LogonFailure",
     "AccessDenied",
 }

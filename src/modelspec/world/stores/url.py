@@ -26,30 +26,14 @@ from modelspec.world.files import hashed_source
 from modelspec.world.parallel import ahead, briefly, each
 from modelspec.world.stores.hosts import HostSystem, host_system
 from modelspec.world.stores.names import SUFFIX, tree_name
-from modelspec.world.stores.retried import kind_of, retried
+from modelspec.world.stores.packages import absent
+from modelspec.world.stores.retried import TRIES, kind_of, retried, wait
 from modelspec.world.stores.verified import rows_of
 from modelspec.world.stores.web import SCHEMES, client, gives_parts, is_web, part, whole
 
 PART: Final = 8 * 1024 * 1024
 """Bytes of one request: what a broken connection costs, and what each of `WORKERS` holds in memory."""
 WORKERS: Final = 4
-_PACKAGES: Final = {
-    "s3": '"modelspec-gitops[s3]"',
-    "http": '"modelspec-gitops[http]"',
-    "https": '"modelspec-gitops[http]"',
-    "gs": "gcsfs",
-    "abfs": "adlfs",
-    "sftp": "fsspec paramiko",
-    "ssh": "fsspec paramiko",
-    "ftp": "fsspec",
-    "smb": "fsspec smbprotocol",
-    "webdav": '"webdav4[fsspec]"',
-    "hdfs": "fsspec pyarrow",
-    "oss": "ossfs",
-    "cos": "cosfs",
-    "lakefs": "lakefs-spec",
-}
-"""What pip installs for a scheme."""
 _OPENING: Final = threading.Lock()
 
 
@@ -111,7 +95,7 @@ class UrlStore:
         prefix = self._key(digest)
         if not self._web:
             try:
-                found = self._asked("listed", lambda: self.system.find(prefix, detail=True))
+                found = self._listed(lambda: self.system.find(prefix, detail=True))
             except FileNotFoundError:
                 # Not even the bucket is there.
                 return {}
@@ -143,7 +127,7 @@ class UrlStore:
     def trees(self) -> Iterator[str]:
         """Yield the digests of the trees, sorted."""
         try:
-            names = self._asked("listed", lambda: self.system.ls(self.url, detail=False))
+            names = self._listed(lambda: self.system.ls(self.url, detail=False))
         except FileNotFoundError:
             return
         stems = (str(name).rpartition("/")[2] for name in names)
@@ -208,6 +192,14 @@ class UrlStore:
 
     def _asked(self, what: str, call: Callable[[], Any]) -> Any:
         return asked(self.shown, what, call)
+
+    def _listed(self, call: Callable[[], Any]) -> Any:
+        def ask() -> Any:
+            # As with a size: what a library remembers may be gone, or not all that there is.
+            self.system.invalidate_cache()
+            return call()
+
+        return self._asked("listed", ask)
 
     def _size(self, key: str) -> int | None:
         """Return an object's size, None when there is none."""
@@ -295,9 +287,14 @@ class UrlStore:
         return "sha256:" + hashed.hexdigest()
 
     def _list_tree(self, digest: str, listed: bytes) -> None:
-        self._asked("written", lambda: self.system.pipe_file(self._key(digest) + SUFFIX, listed))
-        if self.listing(digest) != listed:
-            raise Refusal(f"{self.shown} does not give back the listing that it was given")
+        key = self._key(digest) + SUFFIX
+        for attempt in range(1, TRIES + 1):
+            self._asked("written", lambda: self.system.pipe_file(key, listed))
+            if self.listing(digest) == listed:
+                return
+            # Some servers of WebDAV replace a file in two steps, and another writer may be between them.
+            wait(attempt)
+        raise Refusal(f"{self.shown} does not give back the listing that it was given")
 
 
 class ShortAnswerError(OSError):
@@ -340,7 +337,7 @@ def url_store(url: str) -> UrlStore:
     try:
         found = host_system(url)
     except ImportError:
-        raise _absent(url.partition("://")[0]) from None
+        raise absent(url.partition("://")[0]) from None
     if found is not None:
         return UrlStore(found[1], found[0], url)
     return UrlStore(url.rstrip("/"), file_system(url.partition("://")[0]))
@@ -357,14 +354,7 @@ def file_system(scheme: str, **more: bool | str) -> Any:
         with _OPENING:
             return fsspec.filesystem(scheme, **options, **more)
     except (ImportError, ValueError):
-        raise _absent(scheme) from None
-
-
-def _absent(scheme: str) -> Refusal:
-    return Refusal(
-        f"nothing is installed that reads {visible(scheme)}:// stores",
-        f"pip install {_PACKAGES.get(scheme, 'its fsspec package')}",
-    )
+        raise absent(scheme) from None
 
 
 def _unchanged(file: SourceFile, hashed: StoredFile) -> Iterator[Chunk]:
