@@ -97,8 +97,14 @@ def _registered(name: str, root: str | None) -> tuple[Store, str, int | None]:
             files = placed_files(artifact)
             return placed_tree(artifact.uri, files), artifact.digest, sum(file.size for file in files)
         if artifact is None or artifact.digest is None or artifact.store is None:
-            raise Refusal(f"the artifact of {name} is not known: there is nothing to fetch")
+            raise Refusal(
+                f"the artifact of {name} is not known: there is nothing to fetch",
+                f"`modelspec show {name}` says why",
+            )
         if settings is None or artifact.store not in settings.stores:
-            raise Refusal(f"{name} is in the store {artifact.store}, which modelspec.yaml does not have")
+            raise Refusal(
+                f"{name} is in the store {artifact.store}, which modelspec.yaml does not have",
+                "name it there, under `stores`",
+            )
         store = open_store(source.root, artifact.store, settings.stores[artifact.store])
         return store, artifact.digest, sum(file.size for file in artifact.files)

@@ -78,7 +78,10 @@ def _stores(source: Source, name: str | None) -> list[Any]:
             if store.root.is_dir():
                 found.append(store)
             elif name is not None:
-                raise Refusal(f"the store {one} is not here: {store.shown} is no folder")
+                raise Refusal(
+                    f"the store {one} is not here: {store.shown} is no folder",
+                    "see its `path` in modelspec.yaml",
+                )
         elif name is not None:
             # Named, and so meant: nothing else goes over a network.
             found.append(store)

@@ -77,7 +77,8 @@ class Loaded:
             stores |= registry.settings.stores if registry.settings is not None else {}
         if artifact.store not in stores:
             raise Refusal(
-                f"{name} is in the store {visible(artifact.store)}, which modelspec.yaml does not have"
+                f"{name} is in the store {visible(artifact.store)}, which modelspec.yaml does not have",
+                "name it there, under `stores`",
             )
         store = open_store(self.source.root, artifact.store, stores[artifact.store])
         if is_remote(store) and not self.network:

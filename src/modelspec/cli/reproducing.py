@@ -137,7 +137,11 @@ class _Collection:
         for registry in (self.declared.registry, self.declared.source.registry):
             stores |= registry.settings.stores if registry.settings is not None else {}
         if claim.where not in stores:
-            raise Refusal(f"the store {visible(claim.where) or 'of it'} is not in modelspec.yaml")
+            raise Refusal(
+                f"the store {visible(claim.where)} is not in modelspec.yaml"
+                if claim.where
+                else "it names no store"
+            )
         store = open_store(self.declared.source.root, claim.where, stores[claim.where])
         if is_remote(store) and not self.given.network:
             raise Refusal(f"in {store.shown}, which was not asked (--network)")

@@ -26,6 +26,7 @@ _ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _TEXT: Final = 1024 * 1024
 _LINE: Final = 4096
 _MANY: Final = 10_000
+ELSEWHERE: Final = "look it up in MLflow, and see that --mlflow names the place that has it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +105,10 @@ def read_run(where: str, uri: str, into: Path) -> Run:
     elif registered is not None:
         folder = _local(source)
     else:
-        raise Refusal(f"{visible(uri, 200)} is not runs:/ID[/PATH] or models:/NAME/VERSION")
+        raise Refusal(
+            f"{visible(uri, 200)} is no address of a run or a model of MLflow",
+            "write runs:/ID[/PATH], models:/NAME/VERSION or models:/m-ID",
+        )
     told = tracking.run(run) if _ID.fullmatch(run) else ({}, {}, {})
     return Run(*told, folder)
 
@@ -151,7 +155,9 @@ class Folder:
             if name not in (".", "..") and meta.is_file():
                 told = _meta(meta)
                 return Version(told.get("storage_location") or told.get("source", ""), told.get("run_id", ""))
-        raise Refusal(f"there is no version {number} of {visible(name)} in {visible(str(self.root), 200)}")
+        raise Refusal(
+            f"there is no version {number} of {visible(name)} in {visible(str(self.root), 200)}", ELSEWHERE
+        )
 
     def run(self, run: str) -> tuple[Mapping[str, str], Mapping[str, float], Mapping[str, str]]:
         """Read the folders of params, metrics and tags."""
@@ -173,19 +179,19 @@ class Folder:
         ]
         if (model := the_one(run, path, models)) is not None:
             return folder.parent / "models" / model / "artifacts"
-        raise Refusal(f"the run {run} has no artifact {visible(path) or 'at all'}")
+        raise Refusal(f"the run {run} has no artifact {visible(path) or 'at all'}", ELSEWHERE)
 
     def logged(self, model: str, into: Path) -> Path:
         """Return the artifacts of a logged model."""
         for found in sorted(self.root.glob(f"*/models/{model}/artifacts")):
             return found
-        raise Refusal(f"there is no logged model {model} in {visible(str(self.root), 200)}")
+        raise Refusal(f"there is no logged model {model} in {visible(str(self.root), 200)}", ELSEWHERE)
 
     def _folder(self, run: str) -> Path:
         for found in sorted(self.root.glob(f"*/{run}")) if _ID.fullmatch(run) else ():
             if (found / "meta.yaml").is_file():
                 return found
-        raise Refusal(f"there is no run {visible(run)} in {visible(str(self.root), 200)}")
+        raise Refusal(f"there is no run {visible(run)} in {visible(str(self.root), 200)}", ELSEWHERE)
 
 
 def _meta(file: Path) -> dict[str, str]:
@@ -248,7 +254,9 @@ class Database:
         )
         for source, run in rows:
             return Version(str(source or ""), str(run or ""))
-        raise Refusal(f"there is no version {number} of {visible(name)} in {visible(str(self.file), 200)}")
+        raise Refusal(
+            f"there is no version {number} of {visible(name)} in {visible(str(self.file), 200)}", ELSEWHERE
+        )
 
     def run(self, run: str) -> tuple[Mapping[str, str], Mapping[str, float], Mapping[str, str]]:
         """Read `params`, `latest_metrics` and `tags`."""
@@ -272,7 +280,9 @@ class Database:
         )
         if (model := the_one(run, path, [(str(name), str(model)) for name, model in rows])) is not None:
             return self.logged(model, into)
-        raise Refusal(f"the run {visible(run)} has no artifact {visible(path) or 'at all'} on this disk")
+        raise Refusal(
+            f"the run {visible(run)} has no artifact {visible(path) or 'at all'} on this disk", ELSEWHERE
+        )
 
     def logged(self, model: str, into: Path) -> Path:
         """Return the artifacts of a logged model."""
@@ -280,7 +290,7 @@ class Database:
             "SELECT artifact_location FROM logged_models WHERE model_id = ?", model, table="logged_models"
         ):
             return _local(str(uri))
-        raise Refusal(f"there is no logged model {model} in {visible(str(self.file), 200)}")
+        raise Refusal(f"there is no logged model {model} in {visible(str(self.file), 200)}", ELSEWHERE)
 
     def _rows(self, query: str, *values: object, table: str | None = None) -> list[tuple[object, ...]]:
         try:

@@ -91,7 +91,7 @@ class Server:
 
     def folder(self, run: str, path: str, into: Path) -> Path:
         """Download a run's artifact; MLflow 3 keeps models apart, and the run names them as its outputs."""
-        from modelspec.world.tracking import the_one
+        from modelspec.world.tracking import ELSEWHERE, the_one
 
         if self._downloaded(_Run(run), path, into):
             return into
@@ -104,13 +104,15 @@ class Server:
                 found.append((str(info.get("name", "")), output))
         model = the_one(run, path, found)
         if model is None:
-            raise Refusal(f"the run {visible(run)} has no artifact {visible(path) or 'at all'}")
+            raise Refusal(f"the run {visible(run)} has no artifact {visible(path) or 'at all'}", ELSEWHERE)
         return self.logged(model, into)
 
     def logged(self, model: str, into: Path) -> Path:
         """Download a logged model."""
+        from modelspec.world.tracking import ELSEWHERE
+
         if not self._downloaded(_Logged(model), "", into):
-            raise Refusal(f"the logged model {visible(model)} has no files")
+            raise Refusal(f"the logged model {visible(model)} has no files", ELSEWHERE)
         return into
 
     def _downloaded(self, of: _Run | _Logged, path: str, into: Path) -> bool:

@@ -226,7 +226,7 @@ def test_a_manifest_that_is_none_is_refused(tmp_path: Path, body: bytes) -> None
         body = json.dumps({"layers": [row]}).replace('"size": 1', '"size": 1e999').encode()
     with web(tmp_path) as server:
         server.replies[MANIFEST_PATH] = (200, {}, body)
-        with pytest.raises(Refusal, match="is none of a tree"):
+        with pytest.raises(Refusal, match="does not describe a tree"):
             oci_store(f"oci://127.0.0.1:{server.port}/models").listing(TREE)
 
 

@@ -25,7 +25,7 @@ from modelspec.world.lock import shared
 from modelspec.world.stores.adopt import Adopted, KeptError
 from modelspec.world.stores.leave import Left
 from modelspec.world.stores.links import held, link_equal
-from modelspec.world.stores.names import SUFFIX, tree_name
+from modelspec.world.stores.names import REPAIR, SUFFIX, tree_name
 from modelspec.world.stores.pointers import lfs_bytes
 from modelspec.world.stores.stage import TREE, Stage, refusing, staged
 from modelspec.world.stores.verified import troubles
@@ -137,10 +137,10 @@ class FolderStore:
             ):
                 found = os.fstat(stream.fileno())
                 if not stat.S_ISREG(found.st_mode):
-                    raise Refusal(f"{where} is not a regular file")
+                    raise Refusal(f"{where} is not a regular file", REPAIR)
                 yield from lfs_bytes(self.root, stream, found.st_size) or whole(stream, found.st_size)
         except FileNotFoundError:
-            raise Refusal(f"{where} is missing") from None
+            raise Refusal(f"{where} is missing", REPAIR) from None
         except OSError as error:
             what = "is a symbolic link" if error.errno == errno.ELOOP else f"can't be read: {said(error)}"
             raise Refusal(f"{where} {what}") from None
@@ -171,7 +171,7 @@ class FolderStore:
         try:
             with os.fdopen(os.open(name, READ, dir_fd=top), "rb") as stream:
                 if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
-                    raise Refusal(f"{self.shown}/{name} is not a regular file")
+                    raise Refusal(f"{self.shown}/{name} is not a regular file", REPAIR)
                 return stream.read(LIMIT + 1)
         except FileNotFoundError:
             return None

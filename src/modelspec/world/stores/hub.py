@@ -118,7 +118,9 @@ def hub_tree(uri: str) -> Sequence[HubFile]:
         raise _no_list(name) from None
     trouble = paths_trouble(file.path for file in files)
     if trouble is not None or not files:
-        raise Refusal(f"{uri} is refused: {trouble or 'it holds no files'}")
+        raise Refusal(
+            f"{uri} is refused: {trouble or 'it holds no files'}", "name another commit, or --artifact files"
+        )
     return sorted(files, key=lambda file: file.path.encode())
 
 
@@ -158,7 +160,7 @@ def _rows(client: httpx.Client, address: str, name: str) -> list[dict[str, Any]]
             raise Refusal(f"{visible(name)} has more than {_MOST:,} files")
         address = answer.links.get("next", {}).get("url", "")
         if address and httpx.URL(address).netloc != host:
-            raise Refusal("the hub's list of files goes on at another host")
+            raise _no_list(name)
     return rows
 
 

@@ -10,6 +10,8 @@ from modelspec.tree.text import visible
 
 SUFFIX: Final = ".sha256sum"
 """What the name of a listing ends in, after that of its tree."""
+REPAIR: Final = "put the artifact there again from where it was made"
+"""The cure for a tree whose bytes are damaged or gone."""
 
 
 def tree_name(digest: str) -> str:

@@ -21,7 +21,7 @@ from modelspec.tree.text import visible
 from modelspec.world.clock import now
 from modelspec.world.files import hashed_source
 from modelspec.world.parallel import each
-from modelspec.world.stores.names import tree_name
+from modelspec.world.stores.names import REPAIR, tree_name
 from modelspec.world.stores.oci_http import RegistryHttp
 
 MANIFEST: Final = "application/vnd.oci.image.manifest.v1+json"
@@ -90,7 +90,7 @@ class OciStore:
         """Yield the bytes of one layer."""
         row = (self._layers(digest) or {}).get(path)
         if row is None:
-            raise Refusal(f"{visible(path, 200)} of {stamp(digest)} is missing in {self.shown}")
+            raise Refusal(f"{visible(path, 200)} of {stamp(digest)} is missing in {self.shown}", REPAIR)
         return self.http.blob(*row)
 
     def trees(self) -> Iterator[str]:
@@ -154,10 +154,12 @@ class OciStore:
             if not all(is_digest(row[0]) and row[1] >= 0 for _, row in found):
                 raise ValueError
         except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
-            raise Refusal(f"the manifest of {stamp(digest)} in {self.shown} is none of a tree") from None
+            raise Refusal(
+                f"the manifest of {stamp(digest)} in {self.shown} does not describe a tree", REPAIR
+            ) from None
         trouble = paths_trouble(path for path, _ in found)
         if trouble is not None:
-            raise Refusal(f"{stamp(digest)} in {self.shown} is refused: {trouble}")
+            raise Refusal(f"{stamp(digest)} in {self.shown} is refused: {trouble}", REPAIR)
         return dict(found)
 
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from modelspec.tree.finding import Refusal
 from modelspec.tree.protocols import SourceFile, StoredFile
 from modelspec.tree.text import visible
-from modelspec.world.stores.retried import Pace, resumed, retried
+from modelspec.world.stores.retried import AGAIN, Pace, resumed, retried
 
 if TYPE_CHECKING:
     import httpx
@@ -32,6 +32,7 @@ _LOCAL: Final = re.compile(rf"http://{_LOOPBACK.pattern}(?:/|$)")
 _CHALLENGE: Final = re.compile(r'(\w+)="([^"]*)"')
 _CHALLENGED: Final = "www-authenticate"
 _TIMEOUT: Final = 60.0
+_ADDRESS: Final = "see that the address is that of a registry, and what stands before it"
 
 
 class AnswerError(Exception):
@@ -95,7 +96,7 @@ class RegistryHttp:
         path, seen = "/tags/list?n=1000", set[str]()
         while path:
             if path in seen:
-                raise Refusal(f"{self.host} lists the same tags again and again")
+                raise Refusal(f"{self.host} lists the same tags again and again", _ADDRESS)
             seen.add(path)
             answer = self._ask("GET", path, limit=TAGS_LIMIT)
             if answer.status_code == 404:
@@ -210,7 +211,7 @@ class RegistryHttp:
         try:
             target = httpx.URL(self._base).join(answer.headers["location"])
         except (KeyError, httpx.InvalidURL):
-            raise Refusal(f"{self.host} does not say where an upload goes on") from None
+            raise Refusal(f"{self.host} does not say where an upload goes on", _ADDRESS) from None
         if target.netloc.decode() != self.host:
             raise Refusal(
                 f"{self.host} sends uploads to another host", "use a registry that takes them itself"
@@ -226,14 +227,17 @@ class RegistryHttp:
             target = str(answer.url.join(answer.headers["location"]))
             answer.close()
             if not self._plain and not target.startswith("https://"):
-                raise Refusal(f"{self.host} sends readers to an address without TLS")
+                raise Refusal(
+                    f"{self.host} sends readers to an address without TLS",
+                    "have the registry serve its blobs over https",
+                )
             # Without our token: it is not for that host.
             answer = self._client.send(
                 self._client.build_request("GET", target, headers=headers), stream=True
             )
         try:
             if start and answer.status_code == 200:
-                raise Refusal(f"{self.host} broke off, and can't go on from the middle of a file")
+                raise Refusal(f"{self.host} broke off, and can't go on from the middle of a file", AGAIN)
             self._expect(answer, 206 if start else 200)
         except BaseException:
             answer.close()
@@ -248,7 +252,7 @@ class RegistryHttp:
             raise Refusal(f"{self.host} refuses access to {self.repository}", f"oras login {self.host}")
         if status >= 500 or status in (408, 429):
             raise AnswerError(status)
-        raise Refusal(f"{self.host} answers {status}")
+        raise Refusal(f"{self.host} answers {status}", _ADDRESS)
 
     def _map(self, answer: httpx.Response) -> dict[str, Any]:
         """Return the JSON map that an answer is; what stands before a registry may answer with a page."""
@@ -259,7 +263,7 @@ class RegistryHttp:
         if not isinstance(found, dict):
             raise Refusal(
                 f"{self.host} answers with something else than a registry does",
-                "see that the address is that of a registry, and what stands before it",
+                _ADDRESS,
             )
         return found
 
@@ -304,7 +308,7 @@ class RegistryHttp:
                 data += chunk
                 pace.add(len(chunk))
                 if len(data) > limit:
-                    raise Refusal(f"{self.host} answers with more than {limit:,} bytes")
+                    raise Refusal(f"{self.host} answers with more than {limit:,} bytes", _ADDRESS)
         finally:
             answer.close()
         # Without what was said of their packing: nothing is unpacked.
@@ -322,7 +326,7 @@ class RegistryHttp:
             realm = asked.pop("realm", "")
             # As with the registry itself: without TLS on this machine only.
             if not realm.startswith("https://") and not (self._plain and _LOCAL.match(realm)):
-                raise Refusal(f"{self.host} names a token service without TLS")
+                raise Refusal(f"{self.host} names a token service without TLS", "have it name one with https")
             headers = {"Authorization": f"Basic {login}"} if login is not None else {}
             answer = retried(
                 f"{self.host} gives no token",

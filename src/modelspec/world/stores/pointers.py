@@ -142,10 +142,13 @@ def dvc_tree(pointer: Path) -> Sequence[DvcFile]:
     try:
         found = [(str(row["relpath"]), str(row["md5"])) for row in json.loads(data)]
     except (ValueError, TypeError, KeyError):
-        raise Refusal(f"the list of files of {shown} is not DVC's") from None
+        raise Refusal(f"the list of files of {shown} is not DVC's", "dvc pull --force") from None
     trouble = paths_trouble(name for name, _ in found)
     if trouble is not None or any(_MD5.fullmatch(one) is None for _, one in found):
-        raise Refusal(f"{shown} is refused: {trouble or 'an md5 of it is none'}")
+        raise Refusal(
+            f"{shown} is refused: {trouble or 'its list of files has something else than an md5'}",
+            "dvc add it again",
+        )
     return _pulled(sorted(found), cache, shown)
 
 
@@ -183,9 +186,14 @@ def _output(pointer: Path, shown: str) -> tuple[str, str]:
     out = outs[0] if isinstance(outs, list) and len(outs) == 1 else None
     md5, path = (out.get("md5"), out.get("path")) if isinstance(out, dict) else (None, None)
     if not isinstance(md5, str) or _MD5.fullmatch(md5.removesuffix(".dir")) is None:
-        raise Refusal(f"{shown} is no DVC pointer with one output and its md5")
+        raise Refusal(
+            f"{shown} is no DVC pointer with one output and its md5", "name a file that `dvc add` wrote"
+        )
     if not isinstance(path, str) or (trouble := paths_trouble([path])) is not None:
-        raise Refusal(f"{shown} is refused: its path {trouble if isinstance(path, str) else 'is missing'}")
+        raise Refusal(
+            f"{shown} is refused: its path {trouble if isinstance(path, str) else 'is missing'}",
+            "name a file that `dvc add` wrote",
+        )
     return md5, path
 
 

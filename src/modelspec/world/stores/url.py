@@ -25,7 +25,7 @@ from modelspec.tree.uri import azure_parts, served_uri
 from modelspec.world.files import hashed_source
 from modelspec.world.parallel import ahead, briefly, each
 from modelspec.world.stores.hosts import HostSystem, host_system
-from modelspec.world.stores.names import SUFFIX, tree_name
+from modelspec.world.stores.names import REPAIR, SUFFIX, tree_name
 from modelspec.world.stores.packages import absent
 from modelspec.world.stores.retried import TRIES, kind_of, retried, wait
 from modelspec.world.stores.verified import rows_of
@@ -87,7 +87,7 @@ class UrlStore:
         if size is None:
             return None
         if size > LIMIT:
-            raise Refusal(f"the listing {stamp(digest)}{SUFFIX} in {self.shown} has {size:,} bytes")
+            raise Refusal(f"the listing {stamp(digest)}{SUFFIX} in {self.shown} has {size:,} bytes", REPAIR)
         return self._range(key, 0, size)
 
     def files(self, digest: str) -> Mapping[str, int]:
@@ -114,7 +114,7 @@ class UrlStore:
         key = f"{self._key(digest)}/{path}"
         size = self._size(key)
         if size is None:
-            raise Refusal(f"{visible(path, 200)} of {stamp(digest)} is missing in {self.shown}")
+            raise Refusal(f"{visible(path, 200)} of {stamp(digest)} is missing in {self.shown}", REPAIR)
         if size > PART and self._web and not self._asked("read", partial(gives_parts, *self._at(key))):
             yield from whole(*self._at(key), size)
             return
@@ -235,7 +235,7 @@ class UrlStore:
         try:
             found: bytes = self._asked("read", ask)
         except FileNotFoundError:
-            raise Refusal(f"a file in {self.shown} vanished while it was read") from None
+            raise Refusal(f"a file in {self.shown} vanished while it was read", REPAIR) from None
         return found
 
     def _send(self, tree: str, file: SourceFile, hashed: StoredFile, progress: Progress) -> None:

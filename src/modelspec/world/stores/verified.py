@@ -14,6 +14,7 @@ from modelspec.tree.protocols import Chunk, Progress, Store
 from modelspec.tree.text import visible
 from modelspec.world.parallel import each, go_on
 from modelspec.world.shares import each_of
+from modelspec.world.stores.names import REPAIR
 
 
 class Look(Protocol):
@@ -42,7 +43,7 @@ def compare(store: Store, tree: str, path: str, digest: str, found: str) -> None
         raise Refusal(
             f"{visible(path, 200)} of {short(tree)} in {store.shown} does not have its digest: "
             f"{short(found)}, not {short(digest)}",
-            "the bytes were changed: put the artifact there again from where it was made",
+            f"the bytes were changed: {REPAIR}",
         )
 
 
@@ -57,11 +58,11 @@ def rows_of(store: Store, tree: str) -> tuple[tuple[str, str], ...] | None:
     if sha256(listed) != tree:
         raise Refusal(
             f"the listing of {short(tree)} in {store.shown} has the digest {short(sha256(listed))}",
-            "it was changed: put the artifact there again from where it was made",
+            f"it was changed: {REPAIR}",
         )
     rows = read_listing(listed)
     if isinstance(rows, str):
-        raise Refusal(f"{short(tree)} in {store.shown} is refused: {rows}")
+        raise Refusal(f"{short(tree)} in {store.shown} is refused: {rows}", REPAIR)
     return rows
 
 
