@@ -20,6 +20,7 @@ from modelspec.formats.mlmodel import read_mlmodel
 from modelspec.tree.finding import Refusal
 from modelspec.tree.yaml import read
 from modelspec.world.tracking import read_run
+from modelspec.world.tracking_http import Server
 from register.conftest import MODEL, Register
 from world.stores.servers import web
 
@@ -245,6 +246,35 @@ def test_a_server_that_names_paths_outside_is_refused(path: str, server: str, tm
     with pytest.raises(Refusal):
         read_run(server, f"runs:/{RUN}/model", tmp_path / "into")
     assert not [file for file in tmp_path.rglob("*") if file.is_file()]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "<html>",
+        "[]",
+        "3",
+        '{"run": null}',
+        '{"run": {"data": {"params": [{}]}}}',
+        '{"run": {"data": {"metrics": 3}}}',
+    ],
+)
+def test_an_answer_that_no_server_of_mlflow_gives_is_said(answer: str, tmp_path: Path) -> None:
+    with web(tmp_path) as server:
+        paths = (f"runs/get?run_id={RUN}", f"artifacts/list?run_id={RUN}&path=model")
+        for path in paths:
+            server.answers[f"/api/2.0/mlflow/{path}"] = ("application/json", answer.encode())
+        with pytest.raises(Refusal, match="something else than a tracking server does"):
+            Server(f"http://127.0.0.1:{server.port}").run(RUN)
+        server.answers[f"/api/2.0/mlflow/{paths[1]}"] = ("application/json", b'{"files": [{}]}')
+        with pytest.raises(Refusal, match="something else than a tracking server does"):
+            read_run(f"http://127.0.0.1:{server.port}", f"runs:/{RUN}/model", tmp_path / "into")
+
+
+def test_a_server_that_names_a_file_twice_is_refused(server: str, tmp_path: Path) -> None:
+    Answers.files = {"model/x": b"", "x": b""}
+    with pytest.raises(Refusal, match="stands twice"):
+        read_run(server, f"runs:/{RUN}/model", tmp_path / "into")
 
 
 @pytest.mark.parametrize(

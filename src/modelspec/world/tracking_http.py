@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from modelspec.tree.finding import Refusal
-from modelspec.tree.paths import path_trouble
+from modelspec.tree.listing import paths_trouble
 from modelspec.tree.text import visible
 
 _FILES: Final = 4096
@@ -77,17 +78,19 @@ class Server:
         """Ask for a registered version."""
         from modelspec.world.tracking import Version
 
-        told = self._json("model-versions/get", name=name, version=number).get("model_version", {})
-        return Version(str(told.get("source", "")), str(told.get("run_id", "")))
+        with self._reading():
+            told = self._json("model-versions/get", name=name, version=number).get("model_version", {})
+            return Version(str(told.get("source", "")), str(told.get("run_id", "")))
 
     def run(self, run: str) -> tuple[Mapping[str, str], Mapping[str, float], Mapping[str, str]]:
         """Ask for a run."""
-        data = self._json("runs/get", run_id=run).get("run", {}).get("data", {})
-        return (
-            {str(row["key"]): str(row["value"]) for row in data.get("params", ())},
-            {str(row["key"]): float(row["value"]) for row in data.get("metrics", ())},
-            {str(row["key"]): str(row["value"]) for row in data.get("tags", ())},
-        )
+        with self._reading():
+            data = self._json("runs/get", run_id=run).get("run", {}).get("data", {})
+            return (
+                {str(row["key"]): str(row["value"]) for row in data.get("params", ())},
+                {str(row["key"]): float(row["value"]) for row in data.get("metrics", ())},
+                {str(row["key"]): str(row["value"]) for row in data.get("tags", ())},
+            )
 
     def folder(self, run: str, path: str, into: Path) -> Path:
         """Download a run's artifact; MLflow 3 keeps models apart, and the run names them as its outputs."""
@@ -96,12 +99,13 @@ class Server:
         if self._downloaded(_Run(run), path, into):
             return into
         found = []
-        outputs = self._json("runs/get", run_id=run).get("run", {}).get("outputs", {})
-        for row in outputs.get("model_outputs", ())[:_MODELS]:
-            output = str(row.get("model_id", ""))
-            if _MODEL.fullmatch(output):
-                info = self._json(f"logged-models/{output}").get("model", {}).get("info", {})
-                found.append((str(info.get("name", "")), output))
+        with self._reading():
+            outputs = self._json("runs/get", run_id=run).get("run", {}).get("outputs", {})
+            for row in outputs.get("model_outputs", ())[:_MODELS]:
+                output = str(row.get("model_id", ""))
+                if _MODEL.fullmatch(output):
+                    info = self._json(f"logged-models/{output}").get("model", {}).get("info", {})
+                    found.append((str(info.get("name", "")), output))
         model = the_one(run, path, found)
         if model is None:
             raise Refusal(f"the run {visible(run)} has no artifact {visible(path) or 'at all'}", ELSEWHERE)
@@ -117,15 +121,24 @@ class Server:
 
     def _downloaded(self, of: _Run | _Logged, path: str, into: Path) -> bool:
         """Download what lies below a path; False where nothing does."""
-        count = 0
-        for name in self._listed(of, path, 0):
-            inner = name.removeprefix(f"{path}/") if path else name
-            trouble = path_trouble(name) or path_trouble(inner)
-            count += 1
-            if trouble is not None or count > _FILES:
-                raise Refusal(f"the server names a file {visible(name)} that {trouble or 'is one too many'}")
-            self._download(of, name, into / inner)
-        return count > 0
+        names = []
+        with self._reading():
+            for name in self._listed(of, path, 0):
+                names.append(name)
+                if len(names) > _FILES:
+                    raise Refusal(
+                        f"the server names more than {_FILES:,} files",
+                        "name the folder of the model: runs:/ID/PATH",
+                    )
+        places = [name.removeprefix(f"{path}/") if path else name for name in names]
+        trouble = paths_trouble(names) or paths_trouble(places)
+        if trouble is not None:
+            raise Refusal(
+                f"the server's list of files is refused: {trouble}", "--artifact takes a copy of them"
+            )
+        for name, place in zip(names, places, strict=True):
+            self._download(of, name, into / place)
+        return bool(names)
 
     def _listed(self, of: _Run | _Logged, path: str, depth: int) -> Iterator[str]:
         if depth > _DEPTH:
@@ -158,11 +171,23 @@ class Server:
             data = answer.json()
         except self._errors as error:
             raise self._refusal(error) from None
-        except ValueError:
-            raise Refusal(
-                f"{visible(self.url, 200)} answers with no JSON: it is no tracking server"
-            ) from None
-        return data if isinstance(data, dict) else {}
+        except (ValueError, RecursionError):
+            raise self._strange() from None
+        return data
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        """Refuse what is JSON, and of another shape than what a tracking server answers."""
+        try:
+            yield
+        except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
+            raise self._strange() from None
+
+    def _strange(self) -> Refusal:
+        return Refusal(
+            f"{visible(self.url, 200)} answers with something else than a tracking server does",
+            "see that --mlflow is the address of one, and what stands before it",
+        )
 
     def _refusal(self, error: Exception) -> Refusal:
         code = getattr(getattr(error, "response", None), "status_code", None)
