@@ -66,6 +66,7 @@ tools:
 	GOBIN=$(CURDIR)/.tools go install oras.land/oras/cmd/oras@v1.3.6
 	GOBIN=$(CURDIR)/.tools go install github.com/fsouza/fake-gcs-server@v1.56.1
 	GOBIN=$(CURDIR)/.tools go install github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
+	$(PYTHON) tests/cluster/build.py .tools/definitions definitions
 
 clean:
 	rm -rf .tools .venv .venv-demo .venv-train .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import stat
+import sys
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,7 @@ from modelspec.world.stores.leave import aside_of
 from register.conftest import MODEL, Register
 from world.trees import nested
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "O_PATH"), reason="only Linux has leases")
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has leases")
 NEW = "registry/models/eta/versions/3.0.1.yaml"
 
 

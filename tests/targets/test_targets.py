@@ -21,8 +21,8 @@ from modelspec.tree.yaml import read
 from targets.golden import HERE, cases, outputs
 
 CASES = cases()
-# Published schemas, as a checkout of the project's shared material has them beside it.
-SCHEMAS = ROOT.parent / "shared" / "schemas"
+DEFINITIONS = ROOT / ".tools" / "definitions"
+"""KServe's and the Gateway API's own, which `make tools` takes from their sources."""
 
 
 def written(target: str, suffix: str = "") -> list[Any]:
@@ -99,25 +99,39 @@ def _closed(schema: Any) -> Any:
 
 
 @cache
-def _published(kind: str) -> Any:
-    if kind == "InferenceService":
-        source = SCHEMAS / "kserve_inferenceservices.yaml"
-        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-        crd = yaml.load(source.read_bytes(), Loader=loader)
-        schema = _closed(crd["spec"]["versions"][-1]["schema"]["openAPIV3Schema"])
-        # The API server knows what is in it.
-        schema["properties"]["metadata"] = {"type": "object"}
-    else:
-        schema = json.loads((SCHEMAS / "gateway.networking.k8s.io_httproute_v1.json").read_text())
-    return jsonschema_rs.validator_for(schema)
+def _definitions() -> dict[str, Any]:
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    files = [(DEFINITIONS / name).read_bytes() for name in ("kserve.yaml", "others.yaml")]
+    return {
+        one["spec"]["names"]["kind"]: one["spec"]
+        for file in files
+        for one in yaml.load_all(file, Loader=loader)
+        if one is not None and one["kind"] == "CustomResourceDefinition"
+    }
 
 
-@pytest.mark.skipif(not SCHEMAS.is_dir(), reason="the published schemas are not beside this checkout")
+@cache
+def _published(version: str, kind: str) -> Any:
+    known = _definitions()[kind]
+    group, _, number = version.partition("/")
+    assert known["group"] == group
+    [schema] = [
+        one["schema"]["openAPIV3Schema"]
+        for one in known["versions"]
+        if one["name"] == number and one["served"]
+    ]
+    closed = _closed(schema)
+    # The API server knows what is in it.
+    closed["properties"]["metadata"] = {"type": "object"}
+    return jsonschema_rs.validator_for(closed)
+
+
+@pytest.mark.skipif(not DEFINITIONS.is_dir(), reason="the definitions of KServe are not here: make tools")
 @pytest.mark.parametrize("path", written("kserve", ".yaml"))
 def test_kubernetes_would_take_it(path: Path) -> None:
     data, _ = read(path.read_bytes())
     assert isinstance(data, dict)
-    published = _published(str(data["kind"]))
+    published = _published(str(data["apiVersion"]), str(data["kind"]))
     assert [error.message for error in published.iter_errors(data)] == []
     broken = {**data, "spec": {**data["spec"], "predicter": {}}}  # type: ignore[dict-item]
     assert not published.is_valid(broken)
