@@ -429,7 +429,7 @@ def test_a_chain_that_does_not_lead_to_the_root_beside_it_is_found(
             "files of this machine",
         ),
         (["--sign", "key", "--sign-key", "missing"], 3, "can't be read"),
-        (["--sign", "key", "--sign-key", "model.onnx"], 3, "is no private key that opens"),
+        (["--sign", "key", "--sign-key", "model.onnx"], 3, "opened as a private key"),
         (["--sign", "key", "--sign-key", "RSA"], 3, "P-256"),
         (["--sign", "key", "--sign-key", "KOBLITZ"], 3, "P-256"),
         (["--sign", "key", "--sign-key", "LOCKED"], 3, PASSWORD),

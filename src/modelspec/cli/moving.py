@@ -62,10 +62,10 @@ def gone(
     if digest is None:
         told = f"; {rest}" if rest is not None else ""
         raise Refusal(
-            f"{shown} is not there{told}",
+            f"{shown} does not exist{told}",
             f"name the model's file or folder; or an earlier run has moved it: `modelspec list {model}`",
         )
-    note = f"{shown} is not there, as it is after a move: nothing was compared"
+    note = f"{shown} does not exist, as after a move: nothing was compared"
     return f"{model} {version} is already registered: {version}@{digest}", (
         note,
         *((rest,) if rest is not None else ()),

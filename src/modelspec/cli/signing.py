@@ -59,7 +59,9 @@ def signed(store: Store, tree: StoredTree, signing: Signing) -> Data:
     files = [(one.path, one.digest) for one in tree.files]
     bundle, fields = signing.sign(files)
     if len(bundle) > MOST:
-        raise Refusal(f"the signature over {len(files):,} files has more than {MOST:,} bytes", "fewer files")
+        raise Refusal(
+            f"the signature over {len(files):,} files has more than {MOST:,} bytes", "sign fewer files"
+        )
     try:
         read = read_bundle(bundle)
     except Unreadable as error:

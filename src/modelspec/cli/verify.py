@@ -148,7 +148,9 @@ def _clone(place: Path) -> Iterator[Repository]:
     elif place.is_dir():
         yield open_repository(str(place))[0]
     else:
-        raise Refusal(f"{visible(str(place), 200)} is not there", "--code names a clone, or a bundle of git")
+        raise Refusal(
+            f"{visible(str(place), 200)} does not exist", "--code names a clone, or a bundle of git"
+        )
 
 
 def _repository(root: Path) -> Repository | None:

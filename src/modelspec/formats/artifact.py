@@ -16,15 +16,15 @@ from functools import partial
 from typing import IO, BinaryIO, Final
 
 from modelspec.formats import arrays, boosters, keras, onnx, safetensors
+from modelspec.formats.compressed import COMPRESSED, DecompressionError, decompressed
 from modelspec.formats.foreign import Unreadable
 from modelspec.formats.pickled import runs_code
-from modelspec.formats.unpacked import PACKED, Unpacking, unpacked
 from modelspec.formats.zipped import is_zip, zip_told
 from modelspec.tree.data import Data
 
 HEAD: Final = 64 * 1024
-_PACKED_OTHERWISE: Final = re.compile(rb"\x04\x22\x4d\x18|ZF0x|\x28\xb5\x2f\xfd")
-"""What joblib packs with as well, and can't be looked into here: lz4, its own old format, zstd."""
+_COMPRESSED_OTHERWISE: Final = re.compile(rb"\x04\x22\x4d\x18|ZF0x|\x28\xb5\x2f\xfd")
+"""What joblib compresses with as well, and can't be looked into here: lz4, its own old format, zstd."""
 _HDF5: Final = b"\x89HDF\r\n\x1a\n"
 _TAR: Final = 512
 Opened = Callable[[], AbstractContextManager[IO[bytes]]]
@@ -59,9 +59,9 @@ def told(stream: BinaryIO) -> Told:
     for begins, read in _READERS:
         if begins(head):
             return read(stream)
-    packed = _packed(partial(_again, stream), head)
-    if packed is not None:
-        return packed
+    found = _compressed(partial(_again, stream), head)
+    if found is not None:
+        return found
     found = _onnx(stream, head)
     if found is not None:
         return found
@@ -93,12 +93,12 @@ def _inside(opened: Opened) -> bool:
     """Whether what lies in an archive runs code."""
     with opened() as stream:
         head = stream.read(HEAD)
-    packed = _packed(opened, head)
-    return packed.unsafe if packed is not None else _bare(opened, head)
+    found = _compressed(opened, head)
+    return found.unsafe if found is not None else _bare(opened, head)
 
 
 def _bare(opened: Opened, head: bytes) -> bool:
-    """Whether what is packed in nothing runs code."""
+    """Whether what is not compressed runs code."""
     if head.startswith(arrays.MAGIC):
         return arrays.has_objects(head)
     if _is_tar(head):
@@ -111,25 +111,25 @@ def _unsafe(why: str, name: str = "pickle") -> Told:
     return Told(name, True, why)
 
 
-def _packed(opened: Opened, head: bytes) -> Told | None:
-    """Return what a packed file holds; what can't be seen is unsafe. None for what is not packed."""
-    if _PACKED_OTHERWISE.match(head):
-        return _unsafe("packed, as joblib packs pickles", "joblib")
-    for pattern, unpacker in PACKED:
+def _compressed(opened: Opened, head: bytes) -> Told | None:
+    """Return what a compressed file holds; what can't be seen is unsafe. None for what is not compressed."""
+    if _COMPRESSED_OTHERWISE.match(head):
+        return _unsafe("compressed, as joblib compresses pickles", "joblib")
+    for pattern, decompressor in COMPRESSED:
         if pattern.match(head) is None:
             continue
-        content = partial(unpacked, opened, unpacker)
+        content = partial(decompressed, opened, decompressor)
         try:
             with content() as stream:
                 inside = stream.read1(HEAD)
             if inside.startswith(b"PK"):
-                return _unsafe("a packed archive, which was not looked into", "zip")
+                return _unsafe("a compressed archive, which was not looked into", "zip")
             if _bare(content, inside):
-                return _unsafe("a packed pickle", "joblib")
-        except Unpacking as error:
+                return _unsafe("a compressed pickle", "joblib")
+        except DecompressionError as error:
             # Two bytes are little: a text may begin with `x^`.
             weak = head[:1] in (b"x", b"]") and not error.begun
-            return None if weak else _unsafe("packed, and can't be looked into")
+            return None if weak else _unsafe("compressed, and can't be looked into")
         return Told()
     return None
 

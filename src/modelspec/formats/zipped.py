@@ -27,6 +27,7 @@ def is_zip(stream: BinaryIO) -> bool:
         stream.seek(-min(_END, stream.seek(0, io.SEEK_END)), io.SEEK_END)
         return stream.read(_END).rfind(b"PK\x05\x06") >= 0 and zipfile.is_zipfile(stream)
     except Exception:
+        # zipfile raises whatever the bytes make it raise; reading the archive says that it can't be read.
         return True
 
 

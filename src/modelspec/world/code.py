@@ -51,7 +51,7 @@ def code_around(file: Path, besides: Iterable[Path] = ()) -> CodeFound:
     """
     shown = visible(str(file), 200)
     if not file.exists():
-        raise Refusal(f"{shown} is not there", "name the file that trains: --code PATH")
+        raise Refusal(f"{shown} does not exist", "name the training script: --code PATH")
     if file.is_symlink():
         # What is committed of it is a path, and not the code.
         raise Refusal(f"{shown} is a symbolic link", "name the file that it leads to")

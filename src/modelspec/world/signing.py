@@ -94,7 +94,7 @@ def signing(method: Method, key: Path | None, certificate: Path | None, chain: S
         # What it says may hold what it read: no word of it is repeated.
         raise Refusal(
             "the certificate and the key can't be used together",
-            "the certificate is to be of that key, and the key not encrypted",
+            "use the certificate of that key, and a key that is not encrypted",
         ) from None
     return Signing(config, method, {"identity": identity, "issuer": root})
 
@@ -218,7 +218,8 @@ def _public(key: Path) -> bytes:
         raise Refusal(f"{shown} can't be read: {os.strerror(error.errno or 0).lower()}") from None
     except (TypeError, ValueError):
         raise Refusal(
-            f"{shown} is no private key that opens", f"{_CURVES}; its password in {PASSWORD}, or none"
+            f"{shown} can't be opened as a private key",
+            f"use {_CURVES}, and set its password in {PASSWORD}",
         ) from None
     if not isinstance(private, ec.EllipticCurvePrivateKey) or private.curve.name not in _NAMES:
         raise Refusal(
@@ -238,12 +239,14 @@ def _issued(certificate: Path, chain: Sequence[Path]) -> tuple[str, str]:
         above = [one for file in chain for one in x509.load_pem_x509_certificates(file.read_bytes())]
         names = certificate_names(own)
     except (OSError, ValueError) as error:
-        raise Refusal(f"a certificate can't be read: {visible(str(error), 200)}", "PEM files") from None
+        raise Refusal(f"a certificate can't be read: {visible(str(error), 200)}", "give PEM files") from None
     root = next((one for one in [*above, own] if one.issuer == one.subject), None)
     if root is None or not names:
         raise Refusal(
             "the certificate names nobody" if root else "the chain does not lead to a root",
-            "a subject alternative name, or a common name" if root else "name the root too: --sign-chain",
+            "use one with a subject alternative name, or a common name"
+            if root
+            else "name the root too: --sign-chain",
         )
     return names[0], sha256(root.public_bytes(Encoding.DER))
 
@@ -261,9 +264,12 @@ def _for_sigstore(config: Any) -> None:
     try:
         found = detect_credential()
     except Exception:
+        # A broken provider of the job's identity is none.
         found = None
     if not found:
-        raise Refusal("there is no identity to sign with here", f"a job with an OIDC token, or {TOKEN}")
+        raise Refusal(
+            "there is no identity to sign with here", f"run it in a CI job with an OIDC token, or set {TOKEN}"
+        )
 
 
 def _unsigned(method: Method, error: Exception) -> NoReturn:

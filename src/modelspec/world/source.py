@@ -54,7 +54,7 @@ def source_of(paths: Sequence[Path]) -> Source:
         if path.is_symlink():
             raise Refusal(f"{shown} is a symbolic link", "name the file that it leads to")
         if not path.exists():
-            raise Refusal(f"{shown} is not there", "name the model's file or folder: --artifact PATH")
+            raise Refusal(f"{shown} does not exist", "name the model's file or folder: --artifact PATH")
         if path.suffix == ".dvc" and path.is_file():
             files += dvc_tree(path)
         elif path.is_dir():

@@ -283,7 +283,7 @@ def test_what_is_packed_on_the_way_is_refused(
 ) -> None:
     store, server, tree = served
     server.packed = True
-    with pytest.raises(Refusal, match="packed only"):
+    with pytest.raises(Refusal, match="compresses its files unasked"):
         fetch_tree(store, tree.digest, tmp_path / "out")
 
 

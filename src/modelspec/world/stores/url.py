@@ -210,7 +210,8 @@ class UrlStore:
             size = self.system.info(key)["size"]
             if size is None:
                 raise Refusal(
-                    f"{self.shown} does not say how long its files are", "switch packing off for the store"
+                    f"{self.shown} does not say how long its files are",
+                    "switch compression off for the store",
                 )
             return int(size)
 

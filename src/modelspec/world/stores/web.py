@@ -103,7 +103,7 @@ async def _answer(shown: str, system: Any, url: str, span: str | None) -> Any:
             raise FileNotFoundError
         answer.raise_for_status()
         if answer.headers.get("Content-Encoding", "identity").lower() not in ("", "identity"):
-            raise Refusal(f"{shown} gives its files packed only", "switch that off for the store")
+            raise Refusal(f"{shown} compresses its files unasked", "switch compression off for the store")
     except BaseException:
         answer.close()
         raise

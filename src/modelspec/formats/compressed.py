@@ -1,4 +1,4 @@
-"""What is inside a packed file, as a stream that is unpacked no further than it is read."""
+"""What is inside a compressed file, as a stream that is decompressed no further than it is read."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import IO, Any, Final
 
 _STEP: Final = 1024
-"""How much is unpacked at once: what comes before damage has to be seen, as a loader does."""
+"""How much is decompressed at once: what comes before damage has to be seen, as a loader does."""
 _PARTS: Final = 1_000
 _MEMORY: Final = 128 * 1024 * 1024
 """What LZMA may take; its strongest preset takes 65 MB. A header can ask for 4 GB."""
 
 
-class Unpacking(ValueError):
-    """It can't be unpacked. `begun`: something came out before."""
+class DecompressionError(ValueError):
+    """It can't be decompressed. `begun`: something came out before."""
 
     def __init__(self, message: str, *, begun: bool) -> None:
         super().__init__(message)
@@ -27,7 +27,7 @@ class Unpacking(ValueError):
 
 
 class _Zlib:
-    """zlib's unpacker with the interface of the other two."""
+    """zlib's decompressor with the interface of the other two."""
 
     def __init__(self, window: int) -> None:
         self._inner = zlib.decompressobj(window)
@@ -48,24 +48,24 @@ class _Zlib:
         return self._inner.decompress(self._inner.unconsumed_tail + data, most)
 
 
-PACKED: Final[tuple[tuple[re.Pattern[bytes], Callable[[], Any]], ...]] = (
+COMPRESSED: Final[tuple[tuple[re.Pattern[bytes], Callable[[], Any]], ...]] = (
     (re.compile(rb"\x1f\x8b"), lambda: _Zlib(31)),
     (re.compile(rb"x[\x01\x5e\x9c\xda]"), lambda: _Zlib(15)),
     (re.compile(rb"BZh"), bz2.BZ2Decompressor),
     (re.compile(rb"\xfd7zXZ|\x5d\x00"), lambda: lzma.LZMADecompressor(memlimit=_MEMORY)),
 )
-"""What joblib packs a pickle with, told as joblib tells it; several packed parts in a row are one file."""
+"""What joblib compresses pickles with, told as joblib tells it; several such parts in a row are one file."""
 _FAULTS: Final = (zlib.error, OSError, EOFError, lzma.LZMAError, ValueError, MemoryError)
 
 
-class _Unpacked(io.RawIOBase):
-    """The content of a packed stream; reading it raises Unpacking where it can't be had."""
+class _Decompressed(io.RawIOBase):
+    """The content of a compressed stream; reading raises DecompressionError where it can't be had."""
 
-    def __init__(self, stream: IO[bytes], unpacker: Callable[[], Any]) -> None:
+    def __init__(self, stream: IO[bytes], decompressor: Callable[[], Any]) -> None:
         super().__init__()
         self._stream = stream
-        self._new = unpacker
-        self._inner = unpacker()
+        self._new = decompressor
+        self._inner = decompressor()
         self._parts = 1
         self._begun = False
 
@@ -76,7 +76,7 @@ class _Unpacked(io.RawIOBase):
         try:
             data = self._some(len(buffer))
         except _FAULTS as error:
-            raise Unpacking(str(error), begun=self._begun) from None
+            raise DecompressionError(str(error), begun=self._begun) from None
         self._begun = self._begun or bool(data)
         buffer[: len(data)] = data
         return len(data)
@@ -85,7 +85,7 @@ class _Unpacked(io.RawIOBase):
         while True:
             given = b""
             if self._inner.eof:
-                # Zeros may fill a file up; anything else is one more packed part.
+                # Zeros may fill a file up; anything else is one more compressed part.
                 given = self._inner.unused_data.lstrip(b"\0")
                 while not given and (more := self._stream.read(_STEP)):
                     given = more.lstrip(b"\0")
@@ -105,9 +105,9 @@ class _Unpacked(io.RawIOBase):
 
 
 @contextmanager
-def unpacked(
-    opened: Callable[[], AbstractContextManager[IO[bytes]]], unpacker: Callable[[], Any]
+def decompressed(
+    opened: Callable[[], AbstractContextManager[IO[bytes]]], decompressor: Callable[[], Any]
 ) -> Iterator[io.BufferedReader]:
-    """Open the content of a packed stream."""
+    """Open the content of a compressed stream."""
     with opened() as stream:
-        yield io.BufferedReader(_Unpacked(stream, unpacker), 64 * 1024)
+        yield io.BufferedReader(_Decompressed(stream, decompressor), 64 * 1024)
