@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from conftest import Git
+from conftest import Git, Run
 from modelspec.formats.mlmodel import read_mlmodel
 from modelspec.tree.finding import Refusal
 from modelspec.tree.yaml import read
@@ -296,6 +296,45 @@ def test_an_mlmodel_tells_tensors_and_columns() -> None:
     assert found.signature["inputs"] == [{"name": "x", "dtype": "float32", "shape": [-1, 4]}]
     assert found.signature["outputs"] == [{"name": "y", "dtype": "float64", "shape": [-1]}]
     assert len(found.notes) == 1
+
+
+def test_what_has_no_name_in_an_mlmodel_gets_one_and_that_is_said() -> None:
+    source = (
+        b"flavors: {sklearn: {}}\nsignature:\n"
+        b'  inputs: \'[{"type": "tensor", "tensor-spec": {"dtype": "float32", "shape": [-1, 3]}}]\'\n'
+        b'  outputs: \'[{"type": "double", "required": true}, {"type": "double", "required": true}]\'\n'
+    )
+    found = read_mlmodel(source)
+    assert found.signature["inputs"] == [{"name": "input", "dtype": "float32", "shape": [-1, 3]}]
+    assert [one["name"] for one in found.signature["outputs"]] == ["output_0", "output_1"]  # type: ignore[index, call-overload]
+    assert found.notes == (
+        "inputs: one without a name in its MLmodel is called input here (MLServer: input-0)",
+        "outputs: 2 without a name in its MLmodel are called output_0 and so on here (MLServer: output-0)",
+    )
+
+
+def test_code_that_mlflow_imports_is_taken_by_name_only(
+    register: Register, shop: Git, mlruns: Path, invoke: Run
+) -> None:
+    model = mlruns / "1" / RUN / "artifacts/model"
+    (model / "code").mkdir()
+    (model / "code/onnxruntime.py").write_text("print('mine')\n")
+    (model / "code/more.py").write_text("")
+    options = ("--from-mlflow", "models:/eta/1", "--mlflow", str(mlruns))
+    refused = register("3.0.1", *options, artifact=None, lock=None, python=None, param=None)
+    assert refused.returncode == 1
+    assert (
+        "code/more.py (and 1 more) is code that MLflow imports when it loads the model; loading it runs what "
+        "is in it: install it with the packages, or accept it by name (--unsafe pickle)" in refused.stderr
+    )
+    data = brought(register, shop, *options, lock=None, python=None, param=None, unsafe="pickle")
+    assert data["artifact"]["unsafe"] == "pickle" and data["artifact"]["format"] == "onnx"  # type: ignore[index]
+    [new] = shop("ls-files", "--others", "--exclude-standard", "registry").splitlines()
+    assert invoke("verify", f"eta@{Path(new).stem}", cwd=shop.root).returncode == 0
+    (shop.root / new).write_text((shop.root / new).read_text().replace("  unsafe: pickle\n", ""))
+    assert "code/onnxruntime.py is code that MLflow imports" in invoke("check", cwd=shop.root).stdout
+    found = invoke("verify", f"eta@{Path(new).stem}", cwd=shop.root)
+    assert found.returncode == 1 and "code/more.py is code that MLflow imports" in found.stdout
 
 
 def test_a_dvc_pointer_and_a_stage_of_dvc_lock(register: Register, shop: Git) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 import click
 
+from modelspec.cli.artifact import take_artifact
 from modelspec.cli.given import listed, mapping, number, pairs, texts_noted, thresholds, typed
 from modelspec.spec.model import COMPONENTS
 from modelspec.tree.data import Data
@@ -77,7 +78,7 @@ def capture(given: dict[str, Any], root: Path, store: str, stores: list[Path], t
     lost = unknowns(given["unknown"])
     none = _none(given["none"])
     if "artifact" not in lost:
-        _artifact(given, store, taken)
+        take_artifact(given, store, taken)
     if "code" not in lost:
         _code(given, [root / "registry", root / "compiled", *stores], taken)
     if "dataset" not in lost:
@@ -131,111 +132,6 @@ def _need(text: str) -> Data:
     if not at:
         raise click.UsageError(f"--need is MODEL@VERSION@sha256:..., not {visible(text)}.")
     return {"model": model, "version": ref}
-
-
-def _artifact(given: dict[str, Any], store: str, taken: Taken) -> None:
-    from modelspec.cli.telling import told_each
-    from modelspec.world.source import source_of
-
-    addresses = [one for one in map(str, given["artifact"]) if "://" in one]
-    if addresses and len(given["artifact"]) > 1:
-        raise click.UsageError("--artifact is paths, or one address alone.")
-    if addresses and (given["scan"] or given["sign"]):
-        raise click.UsageError(
-            "--sign and --scan take files of this machine: what is in place is not copied."
-        )
-    if addresses:
-        from modelspec.cli.progress import progress_of
-        from modelspec.world.stores.placed import placed_at
-
-        with progress_of("reading", None) as progress:
-            taken.placed = placed_at(addresses[0], progress)
-    elif given["artifact"]:
-        taken.artifact = source_of([Path(one) for one in given["artifact"]])
-    if taken.artifact is None and taken.placed is None:
-        taken.lacks.append("artifact: the model's files (--artifact PATH)")
-        return
-    found = told_each(taken.files(), shared=taken.placed is not None)
-    part = taken.part("artifact")
-    part["store"] = store
-    _mlmodel(given, taken)
-    formats = sorted({one.format for _, one in found if one.format})
-    unsafe = [(path, one.why) for path, one in found if one.unsafe]
-    chosen = given["artifact_format"] or part.get("format")
-    models = [name for name in formats if name not in ("zip", "pickle")] or formats
-    flavour = part.pop("flavour", None)
-    if chosen is None and models == ["pickle"] and flavour is not None:
-        # The bytes say that it is a pickle, MLflow what of.
-        chosen = flavour
-    if chosen is None and len(models) == 1:
-        chosen = models[0]
-    if chosen is None and len(models) > 1:
-        taken.lacks.append(
-            f"artifact: which of {', '.join(models)} it is, its files are each (--artifact-format NAME)"
-        )
-    if chosen is not None:
-        part["format"] = chosen
-    for key in ("architecture", "precision"):
-        if given[key] is not None:
-            part[key] = given[key]
-    seen = [one.observed for _, one in found if one.format == chosen and one.observed]
-    if len(seen) == 1:
-        part["observed"] = seen[0]
-    if given["scan"] and taken.artifact is not None:
-        from modelspec.cli.scanning import suspected
-        from modelspec.world.source import place
-
-        files = {file.path: place(file) for file in taken.artifact.files}
-        said = [suspected(path, files[path]) for path, _ in unsafe]
-        taken.lacks.extend(f"artifact: {one}" for one in said if one is not None)
-        if unsafe and not any(said):
-            taken.notes.append("picklescan finds nothing that it knows, which proves nothing")
-    if unsafe:
-        path, why = unsafe[0]
-        if given["unsafe"] is None:
-            taken.lacks.append(
-                f"artifact: {visible(path)} is {why}; loading it runs what is in it: convert it, or accept "
-                "it by name (--unsafe pickle)"
-            )
-        else:
-            part["unsafe"] = "pickle"
-            taken.notes.append(f"{visible(path)} is {why}: whoever can write it can run code where it serves")
-    elif given["unsafe"] is not None:
-        # A format that is none of ours may still be one that runs code.
-        part["unsafe"] = "pickle"
-
-
-def _mlmodel(given: dict[str, Any], taken: Taken) -> None:
-    """Take from an MLmodel at the top of the artifact what nobody said; a lock beside it as well."""
-    from modelspec.formats.foreign import Unreadable
-    from modelspec.formats.lock import read_lock
-    from modelspec.formats.mlmodel import read_mlmodel
-    from modelspec.world.source import place
-
-    files = taken.files()
-    if "MLmodel" not in files:
-        return
-    try:
-        with files["MLmodel"]() as stream:
-            told = read_mlmodel(stream.read(16 * 1024 * 1024))
-    except Unreadable as error:
-        taken.notes.append(f"its MLmodel tells nothing: {visible(error.message, 200)}")
-        return
-    if told.signature:
-        taken.parts.setdefault("signature", told.signature)
-    if told.python is not None:
-        taken.part("runtime").setdefault("python", told.python)
-    if told.flavour is not None:
-        taken.part("artifact").setdefault("flavour", told.flavour)
-    taken.notes.extend(told.notes)
-    if given["lock"] is None and "requirements.txt" in files and taken.artifact is not None:
-        try:
-            with files["requirements.txt"]() as stream:
-                read_lock(stream.read(16 * 1024 * 1024), given["python"] or told.python)
-        except Unreadable:
-            return
-        given["lock"] = next(place(one) for one in taken.artifact.files if one.path == "requirements.txt")
-        taken.notes.append("its lock is the requirements.txt beside the MLmodel")
 
 
 def _code(given: dict[str, Any], besides: list[Path], taken: Taken) -> None:

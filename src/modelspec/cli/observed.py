@@ -19,6 +19,7 @@ from modelspec.world.foreign import foreign
 if TYPE_CHECKING:
     from modelspec.api.verify import Row
     from modelspec.cli.source import Source
+    from modelspec.spec.model import Artifact
 
 
 class Looked:
@@ -111,6 +112,8 @@ def _troubles(source: Source, row: Row, looked: Looked, scan: bool) -> Iterator[
         if said is not None:
             yield said
         seen.append(one)
+    if artifact.unsafe is None:
+        yield from _imported(artifact, tree.tree)
     told_of = [one for one in seen if one.observed and one.format == artifact.format]
     if artifact.observed is None or len(told_of) != 1:
         return
@@ -118,6 +121,19 @@ def _troubles(source: Source, row: Row, looked: Looked, scan: bool) -> Iterator[
     for key, node in recorded.items() if isinstance(recorded, dict) else ():
         if not _agrees(node, told_of[0].observed.get(key)):
             yield f"the bytes say otherwise of `observed.{visible(key)}` than the version does"
+
+
+def _imported(artifact: Artifact, folder: Path) -> Iterator[str]:
+    from modelspec.formats.mlcode import NAME, WHY, by_content
+
+    paths = [file.path for file in artifact.files]
+    models: dict[str, bytes] = {}
+    for path in paths:
+        if path.rpartition("/")[2] == NAME:
+            with foreign(folder / path) as stream:
+                models[path] = stream.read(16 * 1024 * 1024)
+    for path in by_content(paths, models):
+        yield f"{visible(path)} is {WHY}, and the version does not say `unsafe: pickle`"
 
 
 def _agrees(recorded: Data, bytes_: Data) -> bool:

@@ -48,6 +48,7 @@ def read_mlmodel(source: bytes) -> MlModel:
 def _tensors(written: Any, key: str, notes: list[str]) -> list[dict[str, Data]]:
     rows: Any = read_json(written.encode()) if isinstance(written, str) else written
     found: list[dict[str, Data]] = []
+    unnamed: list[str] = []
     for number, row in enumerate(rows if isinstance(rows, list) else ()):
         if not isinstance(row, dict):
             raise Unreadable(f"{key} of its signature is no list of maps")
@@ -62,6 +63,12 @@ def _tensors(written: Any, key: str, notes: list[str]) -> list[dict[str, Data]]:
             notes.append(f"{key}: {visible(name)} is of a type that no tensor has here, and left out")
             continue
         found.append({"name": name, "dtype": dtype, "shape": list[Data](shape)})
+        unnamed += [] if row.get("name") else [name]
+    if unnamed:
+        # MLflow takes the whole array, or columns by position; whoever asks by a name has to know one.
+        called = f"is called {unnamed[0]}" if len(unnamed) == 1 else f"are called {unnamed[0]} and so on"
+        count = "one" if len(unnamed) == 1 else str(len(unnamed))
+        notes.append(f"{key}: {count} without a name in its MLmodel {called} here (MLServer: {key[:-1]}-0)")
     return found
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from modelspec.formats.mlcode import WHY, by_name
 from modelspec.rules.rule import Scene, rule
 from modelspec.spec.base import ref_name
 from modelspec.spec.environment import Environment
@@ -28,7 +29,8 @@ _ENDINGS: Final = (".pkl", ".pickle", ".joblib", ".pt", ".pth", ".dill")
 def artifact_safe(version: Entry[ModelVersion], scene: Scene) -> Iterator[Problem]:
     """A version whose files run code when they are loaded says so: `artifact.unsafe: pickle`.
 
-    Judged by the recorded format and by the names of the files, at `check`. `register` looks at the bytes,
+    Judged by the recorded format and by the names of the files, at `check`: what a pickle is called, and what
+    lies in the folder `code` beside an `MLmodel`, which MLflow imports. `register` looks at the bytes,
     whatever the files are called, and so does `verify`; nothing is ever unpickled to find out. What a
     scanner says may be added to this by people; its silence takes nothing away.
 
@@ -53,6 +55,14 @@ def artifact_safe(version: Entry[ModelVersion], scene: Scene) -> Iterator[Proble
                 version.place("artifact", "files", index, "path"),
                 f"{visible(file.path)} is named like a pickle, which runs what is in it when it is loaded",
                 fix="convert it or rename it, or accept it by name: `unsafe: pickle`",
+            )
+    imported = by_name(file.path for file in artifact.files)
+    for index, file in enumerate(artifact.files):
+        if file.path in imported:
+            yield Problem(
+                version.place("artifact", "files", index, "path"),
+                f"{visible(file.path)} is {WHY}",
+                fix="install it with the packages, or accept it by name: `unsafe: pickle`",
             )
 
 
