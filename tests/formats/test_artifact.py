@@ -145,6 +145,30 @@ def test_an_archive_over_which_its_reader_stumbles_is_no_crash() -> None:
     assert of(zipped(a=b"a").replace(b"\x01\x00\x00\x00", b"\x00\x00\x01\x00")).format in ("", "zip")
 
 
+@pytest.mark.parametrize(
+    ("config", "why"),
+    [
+        (b'{"module": "keras.layers", "class_name": "Dense"}', None),
+        (b'{"module": "tf_keras.src.layers", "a": {"module" : null, "class_name": "Own"}}', None),
+        (b'{"module": "evil", "class_name": "Layer"}', "whose module is imported"),
+        (b'{"module": "kerasevil", "class_name": "Layer"}', "whose module is imported"),
+        (b'{"module":' + b" " * 3000 + b'"keras", "class_name": "Layer"}', "whose module is imported"),
+        (b'{"\\u006dodule": "evil", "class_name": "Layer"}', "whose module is imported"),
+        (b'{"module": "keras.layers", "class_name": "TorchModuleWrapper"}', "wrapped torch module"),
+    ],
+)
+@pytest.mark.parametrize("before", [0, 2**20 - 9, 2**20 - 30, 2**20 - 600])
+def test_what_a_keras_file_imports_is_told_also_in_hdf5(config: bytes, why: str | None, before: int) -> None:
+    # Keras up to 3.8 imports the module that a layer of an .h5 names, as with a .keras.
+    found = of(b"\x89HDF\r\n\x1a\n" + bytes(before) + config + bytes(99))
+    assert (found.format, found.unsafe, (why or "") in found.why) == ("keras", why is not None, True)
+
+
+def test_a_torch_module_in_a_keras_archive_is_a_pickle() -> None:
+    config = b'{"module": "keras.layers", "class_name": "TorchModuleWrapper", "config": {}}'
+    assert of(zipped(config__json=config, metadata__json=b"{}")).unsafe
+
+
 def test_a_zip_bomb_is_not_unpacked() -> None:
     bomb = zipped(zeros__bin=bytes(300_000_000))
     assert len(bomb) < 1_000_000

@@ -47,7 +47,7 @@ class Told:
 def told(stream: BinaryIO) -> Told:
     """Return what a seekable stream is; raises Unreadable for a format that its own bytes contradict.
 
-    At most its header is read, except of HDF5, which is searched for lambda layers.
+    At most its header is read, except of HDF5, which is searched for code.
     """
     stream.seek(0)
     head = stream.read(HEAD)
@@ -152,9 +152,8 @@ def _array(stream: BinaryIO) -> Told:
 
 def _hdf5(stream: BinaryIO) -> Told:
     stream.seek(0)
-    if keras.has_lambda(stream):
-        return _unsafe("a Keras model with a lambda layer, which is code", "keras")
-    return Told("keras")
+    code = keras.code_in_hdf5(stream)
+    return Told("keras") if code is None else _unsafe(f"a Keras model with {code}", "keras")
 
 
 def _hdf5_behind(stream: BinaryIO, head: bytes) -> Told | None:
