@@ -7,12 +7,14 @@ import time
 import tracemalloc
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from conftest import ROOT
 from formats.fixture import FIXTURES
+from modelspec.formats.artifact import Told, told
 from modelspec.formats.foreign import Unreadable
 from modelspec.formats.onnx import DTYPES, Graph, observed, read_graph
 from modelspec.spec.kinds import VERSION
@@ -214,3 +216,28 @@ def test_a_graph_of_too_many_inputs_is_refused() -> None:
     body = b"\x5a\x03\x0a\x01x" * 10_002
     with pytest.raises(Unreadable, match="more than 10,000"):
         read(b"\x08\x09\x3a" + _varint(len(body)) + body)
+
+
+def test_numbers_in_another_file_are_asked_for_beside_it(tmp_path: Path) -> None:
+    weights = onnx.numpy_helper.from_array(np.zeros((3, 200), np.float32), "w")
+    values = [
+        onnx.helper.make_tensor_value_info(name, 1, ["n", size]) for name, size in (("x", 3), ("y", 200))
+    ]
+    node = onnx.helper.make_node("MatMul", ["x", "w"], ["y"])
+    model = onnx.helper.make_model(onnx.helper.make_graph([node], "g", values[:1], values[1:], [weights]))
+    inside = model.SerializeToString()
+    onnx.save_model(
+        model, tmp_path / "model.onnx", save_as_external_data=True, location="w.bin", size_threshold=0
+    )
+    found = told(io.BytesIO((tmp_path / "model.onnx").read_bytes()))
+    assert (found.format, found.beside) == ("onnx", ("w.bin",))
+    assert found.observed["inputs"] == [{"name": "x", "dtype": "float32", "shape": ["n", 3]}]
+    assert found.lacking("a/model.onnx", ["a/model.onnx", "w.bin"]) == ["w.bin"]
+    assert found.lacking("a/model.onnx", ["a/model.onnx", "a/w.bin"]) == []
+    assert told(io.BytesIO(inside)).beside == ()
+
+
+@pytest.mark.parametrize("location", ["../w.bin", "/w.bin", "", "a/../w.bin"])
+def test_numbers_outside_of_its_folder_are_never_there(location: str) -> None:
+    found = Told("onnx", beside=(location,))
+    assert found.lacking("a/model.onnx", ["a/model.onnx", "w.bin", "a/w.bin"]) == [location]

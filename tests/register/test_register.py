@@ -275,6 +275,23 @@ def test_two_files_of_one_name_are_no_artifact(register: Register, shop: Git, tm
     assert done.returncode == 3 and "stands twice" in done.stderr
 
 
+def test_a_model_without_the_file_of_its_numbers_is_not_whole(
+    register: Register, shop: Git, tmp_path: Path, invoke: Run
+) -> None:
+    onnx = pytest.importorskip("onnx")
+    (tmp_path / "whole").mkdir()
+    model = onnx.load(MODEL)
+    numbers = model.graph.initializer.add(name="numbers", data_type=1, dims=[1], data_location=1)
+    numbers.external_data.add(key="location", value="numbers.bin")
+    (tmp_path / "whole/model.onnx").write_bytes(model.SerializeToString())
+    (tmp_path / "whole/numbers.bin").write_bytes(bytes(4))
+    done = register("3.0.1", artifact=str(tmp_path / "whole/model.onnx"))
+    assert done.returncode == 1
+    assert "model.onnx keeps numbers in numbers.bin, which is not among its files" in done.stderr
+    assert register("3.0.1", artifact=str(tmp_path / "whole")).returncode == 0
+    assert invoke("verify", "eta@3.0.1", cwd=shop.root).returncode == 0
+
+
 def test_a_model_that_is_cut_off_is_refused(register: Register, shop: Git) -> None:
     (shop.root / "model.onnx").write_bytes(MODEL.read_bytes()[:20_000])
     done = register("--next")

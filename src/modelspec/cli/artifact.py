@@ -39,7 +39,14 @@ def take_artifact(given: dict[str, Any], store: str, taken: Taken) -> None:
     if taken.artifact is None and taken.placed is None:
         taken.lacks.append("artifact: the model's files (--artifact PATH)")
         return
-    found = told_each(taken.files(), shared=taken.placed is not None)
+    files = taken.files()
+    found = told_each(files, shared=taken.placed is not None)
+    for path, one in found:
+        for name in one.lacking(path, files.keys())[:3]:
+            taken.lacks.append(
+                f"artifact: {visible(path)} keeps numbers in {visible(name, 200)}, which is not among its "
+                "files (--artifact FOLDER, with both)"
+            )
     part = taken.part("artifact")
     part["store"] = store
     _mlmodel(given, taken)
@@ -69,12 +76,12 @@ def take_artifact(given: dict[str, Any], store: str, taken: Taken) -> None:
         from modelspec.cli.scanning import suspected
         from modelspec.world.source import place
 
-        files = {file.path: place(file) for file in taken.artifact.files}
-        said = [suspected(path, files[path]) for path, _ in unsafe]
+        places = {file.path: place(file) for file in taken.artifact.files}
+        said = [suspected(path, places[path]) for path, _ in unsafe]
         taken.lacks.extend(f"artifact: {one}" for one in said if one is not None)
         if unsafe and not any(said):
             taken.notes.append("picklescan finds nothing that it knows, which proves nothing")
-    unsafe += [(path, WHY) for path in by_content(taken.files(), _mlmodels(taken))]
+    unsafe += [(path, WHY) for path in by_content(files, _mlmodels(taken))]
     _accepted(given, part, unsafe, taken)
 
 

@@ -99,6 +99,7 @@ def _troubles(source: Source, row: Row, looked: Looked, scan: bool) -> Iterator[
     if not isinstance(store, FolderStore):
         return
     seen: list[Told] = []
+    paths = {file.path for file in artifact.files}
     tree = looked.tree(store.root / stamp(artifact.digest))
     for file in artifact.files:
         try:
@@ -108,6 +109,8 @@ def _troubles(source: Source, row: Row, looked: Looked, scan: bool) -> Iterator[
             continue
         if one.unsafe and artifact.unsafe is None:
             yield f"{visible(file.path)} is {one.why}, and the version does not say `unsafe: pickle`"
+        for name in one.lacking(file.path, paths)[:3]:
+            yield f"{visible(file.path)} keeps numbers in {visible(name, 200)}, which is not among its files"
         said = suspected(file.path, tree.tree / file.path) if one.unsafe and scan else None
         if said is not None:
             yield said

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import re
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
@@ -35,13 +35,26 @@ Opened = Callable[[], AbstractContextManager[IO[bytes]]]
 class Told:
     """One file: its format ("" for what is no model, such as a configuration), whether loading it runs code.
 
-    `why` says in words what makes it unsafe; `observed` is what its bytes say of the model.
+    `why` says in words what makes it unsafe; `observed` is what its bytes say of the model; `beside` are the
+    files without which it is not whole, as it names them from its own folder.
     """
 
     format: str = ""
     unsafe: bool = False
     why: str = ""
     observed: dict[str, Data] = field(default_factory=dict)
+    beside: tuple[str, ...] = ()
+
+    def lacking(self, path: str, paths: Collection[str]) -> list[str]:
+        """Return which files it needs beside it, at `path`, that are none of these."""
+        folder = path.rpartition("/")[0]
+
+        def there(name: str) -> bool:
+            parts = [part for part in name.split("/") if part not in ("", ".")]
+            # Beneath its own folder, as an engine demands.
+            return not name.startswith("/") and "/".join([*([folder] if folder else []), *parts]) in paths
+
+        return [name for name in self.beside if not there(name)]
 
 
 def told(stream: BinaryIO) -> Told:
@@ -192,7 +205,7 @@ def _onnx(stream: BinaryIO, head: bytes) -> Told | None:
         if b"ir_version" in head or re.match(rb"\x08[\x01-\x20][\x12\x1a\x22\x3a]", head):
             raise
         return None
-    return Told("onnx", observed=onnx.observed(graph))
+    return Told("onnx", observed=onnx.observed(graph), beside=graph.beside)
 
 
 _READERS: Final[tuple[tuple[Callable[[bytes], bool], Callable[[BinaryIO], Told]], ...]] = (

@@ -48,6 +48,8 @@ class Graph:
     opset: dict[str, int] = field(default_factory=dict)
     inputs: tuple[Tensor, ...] = ()
     outputs: tuple[Tensor, ...] = ()
+    beside: tuple[str, ...] = ()
+    """The files, as it names them, in which it keeps numbers of its initialisers."""
 
 
 def read_graph(stream: BinaryIO) -> Graph:
@@ -69,8 +71,8 @@ def read_graph(stream: BinaryIO) -> Graph:
             graph = part
     if graph is None or ir <= 0:
         raise Unreadable("it is no ONNX model: it has no graph, or no version of its representation")
-    inputs, outputs = _graph(wire, graph)
-    return Graph(ir, " ".join(name for name in names if name), dict(sorted(opset.items())), inputs, outputs)
+    producer = " ".join(name for name in names if name)
+    return Graph(ir, producer, dict(sorted(opset.items())), *_graph(wire, graph))
 
 
 def observed(graph: Graph) -> dict[str, Data]:
@@ -129,30 +131,39 @@ def _size(size: int | str) -> Data:
     return size if isinstance(size, int) or size.isidentifier() else -1
 
 
-def _graph(wire: Wire, graph: Part) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+def _graph(wire: Wire, graph: Part) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...], tuple[str, ...]]:
     inputs: list[Tensor] = []
     outputs: list[Tensor] = []
-    filled: set[str] = set()
+    filled, beside = set[str](), set[str]()
     for part in wire.inside(graph):
         if part.number == 5:
-            filled.add(_name(wire, part, 8))
+            filled.add(_initialiser(wire, part, beside))
         elif part.number == 15:
             # A sparse initialiser is named by its values.
-            filled.update(_name(wire, one, 8) for one in wire.inside(part) if one.number == 1)
+            filled.update(_initialiser(wire, one, beside) for one in wire.inside(part) if one.number == 1)
         elif part.number in (11, 12):
             into = inputs if part.number == 11 else outputs
             into.append(_value(wire, part))
             if len(into) > _MAX_TENSORS:
                 raise Unreadable(f"its graph has more than {_MAX_TENSORS:,} inputs or outputs")
-    return tuple(one for one in inputs if one.name not in filled), tuple(outputs)
+    own = tuple(one for one in inputs if one.name not in filled)
+    return own, tuple(outputs), tuple(sorted(beside))
 
 
-def _name(wire: Wire, message: Part, number: int) -> str:
-    found = ""
+def _initialiser(wire: Wire, message: Part, beside: set[str]) -> str:
+    """Return the name of an initialiser; add the file that has its numbers, where they are in another one."""
+    name, location, outside = "", "", False
     for part in wire.inside(message):
-        if part.number == number:
-            found = wire.text(part)
-    return found
+        if part.number == 8:
+            name = wire.text(part)
+        elif part.number == 13:
+            pair = {one.number: wire.text(one) for one in wire.inside(part) if one.number in (1, 2)}
+            location = pair.get(2, "") if pair.get(1) == "location" else location
+        elif part.number == 14 and part.wire == VARINT:
+            outside = part.value == 1
+    if outside and len(beside) < _MAX_TENSORS:
+        beside.add(location)
+    return name
 
 
 def _opset(wire: Wire, message: Part) -> tuple[str, int]:
