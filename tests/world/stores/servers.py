@@ -43,6 +43,19 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
+def silent() -> Iterator[int]:
+    """A port where nobody answers, not even that nobody is there: Linux drops what its queue has no room for."""
+    with socket.socket() as one, contextlib.ExitStack() as others:
+        one.bind(("127.0.0.1", 0))
+        one.listen(0)
+        for _ in range(4):
+            other = others.enter_context(socket.socket())
+            other.setblocking(False)
+            other.connect_ex(one.getsockname())
+        yield int(one.getsockname()[1])
+
+
+@contextlib.contextmanager
 def running(
     command: list[str], port: int, log: Path, env: Mapping[str, str] | None = None
 ) -> Iterator[subprocess.Popen[bytes]]:

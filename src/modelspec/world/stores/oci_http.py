@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from modelspec.tree.finding import Refusal
 from modelspec.tree.protocols import SourceFile, StoredFile
 from modelspec.tree.text import visible
-from modelspec.world.stores.retried import AGAIN, Pace, resumed, retried
+from modelspec.world.stores.retried import AGAIN, CONNECT, Pace, resumed, retried
 
 if TYPE_CHECKING:
     import httpx
@@ -60,7 +60,9 @@ class RegistryHttp:
         self._base = f"{'http' if self._plain else 'https'}://{host}/v2/{repository}"
         # Bytes as they are: what is packed on the way has another size, and may have any size.
         self._client: httpx.Client = httpx.Client(
-            timeout=_TIMEOUT, follow_redirects=False, headers={"Accept-Encoding": "identity"}
+            timeout=httpx.Timeout(_TIMEOUT, connect=CONNECT),
+            follow_redirects=False,
+            headers={"Accept-Encoding": "identity"},
         )
         self._token: str | None = None
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, suppress
 from typing import Final, TypeVar
+from urllib.parse import urlsplit
 
 from modelspec.tree.finding import Refusal
 from modelspec.tree.text import visible
@@ -19,6 +20,12 @@ PATIENCE: Final = 60.0
 SLOWEST: Final = 1024
 FIRST: Final = 0.1
 """Seconds before the second try; each further one waits twice as long, and a random part more."""
+CONNECT: Final = 5.0
+"""Seconds in which a server has to take a connection."""
+_UNHEARD: Final = frozenset(["ConnectTimeoutError", "ConnectTimeout", "ConnectionTimeoutError"])
+"""What libraries call it when none was taken: it takes long, and is tried twice."""
+_BUSY: Final = frozenset(["SlowDown", "Throttling", "ThrottlingException", "RequestLimitExceeded"])
+"""What stores say that are asked too often; they get ten times as long."""
 FINAL: Final = (FileNotFoundError, FileExistsError, PermissionError, IsADirectoryError, NotADirectoryError)
 """Answers, and not failures to get one."""
 
@@ -39,9 +46,9 @@ def retried(what: str, call: Callable[[], T], sleep: Callable[[float], object] =
                 raise PermissionError(kind_of(error)) from (error.__cause__ or error)
             if isinstance(error, FINAL) and not _hides_a_failure(error):
                 raise
-            if attempt == TRIES:
-                raise Refusal(f"{what}: {kind_of(error)}, {TRIES} times", AGAIN) from None
-            wait(attempt, sleep)
+            if attempt == (2 if type(error.__cause__ or error).__name__ in _UNHEARD else TRIES):
+                raise Refusal(f"{what}: {kind_of(error)}, {attempt} times", AGAIN) from None
+            wait(attempt, sleep, 10 if _code(error) in _BUSY else 1)
     raise AssertionError("the last try returns or raises")
 
 
@@ -75,10 +82,10 @@ def resumed(
             wait(fruitless)
 
 
-def wait(attempt: int, sleep: Callable[[float], object] = time.sleep) -> None:
+def wait(attempt: int, sleep: Callable[[float], object] = time.sleep, longer: int = 1) -> None:
     """Wait as long as is right after that many tries that failed."""
     # Not a secret: the waits of many clients shall not fall together.
-    sleep(FIRST * 2 ** (attempt - 1) * (1 + random.random()))  # noqa: S311
+    sleep(longer * FIRST * 2 ** (attempt - 1) * (1 + random.random()))  # noqa: S311
 
 
 class Pace:
@@ -115,8 +122,25 @@ def _status(error: BaseException) -> int | None:
 def kind_of(error: BaseException) -> str:
     """Return what an error of a foreign library may be called without saying what it says."""
     cause = error.__cause__ or error
-    response = getattr(cause, "response", None)
-    code = response.get("Error", {}).get("Code") if isinstance(response, dict) else None
-    extra = code or _status(error)
+    extra = _code(error) or _status(error)
     name = type(cause).__name__
-    return f"{name} ({visible(str(extra), 40)})" if extra else name
+    return f"{name} ({visible(str(extra), 40)})" if extra else f"{name}{_where(cause)}"
+
+
+def _code(error: BaseException) -> str | None:
+    """Return what S3 calls an error."""
+    response = getattr(error.__cause__ or error, "response", None)
+    code = response.get("Error", {}).get("Code") if isinstance(response, dict) else None
+    return None if code is None else str(code)
+
+
+def _where(error: BaseException) -> str:
+    """Return which endpoint could not be reached, its host and port alone: it comes from the environment."""
+    told = getattr(error, "kwargs", None)
+    url = told.get("endpoint_url") if isinstance(told, dict) else None
+    try:
+        found = urlsplit(str(url or ""))
+        place = f"{found.hostname}:{found.port}" if found.port else found.hostname
+    except ValueError:
+        return ""
+    return f" at {visible(place, 100)}" if place else ""

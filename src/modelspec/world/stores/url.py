@@ -27,7 +27,7 @@ from modelspec.world.parallel import ahead, briefly, each
 from modelspec.world.stores.hosts import HostSystem, host_system
 from modelspec.world.stores.names import REPAIR, SUFFIX, tree_name
 from modelspec.world.stores.packages import absent
-from modelspec.world.stores.retried import TRIES, kind_of, retried, wait
+from modelspec.world.stores.retried import CONNECT, TRIES, kind_of, retried, wait
 from modelspec.world.stores.verified import rows_of
 from modelspec.world.stores.web import SCHEMES, client, gives_parts, is_web, part, whole
 
@@ -352,8 +352,14 @@ def file_system(scheme: str, **more: bool | str) -> Any:
         options: dict[str, Any] = {"use_listings_cache": False} if scheme in ("s3", *SCHEMES) else {}
         if scheme in SCHEMES:
             options["client_kwargs"] = client()
+        if scheme == "s3":
+            options["config_kwargs"] = {"connect_timeout": CONNECT, "retries": {"max_attempts": 0}}
         with _OPENING:
-            return fsspec.filesystem(scheme, **options, **more)
+            system = fsspec.filesystem(scheme, **options, **more)
+        if scheme == "s3":
+            # What fails is tried again by `retried`, and by nobody else: tries of tries take minutes.
+            system.retries = 1
+        return system
     except (ImportError, ValueError):
         raise absent(scheme) from None
 
