@@ -247,13 +247,6 @@ class Objects:
         entries = self._trees[identity] = _parse(data, self._width, identity)
         return entries
 
-    def know_trees(self, identities: Sequence[str]) -> None:
-        """Read many trees in batches, so that `tree` knows them."""
-        wanted = [one for one in dict.fromkeys(identities) if one not in self._trees]
-        for identity, data in zip(wanted, self.read_all(wanted, "tree", TREE_LIMIT), strict=True):
-            if not isinstance(data, TooLarge):
-                self._trees[identity] = _parse(data, self._width, identity)
-
     def close(self) -> None:
         """End the process. Reading again starts another."""
         self._forked()

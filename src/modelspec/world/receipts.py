@@ -13,7 +13,6 @@ from typing import Final
 
 from modelspec.spec.instant import instant
 from modelspec.spec.receipt import BRANCH, FOLDER, LIMIT, Receipt, at, folder, read_receipt
-from modelspec.tree.finding import Refusal
 from modelspec.tree.snapshot import irregular
 from modelspec.world.branch import HEADS, ORIGIN
 from modelspec.world.git import Repository
@@ -174,14 +173,6 @@ def split(found: Iterable[Receipt | BadReceipt]) -> tuple[list[Receipt], list[Ba
         else:
             receipts.append(one)
     return receipts, bad
-
-
-def none_yet() -> Refusal:
-    """Return the refusal of a verb that needs receipts where there are none."""
-    return Refusal(
-        f"there are no receipts here: no branch {BRANCH}, and none that was fetched from {ORIGIN}",
-        f"modelspec observe --env ENV SOURCE, or git fetch {ORIGIN} {BRANCH}",
-    )
 
 
 def served(repository: Repository, prefix: str, since: datetime) -> frozenset[str]:

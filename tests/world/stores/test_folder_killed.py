@@ -78,7 +78,7 @@ def points(folder: Path, name: str, every: int) -> list[Call]:
     return [call for at, call in enumerate(found) if at % every == 0 or call.name.startswith(always)]
 
 
-def judge(root: Path, done_well: bool) -> None:
+def judge(root: Path) -> None:
     """Every tree that exists is whole; a rerun completes and leaves nothing beside them."""
     store = FolderStore(root / "store")
     damaged = [digest for digest in store.trees() if troubles(store, digest)]
@@ -97,7 +97,7 @@ def test_a_kill_leaves_whole_trees_only_and_a_rerun_completes(tmp_path: Path, na
         root = lay(tmp_path / f"{name}-{call.name}-{call.number}", name)
         done = drive(root, "store", root, inject=f"{call.name}:signal=KILL:when={call.number}")
         assert done.stdout == "", f"{call} was not reached"
-        judge(root, False)
+        judge(root)
 
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(killed, points(tmp_path, name, every)))
@@ -115,7 +115,7 @@ def test_a_failing_disk_is_a_refusal_with_nothing_half_written(tmp_path: Path, n
         if done.returncode == 3:
             assert "can't be" in done.stdout
         assert not list((root / "store").glob(".incoming-*")), f"{error} in {call}: litter"
-        judge(root, done.returncode == 0)
+        judge(root)
 
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(failed, enumerate(points(tmp_path, name, every))))
