@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -184,31 +184,33 @@ def _store_and_write(
 ) -> int:  # fmt: skip
     from dataclasses import replace
 
-    with _kept(store), ExitStack() as last:
-        parts, trees, notes = dict(captured.parts), list[str](), captured.notes
-        registered: list[int] = []
-        if taken.artifact is not None and "unknown" not in _map(parts.get("artifact")):
-            with progress_of("storing", taken.artifact.bytes) as progress, preparing():
-                tree, left, more = put(store, taken.artifact.files, moved, progress)
-            notes = (*notes, *more)
+    parts, trees, notes = dict(captured.parts), list[str](), captured.notes
+    given = "unknown" not in _map(parts.get("artifact"))
+    left, code = None, 1
+    with _kept(store):
+        try:
+            if taken.artifact is not None and given:
+                with progress_of("storing", taken.artifact.bytes) as progress, preparing():
+                    tree, left, more = put(store, taken.artifact.files, moved, progress)
+                notes = (*notes, *more)
+                taken.artifact.unchanged(linked=moved is not None)
+                proof = {} if taken.signing is None else {"signature": signed(store, tree, taken.signing)}
+                parts["artifact"] = _stored({**_map(parts["artifact"]), **proof}, tree)
+                trees += [tree.digest, *(str(_map(one)["digest"]) for one in proof.values())]
+            elif taken.placed is not None and given:
+                parts["artifact"] = _placed(_map(parts["artifact"]), taken.placed)
+            trees += [store.put([one]).digest for one in taken.extras]
+            beside, note = _beside(root, store, trees, where)
+            final = replace(captured, parts=parts, notes=(*notes, *((note,) if note else ())))
+
+            def propose(registry: Registry, history: History) -> Proposal | Declined:
+                return register(registry, final)
+
+            code = carry_out(root, "register", propose, where, form, beside)
+        finally:
             # Its old names go when all else is done, and not when anything fails.
-            last.callback(lambda: settle(left, moved, registered == [0]))
-            taken.artifact.unchanged(linked=moved is not None)
-            proof = {} if taken.signing is None else {"signature": signed(store, tree, taken.signing)}
-            parts["artifact"] = _stored({**_map(parts["artifact"]), **proof}, tree)
-            trees.append(tree.digest)
-            trees += [str(_map(one)["digest"]) for one in proof.values()]
-        elif taken.placed is not None and "unknown" not in _map(parts.get("artifact")):
-            parts["artifact"] = _placed(_map(parts["artifact"]), taken.placed)
-        trees += [store.put([one]).digest for one in taken.extras]
-        beside, note = _beside(root, store, trees, where)
-        final = replace(captured, parts=parts, notes=(*notes, *((note,) if note else ())))
-
-        def propose(registry: Registry, history: History) -> Proposal | Declined:
-            return register(registry, final)
-
-        registered.append(carry_out(root, "register", propose, where, form, beside))
-        return registered[0]
+            settle(left, moved, code == 0)
+    return code
 
 
 def _beside(
