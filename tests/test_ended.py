@@ -44,7 +44,8 @@ def begun(
     process = subprocess.Popen(
         [sys.executable, "-m", "modelspec", *arguments],
         cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        env={**os.environ, **(env or {})},
+        # Under nohup the tests ignore it themselves, and what they run would, too.
+        env={**os.environ, **(env or {})}, preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
     )  # fmt: skip
     try:
         end = time.monotonic() + 60
