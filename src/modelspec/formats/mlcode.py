@@ -18,7 +18,8 @@ _IMPORTED: Final = (".py", ".pyc", ".pyd", ".so")
 def by_name(paths: Iterable[str]) -> list[str]:
     """Return what lies in the folder `code` beside an MLmodel, as MLflow itself names it."""
     known = list(paths)
-    return [path for path in known if any(_within(path, f"{base}{_FOLDER}/") for base in _bases(known))]
+    folders = [f"{base}{_FOLDER}/" for base in _bases(known)]
+    return [path for path in known if any(_within(path, folder) for folder in folders)]
 
 
 def by_content(paths: Iterable[str], models: Mapping[str, bytes]) -> list[str]:

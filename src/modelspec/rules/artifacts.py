@@ -56,8 +56,8 @@ def artifact_safe(version: Entry[ModelVersion], scene: Scene) -> Iterator[Proble
                 f"{visible(file.path)} is named like a pickle, which runs what is in it when it is loaded",
                 fix="convert it or rename it, or accept it by name: `unsafe: pickle`",
             )
-    imported = by_name(file.path for file in artifact.files)
-    for index, file in enumerate(artifact.files):
+    imported = set(by_name(file.path for file in artifact.files))
+    for index, file in enumerate(artifact.files if imported else ()):
         if file.path in imported:
             yield Problem(
                 version.place("artifact", "files", index, "path"),
