@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from io import BufferedReader
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,8 +14,10 @@ from modelspec.formats.foreign import Unreadable
 from modelspec.tree.data import Data
 from modelspec.tree.digest import stamp
 from modelspec.tree.finding import Refusal
+from modelspec.tree.protocols import Chunk
 from modelspec.tree.text import visible
 from modelspec.world.foreign import foreign
+from modelspec.world.viewed import Viewed
 
 if TYPE_CHECKING:
     from modelspec.api.verify import Row
@@ -40,10 +43,10 @@ class _Tree:
     tree: Path
     known: dict[str, Told]
 
-    def at(self, path: str) -> object:
+    def at(self, path: str, whole: Chunk | None) -> object:
         """Return what a file is; None where it can't be told, which `told` will say."""
         with suppress(Refusal, Unreadable):
-            return self._look(path)
+            return self._look(path) if whole is None else told(BufferedReader(Viewed(memoryview(whole))))
         return None
 
     def keep(self, path: str, seen: object) -> None:

@@ -9,6 +9,7 @@ import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
 from typing import Final
 
@@ -127,23 +128,26 @@ class FolderStore:
         trouble = path_trouble(path)
         if trouble is not None:
             raise Refusal(f"the path {visible(path)} {trouble}")
-        where = f"{self.shown}/{tree_name(digest)}/{visible(path, 200)}"
+        tree = tree_name(digest)
         *folders, name = path.split("/")
         try:
             with (
                 opened(self.root) as top,
-                entered(top, [stamp(digest), *folders], where) as folder,
-                os.fdopen(os.open(name, READ, dir_fd=folder), "rb", buffering=0) as stream,
+                entered(top, [tree, *folders], f"{self.root}/{tree}/{path}") as folder,
+                FileIO(os.open(name, READ, dir_fd=folder)) as stream,
             ):
                 found = os.fstat(stream.fileno())
                 if not stat.S_ISREG(found.st_mode):
-                    raise Refusal(f"{where} is not a regular file", REPAIR)
+                    raise Refusal(f"{self._place(tree, path)} is not a regular file", REPAIR)
                 yield from lfs_bytes(self.root, stream, found.st_size) or whole(stream, found.st_size)
         except FileNotFoundError:
-            raise Refusal(f"{where} is missing", REPAIR) from None
+            raise Refusal(f"{self._place(tree, path)} is missing", REPAIR) from None
         except OSError as error:
             what = "is a symbolic link" if error.errno == errno.ELOOP else f"can't be read: {said(error)}"
-            raise Refusal(f"{where} {what}") from None
+            raise Refusal(f"{self._place(tree, path)} {what}") from None
+
+    def _place(self, tree: str, path: str) -> str:
+        return f"{self.shown}/{tree}/{visible(path, 200)}"
 
     def trees(self) -> Iterator[str]:
         """Yield the digests of the trees, sorted."""

@@ -20,8 +20,11 @@ from modelspec.world.stores.names import REPAIR
 class Look(Protocol):
     """Sees the files of a tree that is read, each when its bytes hold."""
 
-    def at(self, path: str) -> object:
-        """Look at a file, in any thread or process; return what is to be known of it here."""
+    def at(self, path: str, whole: Chunk | None) -> object:
+        """Look at a file, in any thread or process; return what is to be known of it here.
+
+        `whole`: its bytes, where they are in memory all at once, and until this returns.
+        """
 
     def keep(self, path: str, seen: object) -> None:
         """Keep what was seen."""
@@ -76,9 +79,9 @@ def troubles(
 ) -> list[str]:
     """Read a whole tree and say all that is wrong with it; empty when its bytes are those of its digest.
 
-    `listed` stands for the tree's own listing where that may not be there yet. `look` sees each file that
-    holds while its bytes are still near. `forks`: forks may read it, which is wrong for a store behind a
-    connection that they would share.
+    `listed` stands for the tree's own listing where that may not be there yet. `look` sees each file while
+    its bytes are near; what it saw of one that does not hold is dropped. `forks`: forks may read it, which
+    is wrong for a store behind a connection that they would share.
     """
     try:
         if listed is None:
@@ -94,10 +97,10 @@ def troubles(
     declared = dict(rows)
     found = [f"{visible(path, 200)} is not in the listing" for path in present if path not in declared]
     found += [f"{visible(path, 200)} is missing" for path in declared if path not in present]
-    there = [(path, digest) for path, digest in rows if path in present]
+    there = [(path, digest, present[path]) for path, digest in rows if path in present]
     read_one = partial(_read, store, tree, look)
     read = each_of(read_one, there, progress) if forks else each(lambda row: read_one(row, progress), there)
-    for (path, _), (trouble, seen) in zip(there, read, strict=True):
+    for (path, _, _), (trouble, seen) in zip(there, read, strict=True):
         if trouble is not None:
             found.append(trouble)
         elif look is not None:
@@ -106,12 +109,15 @@ def troubles(
 
 
 def _read(
-    store: Store, tree: str, look: Look | None, row: tuple[str, str], progress: Progress
+    store: Store, tree: str, look: Look | None, row: tuple[str, str, int], progress: Progress
 ) -> tuple[str | None, object]:
     """Return what is wrong with a file, None for nothing; and what was seen of it."""
+    (path, digest, size), seen = row, None
     try:
-        for chunk in verified(store, tree, *row):
+        for chunk in verified(store, tree, path, digest):
             progress(len(chunk))
+            if look is not None and len(chunk) == size:
+                seen = look.at(path, chunk)
     except Refusal as refusal:
         return refusal.message, None
-    return None, look.at(row[0]) if look is not None else None
+    return None, look.at(path, None) if look is not None and seen is None else seen
