@@ -19,7 +19,7 @@ ANSWERS = {
     "views": ["nothing@7", "trip_features@2"],
     "dataset": ["unknown:", "unknown", "unknown: Deleted in 2024"],
     "Python": ["3.11"],
-    "training": ["depth", "\udcff", "depth=3 rate=0.1"],
+    "training": ["depth", "\udcff", "depth=3 rate=0.1 release=1.10"],
 }
 """What is typed at each question, one after the other: slips are asked again."""
 
@@ -66,7 +66,10 @@ def test_what_is_missing_is_asked_for(shop: Git) -> None:
     data, _ = read((shop.root / "registry/models/eta/versions/3.0.1.yaml").read_bytes())
     assert isinstance(data, dict)
     assert data["dataset"] == {"unknown": {"reason": "Deleted in 2024"}}
-    assert data["config"]["hyperparameters"] == {"depth": 3, "rate": 0.1}  # type: ignore[index, call-overload]
+    assert data["config"]["hyperparameters"] == {  # type: ignore[index, call-overload]
+        "depth": 3, "rate": 0.1, "release": "1.10",
+    }  # fmt: skip
+    assert b"note: release is recorded as the text 1.10; where 1.1 is meant, write that" in said
     assert data["runtime"]["python"] == "3.11"  # type: ignore[index, call-overload]
 
 

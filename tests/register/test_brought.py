@@ -298,6 +298,34 @@ def test_an_mlmodel_tells_tensors_and_columns() -> None:
     assert len(found.notes) == 1
 
 
+@pytest.mark.parametrize("kind", ["onnx", "xgboost"])
+def test_one_tensor_without_a_name_is_called_as_in_the_models_bytes(
+    kind: str, register: Register, shop: Git, tmp_path: Path
+) -> None:
+    (tmp_path / "eta").mkdir()
+    (tmp_path / "eta/MLmodel").write_text(
+        "flavors: {other: {}}\nsignature:\n"
+        '  inputs: \'[{"type": "tensor", "tensor-spec": {"dtype": "float32", "shape": [-1, 4]}}]\'\n'
+        '  outputs: \'[{"type": "tensor", "tensor-spec": {"dtype": "float32", "shape": [-1, 1]}}]\'\n'
+    )
+    booster = Path(__file__).parents[1] / "formats/fixtures/artifacts/booster.ubj"
+    shutil.copy(MODEL if kind == "onnx" else booster, tmp_path / "eta/model")
+    given = {"none": "features", "feature": None, "threshold": None}
+    done = register("5.0.0", artifact=str(tmp_path / "eta"), **given)
+    assert done.returncode == 0, done.stdout + done.stderr
+    data, _ = read((shop.root / "registry/models/eta/versions/5.0.0.yaml").read_bytes())
+    names = [data["signature"][side][0]["name"] for side in ("inputs", "outputs")]  # type: ignore[call-overload, index]
+    assert names == (["features", "minutes"] if kind == "onnx" else ["input", "output"])
+    assert ("without a name in its MLmodel is called input here" in done.stdout) == (kind != "onnx")
+    said = tmp_path / "signature.yaml"
+    said.write_text(
+        "inputs:\n  - {name: features, dtype: float32, shape: [-1, 4]}\n"
+        "outputs:\n  - {name: minutes, dtype: float32, shape: [-1, 1]}\n"
+    )
+    given |= {"signature": str(said)}
+    assert "without a name" not in register("6.0.0", artifact=str(tmp_path / "eta"), **given).stdout
+
+
 def test_what_has_no_name_in_an_mlmodel_gets_one_and_that_is_said() -> None:
     source = (
         b"flavors: {sklearn: {}}\nsignature:\n"
@@ -307,7 +335,7 @@ def test_what_has_no_name_in_an_mlmodel_gets_one_and_that_is_said() -> None:
     found = read_mlmodel(source)
     assert found.signature["inputs"] == [{"name": "input", "dtype": "float32", "shape": [-1, 3]}]
     assert [one["name"] for one in found.signature["outputs"]] == ["output_0", "output_1"]  # type: ignore[index, call-overload]
-    assert found.notes == (
+    assert not found.notes and tuple(found.unnamed.values()) == (
         "inputs: one without a name in its MLmodel is called input here (MLServer: input-0)",
         "outputs: 2 without a name in its MLmodel are called output_0 and so on here (MLServer: output-0)",
     )

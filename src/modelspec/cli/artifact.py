@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from modelspec.formats.mlcode import NAME, WHY, by_content
+from modelspec.tree.data import Data
 from modelspec.tree.text import visible
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def take_artifact(given: dict[str, Any], store: str, taken: Taken) -> None:
             )
     part = taken.part("artifact")
     part["store"] = store
-    _mlmodel(given, taken)
+    unnamed = _mlmodel(given, taken)
     formats = sorted({one.format for _, one in found if one.format})
     unsafe = [(path, one.why) for path, one in found if one.unsafe]
     chosen = given["artifact_format"] or part.get("format")
@@ -72,6 +73,7 @@ def take_artifact(given: dict[str, Any], store: str, taken: Taken) -> None:
     seen = [one.observed for _, one in found if one.format == chosen and one.observed]
     if len(seen) == 1:
         part["observed"] = seen[0]
+    _named(unnamed, seen[0] if len(seen) == 1 else {}, taken)
     if given["scan"] and taken.artifact is not None:
         from modelspec.cli.scanning import suspected
         from modelspec.world.source import place
@@ -117,8 +119,25 @@ def _mlmodels(taken: Taken) -> dict[str, bytes]:
     return found
 
 
-def _mlmodel(given: dict[str, Any], taken: Taken) -> None:
-    """Take from an MLmodel at the top of the artifact what nobody said; a lock beside it as well."""
+def _named(unnamed: dict[str, str], observed: dict[str, Data], taken: Taken) -> None:
+    """Name the one tensor that has no name in its MLmodel as the model's own bytes do; else say its name."""
+    signature = taken.parts.get("signature")
+    for side, note in unnamed.items():
+        ours = signature.get(side) if isinstance(signature, dict) else None
+        theirs = observed.get(side)
+        if isinstance(ours, list) and isinstance(theirs, list) and len(ours) == len(theirs) == 1:
+            [one], [told] = ours, theirs
+            if isinstance(one, dict) and isinstance(told, dict):
+                one["name"] = told["name"]
+                continue
+        taken.notes.append(note)
+
+
+def _mlmodel(given: dict[str, Any], taken: Taken) -> dict[str, str]:
+    """Take from an MLmodel at the top of the artifact what nobody said; a lock beside it as well.
+
+    Returns what to say of inputs and outputs that have no name there.
+    """
     from modelspec.formats.foreign import Unreadable
     from modelspec.formats.lock import read_lock
     from modelspec.formats.mlmodel import read_mlmodel
@@ -126,25 +145,28 @@ def _mlmodel(given: dict[str, Any], taken: Taken) -> None:
 
     files = taken.files()
     if "MLmodel" not in files:
-        return
+        return {}
     try:
         with files["MLmodel"]() as stream:
             told = read_mlmodel(stream.read(_MLMODEL))
     except Unreadable as error:
         taken.notes.append(f"its MLmodel tells nothing: {visible(error.message, 200)}")
-        return
+        return {}
     if told.signature:
         taken.parts.setdefault("signature", told.signature)
     if told.python is not None:
         taken.part("runtime").setdefault("python", told.python)
     if told.flavour is not None:
         taken.part("artifact").setdefault("flavour", told.flavour)
-    taken.notes.extend(told.notes)
+    if given["signature"] is None:
+        taken.notes.extend(told.notes)
+    unnamed = told.unnamed if given["signature"] is None else {}
     if given["lock"] is None and "requirements.txt" in files and taken.artifact is not None:
         try:
             with files["requirements.txt"]() as stream:
                 read_lock(stream.read(16 * 1024 * 1024), given["python"] or told.python)
         except Unreadable:
-            return
+            return unnamed
         given["lock"] = next(place(one) for one in taken.artifact.files if one.path == "requirements.txt")
         taken.notes.append("its lock is the requirements.txt beside the MLmodel")
+    return unnamed

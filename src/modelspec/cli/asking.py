@@ -45,6 +45,17 @@ def asked(registry: Registry, captured: Captured) -> Captured:
             passed.discard((lack.component, lack.key))
         else:
             captured = answered
+            _noted(captured, lack)
+
+
+def _noted(captured: Captured, lack: Lack) -> None:
+    """Say of a parameter that is taken for a text what would have been a number."""
+    from modelspec.cli.given import texts_noted
+
+    part = captured.parts.get(lack.component)
+    told = part.get(lack.key) if isinstance(part, dict) and lack.key == "hyperparameters" else None
+    for note in texts_noted(told) if isinstance(told, dict) else ():
+        click.echo(f"  note: {note}", err=True)
 
 
 def _line(question: str) -> str:

@@ -15,12 +15,16 @@ from modelspec.tree.text import visible
 
 @dataclass(frozen=True, slots=True)
 class MlModel:
-    """`signature` as a version has it, as far as the file says it; a column is a tensor of its own."""
+    """`signature` as a version has it, as far as the file says it; a column is a tensor of its own.
+
+    `unnamed`: inputs or outputs -> what to say of the names that they got here, as they have none.
+    """
 
     flavour: str | None
     python: str | None
     signature: dict[str, Data]
     notes: tuple[str, ...]
+    unnamed: dict[str, str]
 
 
 def read_mlmodel(source: bytes) -> MlModel:
@@ -33,22 +37,22 @@ def read_mlmodel(source: bytes) -> MlModel:
     function = flavours.get("python_function")
     python = function.get("python_version") if isinstance(function, dict) else None
     notes: list[str] = []
+    unnamed: dict[str, str] = {}
     signature: dict[str, Data] = {}
     said = data.get("signature")
     for key in ("inputs", "outputs"):
         written = said.get(key) if isinstance(said, dict) else None
-        tensors = _tensors(written, key, notes) if written else []
+        tensors = _tensors(written, key, notes, unnamed) if written else []
         if tensors:
             signature[key] = list[Data](tensors)
-    return MlModel(
-        own[0] if len(own) == 1 else None, str(python) if python else None, signature, tuple(notes)
-    )
+    flavour = own[0] if len(own) == 1 else None
+    return MlModel(flavour, str(python) if python else None, signature, tuple(notes), unnamed)
 
 
-def _tensors(written: Any, key: str, notes: list[str]) -> list[dict[str, Data]]:
+def _tensors(written: Any, key: str, notes: list[str], unnamed: dict[str, str]) -> list[dict[str, Data]]:
     rows: Any = read_json(written.encode()) if isinstance(written, str) else written
     found: list[dict[str, Data]] = []
-    unnamed: list[str] = []
+    without: list[str] = []
     for number, row in enumerate(rows if isinstance(rows, list) else ()):
         if not isinstance(row, dict):
             raise Unreadable(f"{key} of its signature is no list of maps")
@@ -63,12 +67,12 @@ def _tensors(written: Any, key: str, notes: list[str]) -> list[dict[str, Data]]:
             notes.append(f"{key}: {visible(name)} is of a type that no tensor has here, and left out")
             continue
         found.append({"name": name, "dtype": dtype, "shape": list[Data](shape)})
-        unnamed += [] if row.get("name") else [name]
-    if unnamed:
+        without += [] if row.get("name") else [name]
+    if without:
         # MLflow takes the whole array, or columns by position; whoever asks by a name has to know one.
-        called = f"is called {unnamed[0]}" if len(unnamed) == 1 else f"are called {unnamed[0]} and so on"
-        count = "one" if len(unnamed) == 1 else str(len(unnamed))
-        notes.append(f"{key}: {count} without a name in its MLmodel {called} here (MLServer: {key[:-1]}-0)")
+        called = f"is called {without[0]}" if len(without) == 1 else f"are called {without[0]} and so on"
+        count = "one" if len(without) == 1 else str(len(without))
+        unnamed[key] = f"{key}: {count} without a name in its MLmodel {called} here (MLServer: {key[:-1]}-0)"
     return found
 
 
