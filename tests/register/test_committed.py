@@ -68,6 +68,18 @@ def test_the_next_command_leaves_out_what_git_ignores(shop: Git, register: Regis
     assert "next: git add registry && " in register("3.0.1").stdout
 
 
+def test_the_next_command_leaves_out_a_store_that_lies_elsewhere(
+    followed: Git, register: Register, tmp_path: Path
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (followed.root / "store").rmdir()
+    (followed.root / "store").symlink_to(tmp_path / "elsewhere")
+    followed.commit("The store is a mount")
+    done = register("3.0.1")
+    assert done.returncode == 0 and "next: git add registry && " in done.stdout
+    assert "git can't say" not in done.stdout
+
+
 @pytest.mark.parametrize(
     ("file", "line", "noted"),
     [

@@ -55,8 +55,11 @@ def committed(root: Path, store: FolderStore, trees: Sequence[str]) -> tuple[dic
 def to_commit(root: Path, store: FolderStore, trees: Sequence[str]) -> tuple[dict[str, Path], str | None]:
     """Return what a commit by hand has to hold of the store, as `committed`; what is wrong with it is a note.
 
-    Nothing of a store that git ignores, or in no repository. Files of git-LFS are committed as it does.
+    Nothing of a store that git ignores, or in no repository, or that a link leads to from elsewhere. Files of
+    git-LFS are committed as it does.
     """
+    if store.root.resolve() != root.resolve() / _below(root, store):
+        return {}, None
     try:
         files, note = committed(root, store, trees)
     except Refusal as refusal:
