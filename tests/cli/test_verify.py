@@ -168,6 +168,9 @@ def test_shares_are_whole_and_apart(stored: Path, modelspec: Run) -> None:
         for n in (1, 2, 3)
     ]
     assert sorted(name for share in shares for name in share) == sorted(every)
+    said = [modelspec("verify", "eta@2.3.0", "--subset", f"{n}/9", cwd=stored).stdout for n in range(1, 10)]
+    assert sum("nothing falls to this share of 1 version" in one for one in said) == 8
+    assert not any("nothing is pinned" in one for one in said)
 
 
 def test_a_run_that_was_stopped_goes_on_and_forgets_when_all_is_well(stored: Path, modelspec: Run) -> None:
@@ -279,6 +282,8 @@ def test_a_change_is_compared_with_what_was_before(stored: Path, modelspec: Run)
         return done.returncode, set(rows(done.stdout))
 
     assert changed() == (0, set())
+    done = modelspec("verify", "--changed", "--base", before, cwd=stored)
+    assert done.stdout == "the change brings no version, and pins none elsewhere\n"
     source = stored / "registry/models/eta/versions/2.3.1.yaml"
     new = source.with_name("2.3.9.yaml")
     new.write_text(source.read_text().replace("version: 2.3.1\n", "version: 2.3.9\n", 1))

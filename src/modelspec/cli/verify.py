@@ -25,7 +25,7 @@ from modelspec.cli.options import (
 from modelspec.cli.progress import progress_of
 from modelspec.cli.source import Source, open_registry
 from modelspec.tree.finding import Refusal
-from modelspec.tree.text import visible
+from modelspec.tree.text import plural, visible
 
 if TYPE_CHECKING:
     from modelspec.api.claims import Claim, Claims, Outcome
@@ -114,7 +114,7 @@ def verify_command(
         rows = contradicted(source, verify.rows(source.registry, claims, outcomes, serving), looked, scan)
         rows = with_signatures(source, rows, root, base or ci_job().base, network)
         click.echo(
-            verify_text(rows, Paint(colours()))
+            verify_text(rows, Paint(colours()), _none(len(serving), len(names), changed, all_))
             if form == "text"
             else json.dumps(verify_json(rows), indent=2) + "\n",
             nl=False,
@@ -125,6 +125,17 @@ def verify_command(
     if resume is not None and not failed:
         resume.unlink(missing_ok=True)
     return 1 if failed else 0
+
+
+def _none(serving: int, names: int, changed: bool, all_: bool) -> str:
+    """Return why there is no version to show."""
+    if names:
+        return "none of them can be read"
+    if serving:
+        return f"nothing falls to this share of {plural(serving, 'version')}: the others have them"
+    if changed:
+        return "the change brings no version, and pins none elsewhere"
+    return "there is no version" if all_ else "nothing is pinned: name a MODEL@VERSION, or verify --all"
 
 
 def _share(subset: str | None) -> tuple[int, int] | None:

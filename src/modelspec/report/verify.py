@@ -17,10 +17,13 @@ _REASONS: Final = 3
 """Of each component: thousands of versions may each have a reason of their own."""
 
 
-def verify_text(rows: Sequence[Row], paint: Paint) -> str:
-    """Return the table, a line for each thing that is wrong, the reasons for the rest, then the count."""
+def verify_text(rows: Sequence[Row], paint: Paint, none: str) -> str:
+    """Return the table, a line for each thing that is wrong, the reasons for the rest, then the count.
+
+    `none`: what is said where there is no row.
+    """
     if not rows:
-        return "nothing is pinned: name a MODEL@VERSION, or verify --all\n"
+        return f"{none}\n"
     heading = ("MODEL", "VERSION", *(name.upper() for name in COMPONENTS))
     cells = [(row.model, row.version, *(_cell(row, name) for name in COMPONENTS)) for row in rows]
     text = table([heading, *cells])
