@@ -6,6 +6,7 @@ import json
 import os
 import pickle
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -381,3 +382,12 @@ def test_what_is_long_beside_the_files_is_refused_as_well(register: Register, sh
     done = register("--next", params="params.json", description="long " * 13_000)
     assert done.returncode == 1 and "leave bulk out of it" in done.stderr, done.stderr
     assert list((shop.root / "store").iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="no file of other systems fails so")
+def test_a_read_error_names_the_file(register: Register) -> None:
+    done = register("--next", artifact="/proc/self/mem")
+    assert (done.returncode, done.stderr) == (
+        3,
+        "modelspec: /proc/self/mem can't be read: input/output error\n",
+    )

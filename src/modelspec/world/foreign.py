@@ -32,4 +32,11 @@ def foreign(path: Path | str) -> Iterator[BinaryIO]:
         raise Refusal(f"{visible(str(path), 200)} is not a regular file")
     # With a size given, Python does not ask each of thousands of files whether it is a terminal.
     with os.fdopen(descriptor, "rb", buffering=io.DEFAULT_BUFFER_SIZE) as stream:
-        yield stream
+        try:
+            yield stream
+        except OSError as error:
+            # A call on an open file does not name it; one that names a file is about another.
+            if error.errno is None or error.filename is not None:
+                raise
+            told = (error.strerror or "unknown error").lower()
+            raise Refusal(f"{visible(str(path), 200)} can't be read: {told}") from None

@@ -21,6 +21,7 @@ from modelspec.tree.listing import paths_trouble
 from modelspec.tree.protocols import Chunk
 from modelspec.tree.text import visible
 from modelspec.world.files import LocalFile, local_tree
+from modelspec.world.foreign import foreign
 
 _POINTER_LIMIT: Final = 1024
 _MANIFEST_LIMIT: Final = 256 * 1024 * 1024
@@ -67,7 +68,7 @@ def lfs_file(path: str, file: Path) -> LocalFile | None:
     found = file.lstat()
     if not stat.S_ISREG(found.st_mode) or found.st_size >= _POINTER_LIMIT:
         return None
-    with file.open("rb") as stream:
+    with foreign(file) as stream:
         pointer = lfs_pointer(stream.read(_POINTER_LIMIT))
     return None if pointer is None else LocalFile(path, _lfs_file(file.parent, pointer).file)
 
@@ -180,7 +181,7 @@ def _output(pointer: Path, shown: str) -> tuple[str, str]:
     from modelspec.tree.snapshot import LIMIT
     from modelspec.tree.yaml import read
 
-    with pointer.open("rb") as stream:
+    with foreign(pointer) as stream:
         data, faults = read(stream.read(LIMIT + 1))
     outs = data.get("outs") if isinstance(data, dict) and not faults else None
     out = outs[0] if isinstance(outs, list) and len(outs) == 1 else None

@@ -1,0 +1,27 @@
+"""Foreign files: opened once, and named in every error."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from modelspec.tree.finding import Refusal
+from modelspec.world.foreign import foreign
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="no file of other systems fails so")
+def test_a_read_error_names_the_file() -> None:
+    """Nothing lies at the address 0: Linux calls that an error of input and output."""
+    with (
+        pytest.raises(Refusal, match=r"^/proc/self/mem can't be read: input/output error"),
+        foreign(Path("/proc/self/mem")) as stream,
+    ):
+        stream.read(10)
+
+
+def test_what_is_about_another_file_stays_so(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("text")
+    with pytest.raises(FileNotFoundError, match="nothing"), foreign(tmp_path / "file"):
+        (tmp_path / "nothing").read_text()
