@@ -21,6 +21,8 @@ from modelspec.tree.finding import Refusal
 from modelspec.tree.text import visible
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from modelspec.tree.protocols import Store
 
 _ADDRESS: Final = re.compile(r"(.+)/sha256-([0-9a-f]{64})")
@@ -50,9 +52,9 @@ def fetch_command(name: str, target: Path, form: str, root: str | None) -> int:
     from modelspec.report.stores import fetch_json, fetch_text
     from modelspec.world.stores.fetch import fetch_tree
 
-    store, digest, total = _addressed(name) if "://" in name else _registered(name, root)
-    with progress_of("fetching", total) as progress:
-        done = fetch_tree(store, digest, target, progress)
+    store, digest, sizes = _addressed(name) if "://" in name else _registered(name, root)
+    with progress_of("fetching", sum(sizes.values()) if sizes is not None else None) as progress:
+        done = fetch_tree(store, digest, target, progress, sizes)
     text = (
         fetch_text(name, digest, str(target), done.files, done.already)
         if form == "text"
@@ -62,7 +64,7 @@ def fetch_command(name: str, target: Path, form: str, root: str | None) -> int:
     return 0
 
 
-def _addressed(uri: str) -> tuple[Store, str, int | None]:
+def _addressed(uri: str) -> tuple[Store, str, Mapping[str, int] | None]:
     from modelspec.world.stores.opening import remote_store
 
     match = _ADDRESS.fullmatch(uri)
@@ -72,7 +74,7 @@ def _addressed(uri: str) -> tuple[Store, str, int | None]:
     return remote_store(match[1]), f"sha256:{match[2]}", None
 
 
-def _registered(name: str, root: str | None) -> tuple[Store, str, int | None]:
+def _registered(name: str, root: str | None) -> tuple[Store, str, Mapping[str, int] | None]:
     from modelspec.cli.source import open_registry
     from modelspec.spec.kinds import VERSION
     from modelspec.world.stores.opening import open_store
@@ -95,7 +97,7 @@ def _registered(name: str, root: str | None) -> tuple[Store, str, int | None]:
             from modelspec.world.stores.placed import placed_tree
 
             files = placed_files(artifact)
-            return placed_tree(artifact.uri, files), artifact.digest, sum(file.size for file in files)
+            return placed_tree(artifact.uri, files), artifact.digest, {file.path: file.size for file in files}
         if artifact is None or artifact.digest is None or artifact.store is None:
             raise Refusal(
                 f"the artifact of {name} is not known: there is nothing to fetch",
@@ -107,4 +109,4 @@ def _registered(name: str, root: str | None) -> tuple[Store, str, int | None]:
                 "name it there, under `stores`",
             )
         store = open_store(source.root, artifact.store, settings.stores[artifact.store])
-        return store, artifact.digest, sum(file.size for file in artifact.files)
+        return store, artifact.digest, {file.path: file.size for file in artifact.files}

@@ -12,8 +12,8 @@ from modelspec.tree.finding import Refusal
 from modelspec.tree.protocols import Progress, SourceFile, Store, StoredFile
 from modelspec.tree.text import visible
 from modelspec.world import durable
-from modelspec.world.folders import AGAIN, discard, entered, opened, parts_of
-from modelspec.world.stores.fetch import fetch_tree, is_empty
+from modelspec.world.folders import discard, entered, opened, parts_of
+from modelspec.world.stores.fetch import fetch_tree, is_empty, nameless
 from modelspec.world.stores.stage import TREE, refusing, staged
 
 _TAKEN = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR)
@@ -76,12 +76,13 @@ def assembled(target: Path) -> Iterator[Assembly]:
     """
     shown = visible(str(target), 200)
     taken = Refusal(f"{shown} exists already", "name a folder that does not exist yet")
+    nameless(target)
     if os.path.lexists(target) and not is_empty(target):
         raise taken
     parent = target.absolute().parent
-    with refusing(shown, AGAIN):
+    with refusing(shown):
         parent.mkdir(parents=True, exist_ok=True)
-    with opened(parent) as above, refusing(shown, AGAIN), staged(above) as stage:
+    with opened(parent) as above, refusing(shown), staged(above) as stage:
         os.mkdir(TREE, 0o755, dir_fd=stage.descriptor)
         yield Assembly(parent / stage.name / TREE)
         with entered(stage.descriptor, (TREE,)) as tree:

@@ -13,9 +13,14 @@ from typing import Final
 
 from modelspec.tree.finding import Refusal
 from modelspec.tree.text import visible
+from modelspec.world.durable import UNSUPPORTED
 from modelspec.world.limits import MAX_DEPTH
 
 AGAIN: Final = "free space, or give yourself the right to write there, then run this again"
+_UNABLE: Final = (
+    "its file system can't do what keeps a write whole (fsync of a folder, say), or takes no such name: use "
+    "another file system, a local one"
+)
 _ENTER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _UNSAFE: Final = frozenset(["", ".", "..", ".git"])
 
@@ -127,6 +132,11 @@ def _emptied(folder: int, top: int, depth: int) -> bool:
                 os.close(descriptor)
             os.rmdir(inner, dir_fd=folder)
     return moved
+
+
+def cure_of(error: OSError) -> str:
+    """Return what to do when a write failed."""
+    return _UNABLE if error.errno in UNSUPPORTED else AGAIN
 
 
 def said(error: OSError) -> str:

@@ -20,7 +20,7 @@ from modelspec.tree.finding import Refusal
 from modelspec.tree.text import plural, visible
 from modelspec.world import durable
 from modelspec.world.compiled import Difference, difference, read_regular
-from modelspec.world.folders import AGAIN, discard, entered, opened, parts_of, said
+from modelspec.world.folders import cure_of, discard, entered, opened, parts_of, said
 from modelspec.world.limits import MAX_DEPTH
 from modelspec.world.parallel import each
 
@@ -66,7 +66,7 @@ def replace_tree(
                 _replace(top, written, gone)
             except OSError as error:
                 raise Refusal(
-                    f"{FOLDER}/ can't be written: {said(error)}; nothing was changed", AGAIN
+                    f"{FOLDER}/ can't be written: {said(error)}; nothing was changed", cure_of(error)
                 ) from None
         return tuple(changed)
 

@@ -13,7 +13,7 @@ from modelspec.tree.finding import Refusal
 from modelspec.tree.snapshot import Patch
 from modelspec.tree.text import visible
 from modelspec.world import durable
-from modelspec.world.folders import AGAIN, discard, entered, opened, parts_of, said
+from modelspec.world.folders import cure_of, discard, entered, opened, parts_of, said
 
 _SUFFIX: Final = ".modelspec-new"
 
@@ -30,7 +30,9 @@ def write_file(path: Path, data: bytes) -> None:
             durable.flush(folder)
         except OSError as error:
             _forget(folder, temporary)
-            raise Refusal(f"{visible(str(path), 200)} can't be written: {said(error)}", AGAIN) from None
+            raise Refusal(
+                f"{visible(str(path), 200)} can't be written: {said(error)}", cure_of(error)
+            ) from None
 
 
 def apply_patch(root: Path, patch: Patch) -> None:
@@ -56,7 +58,7 @@ def apply_patch(root: Path, patch: Patch) -> None:
             staged.flush()
         except OSError as error:
             raise Refusal(
-                f"{visible(path)} can't be written: {said(error)}; {staged.undo()}", AGAIN
+                f"{visible(path)} can't be written: {said(error)}; {staged.undo()}", cure_of(error)
             ) from None
         except Refusal:
             staged.undo()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from conftest import ROOT, Run
 from modelspec.tree.digest import artifact_digest, listing, sha256, stamp
 from modelspec.tree.finding import Refusal
+from modelspec.world.assembly import assembled
 from modelspec.world.stores.fetch import fetch_tree
 from modelspec.world.stores.folder import FolderStore
 from modelspec.world.stores.url import url_store
@@ -160,8 +162,55 @@ def test_a_path_that_could_not_be_removed_again_is_not_written(tmp_path: Path, p
 def test_folders_without_end_are_something_else(tmp_path: Path, held: tuple[FolderStore, str]) -> None:
     store, tree = held
     (tmp_path / "target").mkdir()
-    with nested(tmp_path / "target", 1500), pytest.raises(Refusal, match="more than 64 parts"):
+    with nested(tmp_path / "target", 1500), pytest.raises(Refusal, match="holds something else"):
         fetch_tree(store, tree, tmp_path / "target")
+
+
+@pytest.mark.parametrize("how", ["another name", "another size"])
+def test_what_is_something_else_by_its_listing_is_not_read(
+    tmp_path: Path, held: tuple[FolderStore, str], how: str
+) -> None:
+    store, tree = held
+    fetch_tree(store, tree, tmp_path / "target")
+    model = tmp_path / "target/model.onnx"
+    model.chmod(0o644)
+    os.truncate(model, 1 << 42)  # which would take hours to read
+    if how == "another name":
+        put(tmp_path, "target/other")
+    with pytest.raises(Refusal, match="holds something else"):
+        fetch_tree(store, tree, tmp_path / "target", sizes=store.files(tree))
+    if how == "another name":
+        with pytest.raises(Refusal, match="holds something else"):
+            fetch_tree(store, tree, tmp_path / "target")
+
+
+def test_what_is_there_is_verified_without_the_store(tmp_path: Path, held: tuple[FolderStore, str]) -> None:
+    store, tree = held
+    fetch_tree(store, tree, tmp_path / "target")
+    assert fetch_tree(FolderStore(tmp_path / "nothing"), tree, tmp_path / "target").already
+
+
+def test_a_target_without_a_name_makes_nothing(tmp_path: Path, held: tuple[FolderStore, str]) -> None:
+    store, tree = held
+    with pytest.raises(Refusal, match=r"ends in `\.\.`"):
+        fetch_tree(store, tree, tmp_path / "nodir/..")
+    with pytest.raises(Refusal, match=r"ends in `\.\.`"), assembled(tmp_path / "nodir/.."):
+        pass
+    assert not (tmp_path / "nodir").exists()
+
+
+def test_a_file_system_that_flushes_no_folder_is_called_so(
+    tmp_path: Path, held: tuple[FolderStore, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fsync(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with pytest.raises(Refusal, match="can't be written: invalid argument") as error:
+        fetch_tree(*held, tmp_path / "target")
+    assert "use another file system" in (error.value.hint or "")
+    assert not (tmp_path / "target").exists()
 
 
 @pytest.mark.parametrize(

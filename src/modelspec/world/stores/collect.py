@@ -13,7 +13,7 @@ from modelspec.tree.digest import stamp
 from modelspec.tree.finding import Refusal
 from modelspec.tree.protocols import Dead, Swept
 from modelspec.world import durable
-from modelspec.world.folders import AGAIN, discard, opened
+from modelspec.world.folders import discard, opened
 from modelspec.world.lock import lock
 from modelspec.world.stores.folder import FolderStore
 from modelspec.world.stores.names import SUFFIX
@@ -34,7 +34,7 @@ def collect(
 
     The store is locked against every `put` and `register` while it is marked and swept.
     """
-    with lock(store.root), opened(store.root) as top, refusing(store.shown, AGAIN):
+    with lock(store.root), opened(store.root) as top, refusing(store.shown):
         if delete:
             _restore(store, top)
         live, kept, young = marks(), 0, 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +15,8 @@ from modelspec.tree.finding import Refusal
 from modelspec.tree.protocols import Chunk, Progress, Store, StoredFile
 from modelspec.tree.text import visible
 from modelspec.world import durable
-from modelspec.world.files import tree_files
-from modelspec.world.folders import AGAIN, opened
+from modelspec.world.files import tree_files, walked
+from modelspec.world.folders import opened
 from modelspec.world.stores.stage import TREE, refusing, staged, sweep
 from modelspec.world.stores.verified import compare, rows_of
 
@@ -43,13 +43,22 @@ class _Held:
         return iter(self.store.open(self.tree, self.path))
 
 
-def fetch_tree(store: Store, tree: str, target: Path, progress: Progress = lambda _: None) -> Fetched:
+def fetch_tree(
+    store: Store,
+    tree: str,
+    target: Path,
+    progress: Progress = lambda _: None,
+    sizes: Mapping[str, int] | None = None,
+) -> Fetched:
     """Write a tree to `target`, which is complete as soon as it exists.
 
-    A target that holds the tree already is verified and left; one that holds anything else is refused.
+    A target that holds the tree already is verified and left; one that holds anything else is refused, by
+    its names and by `sizes`, where they are known, before a byte of it is read.
     """
     shown = visible(str(target), 200)
+    nameless(target)
     if os.path.lexists(target) and not is_empty(target):
+        _alike(store, tree, target, shown, sizes)
         files = _present(target, tree, shown, progress)
         # A run that was killed right after it was done left an empty stage beside it.
         with suppress(Refusal, OSError), opened(target.absolute().parent) as above:
@@ -58,9 +67,9 @@ def fetch_tree(store: Store, tree: str, target: Path, progress: Progress = lambd
     rows = rows_of(store, tree)
     if rows is None:
         raise Refusal(f"{short(tree)} is not in {store.shown}", "put it there: `modelspec register`")
-    with refusing(shown, AGAIN):
+    with refusing(shown):
         target.absolute().parent.mkdir(parents=True, exist_ok=True)
-    with opened(target.absolute().parent) as above, refusing(shown, AGAIN), staged(above) as stage:
+    with opened(target.absolute().parent) as above, refusing(shown), staged(above) as stage:
         written = stage.write([_Held(store, tree, path) for path, _ in rows], progress)
         declared = dict(rows)
         for file in written:
@@ -83,12 +92,34 @@ def fetch_tree(store: Store, tree: str, target: Path, progress: Progress = lambd
     return Fetched(written, already=False)
 
 
+def nameless(target: Path) -> None:
+    """Raise Refusal for a target that ends in `..`: a folder is put in place by its name."""
+    if target.name == "..":
+        raise Refusal(f"{visible(str(target), 200)} ends in `..`", "name the folder itself")
+
+
 def is_empty(target: Path) -> bool:
     """Whether this is a folder, no link to one, with nothing in it."""
     try:
         return not target.is_symlink() and target.is_dir() and not any(target.iterdir())
     except OSError:
         return False
+
+
+def _alike(store: Store, tree: str, target: Path, shown: str, sizes: Mapping[str, int] | None) -> None:
+    """Raise Refusal where the names in a folder, or their sizes, are not those of the tree."""
+    if target.is_symlink() or not target.is_dir():
+        return
+    wanted: dict[str, int | None] = {} if sizes is None else dict(sizes)
+    if sizes is None:
+        # Without the store it is told by the bytes alone.
+        with suppress(Refusal):
+            wanted = {path: None for path, _ in rows_of(store, tree) or ()}
+    there = wanted
+    with suppress(OSError):
+        there = {path: file.lstat().st_size for path, file in walked(target)} if wanted else wanted
+    if there.keys() != wanted.keys() or any(size not in (None, there[path]) for path, size in wanted.items()):
+        raise Refusal(f"{shown} exists, and holds something else than {short(tree)}", _ELSEWHERE)
 
 
 def _present(target: Path, tree: str, shown: str, progress: Progress) -> tuple[StoredFile, ...]:

@@ -21,7 +21,7 @@ from modelspec.tree.protocols import Chunk, Progress, SourceFile, StoredFile, St
 from modelspec.tree.text import visible
 from modelspec.world import durable
 from modelspec.world.files import READ, LocalFile, whole
-from modelspec.world.folders import AGAIN, discard, entered, opened, said
+from modelspec.world.folders import discard, entered, opened, said
 from modelspec.world.lock import shared
 from modelspec.world.stores.adopt import Adopted, KeptError
 from modelspec.world.stores.leave import Left
@@ -48,7 +48,7 @@ class FolderStore:
 
     def put(self, files: Iterable[SourceFile], progress: Progress = lambda _: None) -> StoredTree:
         """Copy the files in, hashing on the way; flushed when this returns."""
-        with self.writing(), opened(self.root) as top, refusing(self.shown, AGAIN), staged(top) as stage:
+        with self.writing(), opened(self.root) as top, refusing(self.shown), staged(top) as stage:
             return self._keep(top, stage, stage.write(list(files), progress))
 
     def take(
@@ -60,7 +60,7 @@ class FolderStore:
         one of the files can't be taken over, all are copied, and why is returned in words.
         """
         try:
-            with self.writing(), opened(self.root) as top, refusing(self.shown, AGAIN), staged(top) as stage:
+            with self.writing(), opened(self.root) as top, refusing(self.shown), staged(top) as stage:
                 adopted = Adopted(stage)
                 try:
                     adopted.fill(top, files, progress)
@@ -91,7 +91,7 @@ class FolderStore:
     @contextmanager
     def writing(self) -> Iterator[None]:
         """Keep `gc` out while trees are put here and what refers to them is written; makes the folder."""
-        with refusing(self.shown, AGAIN):
+        with refusing(self.shown):
             self.root.mkdir(parents=True, exist_ok=True)
         with shared(self.root):
             yield
@@ -158,7 +158,7 @@ class FolderStore:
 
     def delete(self, digest: str) -> None:
         """Remove a tree: its listing first, so that it does not exist any more."""
-        with opened(self.root) as top, refusing(self.shown, AGAIN):
+        with opened(self.root) as top, refusing(self.shown):
             with suppress(FileNotFoundError):
                 os.unlink(tree_name(digest) + SUFFIX, dir_fd=top)
             durable.flush(top)

@@ -16,7 +16,7 @@ from modelspec.tree.protocols import Progress, SourceFile, StoredFile
 from modelspec.tree.text import visible
 from modelspec.world import durable
 from modelspec.world.files import LocalFile, Reading, filling
-from modelspec.world.folders import discard, said
+from modelspec.world.folders import cure_of, discard, said
 from modelspec.world.parallel import each
 from modelspec.world.stores.pour import Lanes, hashed, lanes
 
@@ -169,9 +169,9 @@ def forget(folder: int, name: str) -> None:
 
 
 @contextmanager
-def refusing(shown: str, cure: str) -> Iterator[None]:
+def refusing(shown: str) -> Iterator[None]:
     """Turn an error of the system into a refusal that says what could not be written."""
     try:
         yield
     except OSError as error:
-        raise Refusal(f"{visible(shown, 200)} can't be written: {said(error)}", cure) from None
+        raise Refusal(f"{visible(shown, 200)} can't be written: {said(error)}", cure_of(error)) from None
