@@ -85,6 +85,7 @@ def _fitted(found: Any, route: tuple[str, ...], left: list[str]) -> dict[str, Da
             told[key] = {"unknown": {"reason": str(error)}}
             left.append(f"{visible('.'.join((*route, key)))} is not recorded: {error}")
         except Exception as error:
+            # A property of somebody's class may raise anything.
             left.append(f"{visible('.'.join((*route, key)))} can't be read: {type(error).__name__}")
     inner: dict[str, Data] = {}
     for name, part in _steps(found):

@@ -55,6 +55,7 @@ def load(folder: Path, served: Served) -> OnnxModel:
     try:
         session = ort.InferenceSession(data, options(served.threads), providers=["CPUExecutionProvider"])
     except Exception as error:
+        # onnxruntime raises classes of its own for everything that is wrong with a model.
         raise ArtifactError(f"artifact at {folder}", [f"{path!r} does not load: {error}"]) from error
     troubles = [
         *_differences("input", session.get_inputs(), served.inputs),

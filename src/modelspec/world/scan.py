@@ -74,5 +74,6 @@ def _scan(path: Path) -> bytes:
     except MemoryError:
         raise
     except Exception as error:
+        # picklescan, and what it reads with, raise whatever the bytes make them raise.
         failed = f"it stumbled over it: {type(error).__name__}"
     return json.dumps({"dangerous": dangerous, "failed": failed}).encode()

@@ -57,6 +57,7 @@ class Signing:
             try:
                 self.config.set_hashing_config(_known(files)).sign(Path(folder) / "artifact", place)
             except Exception as error:
+                # The package raises many classes, whose words may hold what was read.
                 _unsigned(self.method, error)
             bundle = place.read_bytes()
         return bundle, self.fields or _of_sigstore(bundle)
@@ -134,6 +135,7 @@ def _verifying(place: Path, certificates: Sequence[bytes], by: ArtifactSignature
         try:
             return Config().use_sigstore_verifier(identity=by.identity, oidc_issuer=by.issuer or "")
         except Exception as error:
+            # Whatever the network and the client for it raise.
             raise Refusal(f"sigstore's roots can't be had: {type(error).__name__}") from None
     if by.method == "key":
         key = public_key(by)

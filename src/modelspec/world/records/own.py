@@ -174,6 +174,7 @@ class OwnRecords:
             try:
                 yield from _in_window(matching(opened, request), window)
             except Exception as error:
+                # As above: pyarrow's own classes.
                 yield Unreadable(visible(path, 200), f"it breaks off: {said(error)}")
             finally:
                 opened.parquet.close()

@@ -43,6 +43,7 @@ def open_own(path: str, address: str | None, opened: Callable[[], Any]) -> OwnFi
     except OSError as error:
         return Unreadable(shown, said(error))
     except Exception as error:
+        # pyarrow raises classes of its own, and its C++ errors as others.
         return Unreadable(shown, f"it is no whole Parquet file: {said(error)}")
     layout = told_layout((parquet.schema_arrow.metadata or {}).get(KEY.encode()))
     if isinstance(layout, str):

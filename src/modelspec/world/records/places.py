@@ -279,6 +279,7 @@ def _located_url(url: str) -> Located:
             above, _, name = root.rpartition("/")
             return Located(UrlPlace(above, shown, system), (name,))
     except Exception as error:
+        # Each library raises classes of its own, whose words may hold an endpoint or a key.
         raise Refusal(f"{shown} can't be read: {type(error).__name__}") from None
     raise Refusal(f"no request log at {shown}", "name a file, a folder, a glob or a URL")
 
