@@ -9,9 +9,9 @@ import pytest
 
 from conftest import Git
 from modelspec.tree.finding import Refusal
+from modelspec.world.beside import forked
 from modelspec.world.git import open_repository
 from modelspec.world.history import GitHistory
-from modelspec.world.parallel import forked
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 

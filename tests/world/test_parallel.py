@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from modelspec.world.parallel import ahead, each, finished, forked, go_on
+from modelspec.world.parallel import ahead, each, finished, go_on
 
 
 class Counted:
@@ -169,107 +166,6 @@ def test_what_ends_is_told_with_what_it_was() -> None:
     count = Counted()
     assert dict(finished(count, range(7), workers=3)) == {number: number * number for number in range(7)}
     assert count.most <= 3
-
-
-def alone(code: str) -> str:
-    """Run code in a process that has no other threads, as a test runner has; return what it prints."""
-    start = "import os, signal\nfrom modelspec.tree.finding import Refusal\nfrom modelspec.world.parallel import forked\n"
-    done = subprocess.run([sys.executable, "-c", start + code], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
-    return done.stdout.strip()
-
-
-needs_fork = pytest.mark.skipif(sys.platform != "linux", reason="only Linux forks safely")
-
-
-@needs_fork
-def test_forks_answer_in_order_with_what_was_loaded_before() -> None:
-    found = alone(
-        "here, loaded = os.getpid(), [1]\n"
-        "print([(i, elsewhere, value) for i, elsewhere, value in"
-        " forked(lambda index: (index, os.getpid() != here, loaded[0]), 3)])"
-    )
-    assert found == "[(0, False, 1), (1, True, 1), (2, True, 1)]"
-
-
-@needs_fork
-def test_what_a_fork_does_stays_there() -> None:
-    assert alone("seen = []\nforked(seen.append, 3)\nprint(seen)") == "[0]"
-
-
-@needs_fork
-def test_a_fork_that_dies_costs_no_answer() -> None:
-    found = alone(
-        "here = os.getpid()\n"
-        "def work(index):\n"
-        "    if os.getpid() != here:\n"
-        "        os.kill(os.getpid(), signal.SIGKILL)\n"
-        "    return index\n"
-        "print(forked(work, 3))"
-    )
-    assert found == "[0, 1, 2]"
-
-
-@needs_fork
-@pytest.mark.parametrize(
-    "missing",
-    [
-        (
-            "import multiprocessing.synchronize as there\n"
-            "def none(*_, **__): raise PermissionError(13, 'no shared memory')\n"
-            "there.SemLock.__init__ = none\n"
-        ),
-        (
-            "real, forks = os.fork, []\n"
-            "def one_at_most():\n"
-            "    if forks:\n"
-            "        raise BlockingIOError(11, 'no more processes')\n"
-            "    forks.append(1)\n"
-            "    return real()\n"
-            "os.fork = one_at_most\n"
-        ),
-    ],
-    ids=["no shared memory", "no more processes"],
-)
-def test_where_nothing_can_be_forked_it_is_done_here(missing: str) -> None:
-    assert alone(missing + "print(forked(lambda index: index * index, 4))") == "[0, 1, 4, 9]"
-
-
-@needs_fork
-def test_a_refusal_in_a_fork_is_one_here() -> None:
-    found = alone(
-        "def work(index):\n"
-        "    if index:\n"
-        "        raise Refusal('the disk is gone', 'mount it')\n"
-        "try:\n"
-        "    forked(work, 2)\n"
-        "except Refusal as refused:\n"
-        "    print(refused.message, refused.hint)"
-    )
-    assert found == "the disk is gone mount it"
-
-
-@needs_fork
-def test_no_fork_outlives_its_parent() -> None:
-    code = (
-        "import os, time\nfrom modelspec.world.parallel import forked\n"
-        "def work(index):\n"
-        "    os.write(1, b'at work\\n')\n"
-        "    return time.sleep(60)\n"
-        "forked(work, 3)"
-    )
-    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as parent:
-        assert parent.stdout is not None
-        assert [parent.stdout.readline() for _ in range(3)] == ["at work\n"] * 3
-        parent.kill()
-        # The pipe ends when the last of them that holds it has ended.
-        assert parent.stdout.read() == ""
-
-
-def test_beside_other_threads_nothing_is_forked() -> None:
-    with ThreadPoolExecutor(1) as pool:
-        pool.submit(int).result()
-        assert set(forked(lambda _: os.getpid(), 3)) == {os.getpid()}
 
 
 def test_of_several_errors_the_first_item_s_is_raised() -> None:

@@ -53,6 +53,13 @@ def test_all_progress_is_told_here_and_once() -> None:
 
 
 @needs_fork
+def test_nothing_is_done_twice() -> None:
+    """Without a lock around each reading of the queue, a few in ten thousand are."""
+    code = "run(lambda item, tell: tell(1), 30_000)\nprint(sum(progressed))"
+    assert alone(code) == "30000"
+
+
+@needs_fork
 def test_the_error_of_the_first_item_that_has_one_ends_it() -> None:
     code = (
         "def work(item, tell):\n"

@@ -234,7 +234,8 @@ def shared(files: int) -> Share:
 
     if files < LARGE:
         return alone
-    from modelspec.world.parallel import cores, forked
+    from modelspec.world.beside import forked
+    from modelspec.world.parallel import cores
 
     of = min(cores(), MOST)
 

@@ -1,5 +1,4 @@
-"""Threads for what waits: hashing lets go of the interpreter, so do disks and networks. Processes for what
-computes."""
+"""Threads for what waits: hashing lets go of the interpreter, so do disks and networks."""
 
 from __future__ import annotations
 
@@ -10,9 +9,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final, TypeVar
-
-from modelspec.world.signals import plain
+from typing import TYPE_CHECKING, Final, TypeVar
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -188,69 +185,12 @@ def briefly(undo: Callable[[], object]) -> None:
         thread.join(GRACE)
 
 
-def forked(work: Callable[[int], B], count: int) -> list[B]:
-    """Return work(0), work(1) ... work(count - 1): the first here, the others in forks of this process.
-
-    A fork sees what is loaded here as it is now, and gives back a copy of its answer. What is done there
-    alone is not done here. One that dies (killed, out of memory) costs time and no answer: its share is
-    done here. Where forking is not safe, all of it is.
-    """
-    if count <= 1 or not can_fork():
-        return [work(index) for index in range(count)]
-    from concurrent.futures import ProcessPoolExecutor
-    from concurrent.futures.process import BrokenProcessPool
-    from multiprocessing import active_children, get_context
-
-    pool, others = None, list[Any]()
-    try:
-        # A container may have no shared memory, or no more processes: then all is done here.
-        with suppress(OSError, ImportError, NotImplementedError):
-            pool = ProcessPoolExecutor(
-                count - 1, mp_context=get_context("fork"), initializer=_inherit, initargs=(work, os.getpid())
-            )
-            others += [pool.submit(_inherited, index) for index in range(1, count)]
-        if len(others) < count - 1:
-            for begun in active_children():
-                begun.kill()
-            return [work(index) for index in range(count)]
-        found = [work(0)]
-        for index, other in enumerate(others, 1):
-            try:
-                found.append(other.result())
-            except BrokenProcessPool:
-                found.append(work(index))
-        return found
-    except BaseException:
-        # Interrupted: what the others are at is wanted by nobody.
-        for child in active_children():
-            child.kill()
-        raise
-    finally:
-        if pool is not None:
-            pool.shutdown(cancel_futures=True)
-
-
-_WORK: list[Callable[[int], object]] = []
-"""In a fork: what it was made for. It is inherited, since a function made in a function can't be sent."""
-
-
-def _inherit(work: Callable[[int], object], parent: int) -> None:
-    plain()
-    if not bound_to(parent):
-        os._exit(1)
-    _WORK[:] = [work]
-
-
 def bound_to(parent: int) -> bool:
     """In a fork: end when the parent does, who may be killed; False where it has ended. Linux only."""
     import ctypes
 
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     return os.getppid() == parent
-
-
-def _inherited(index: int) -> object:
-    return _WORK[0](index)
 
 
 def _ended(under_way: dict[Future[B], A]) -> Iterator[tuple[A, B]]:

@@ -5,14 +5,17 @@ Threads take turns at what Python itself does, and for small files that is as mu
 
 from __future__ import annotations
 
+import fcntl
 import mmap
 import os
 import struct
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Final, TypeVar
 
 from modelspec.tree.protocols import Progress
-from modelspec.world.parallel import can_fork, each, forked, threads
+from modelspec.world.beside import forked
+from modelspec.world.parallel import can_fork, each, threads
 
 MANY: Final = 512
 """From so many items on, forking costs less than it saves."""
@@ -74,11 +77,14 @@ class _Board:
     def __init__(self, items: int, count: int, progress: Progress) -> None:
         self._progress, self._count, self._told = progress, count, 0
         self._memory = mmap.mmap(-1, _NUMBER.size * count)
-        # All of them read one file at one position, and the kernel moves it on for each: a queue.
+        # All of them read one file at one position: a queue. The kernel moves that on for one at a time in a
+        # folder's files, not in one in memory: a lock does it, which ends with a process that is killed.
         self._queue = os.memfd_create("items")
         with open(self._queue, "wb", closefd=False) as queue:
             queue.writelines(map(_NUMBER.pack, range(items)))
         os.lseek(self._queue, 0, os.SEEK_SET)
+        with self._alone():
+            pass  # an error where there are no locks
 
     def __enter__(self) -> _Board:
         return self
@@ -89,12 +95,13 @@ class _Board:
 
     def left(self) -> Iterator[int]:
         """Yield which items nobody has taken yet, one by one, in their order."""
-        while number := os.read(self._queue, _NUMBER.size):
+        while number := self._next():
             yield _NUMBER.unpack(number)[0]
 
     def end(self) -> None:
         """Let nobody take any more."""
-        os.lseek(self._queue, 0, os.SEEK_END)
+        with self._alone():
+            os.lseek(self._queue, 0, os.SEEK_END)
 
     def progress_of(self, index: int) -> Progress:
         """Return what a share tells how much it has done: the first one, which is done here, tells of all."""
@@ -111,6 +118,18 @@ class _Board:
         done = sum(map(self._read, range(self._count)))
         self._progress(done - self._told)
         self._told = done
+
+    def _next(self) -> bytes:
+        with self._alone():
+            return os.read(self._queue, _NUMBER.size)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        fcntl.lockf(self._queue, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            fcntl.lockf(self._queue, fcntl.LOCK_UN)
 
     def _read(self, slot: int) -> int:
         found: int = _NUMBER.unpack_from(self._memory, slot * _NUMBER.size)[0]

@@ -11,6 +11,8 @@ from types import FrameType
 from typing import Final, NoReturn
 
 _ENDING: Final = (signal.SIGTERM, signal.SIGHUP)
+ENDING: Final = (signal.SIGINT, *_ENDING)
+"""What `caught` catches."""
 
 
 class EndedError(BaseException):
@@ -27,7 +29,7 @@ def caught() -> Iterator[None]:
 
     Each raises once: a terminal that closes sends SIGHUP twice, and the second would stop the undoing.
     """
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, *_ENDING)}
+    before = {number: signal.getsignal(number) for number in ENDING}
     for number, handler in before.items():
         if handler is signal.SIG_DFL:
             signal.signal(number, signal.default_int_handler if number == signal.SIGINT else _end)
@@ -40,7 +42,7 @@ def caught() -> Iterator[None]:
 
 def plain() -> None:
     """In a fork: end at a signal as any program does, with nothing undone and nothing said."""
-    for number in (signal.SIGINT, *_ENDING):
+    for number in ENDING:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, signal.SIG_DFL)
 
