@@ -14,7 +14,7 @@ from modelspec.world.stores.fetch import fetch_tree
 from modelspec.world.stores.url import UrlStore, url_store
 from modelspec.world.stores.verified import troubles
 from world.stores.servers import free_port, needed, running
-from world.stores.trees import SMALL, laid, noise
+from world.stores.trees import SMALL, Changing, laid, noise
 
 pytest.importorskip("gcsfs", reason="pip install gcsfs")
 LARGE = {**SMALL, "large.bin": noise(9_000_000)}
@@ -71,13 +71,6 @@ def test_what_others_write_and_remove_meanwhile_is_seen(tmp_path: Path, gcs: Url
 
 
 def test_a_source_that_changes_between_its_two_readings_never_gets_its_name(gcs: UrlStore) -> None:
-    class Changing:
-        path, times = "model", 0
-
-        def chunks(self):  # type: ignore[no-untyped-def]
-            self.times += 1
-            yield b"%d" % self.times * 12_000_000
-
     with pytest.raises(Refusal, match="changed while it was read"):
         gcs.put([Changing()])
     assert gcs.system.find(gcs.url) == []

@@ -24,7 +24,7 @@ from modelspec.world.stores.sweep import collect_dated
 from modelspec.world.stores.url import UrlStore, url_store
 from modelspec.world.stores.verified import troubles
 from world.stores.host_servers import LOGIN, SERVERS, Kept, ftp, sftp
-from world.stores.trees import SMALL, laid, noise
+from world.stores.trees import SMALL, Changing, laid, noise
 
 fsspec = pytest.importorskip("fsspec", reason="stores at URLs need fsspec")
 LARGE = {**SMALL, "large.bin": noise(9_000_000)}
@@ -145,13 +145,6 @@ def test_two_writers_of_one_tree_both_end_well(tmp_path: Path, kept: Kept) -> No
 
 
 def test_a_source_that_changes_between_its_two_readings_leaves_nothing(kept: Kept) -> None:
-    class Changing:
-        path, times = "model", 0
-
-        def chunks(self):  # type: ignore[no-untyped-def]
-            self.times += 1
-            yield b"%d" % self.times * 12_000_000
-
     with pytest.raises(Refusal, match="changed while it was read"):
         url_store(kept.url).put([Changing()])
     assert [path for path in kept.folder.rglob("*") if path.is_file()] == []

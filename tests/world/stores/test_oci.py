@@ -18,7 +18,7 @@ from modelspec.world.stores.folder import FolderStore
 from modelspec.world.stores.oci import ARTIFACT, LAYER, MANIFEST, OciStore, oci_store
 from modelspec.world.stores.verified import troubles
 from world.stores.servers import free_port, needed, running, web
-from world.stores.trees import SMALL, Given, laid, noise
+from world.stores.trees import SMALL, Changing, Given, laid, noise
 
 pytest.importorskip("httpx", reason="OCI stores need the oci extra")
 CONFIG = """
@@ -102,13 +102,6 @@ def test_a_blob_that_was_changed_in_place_is_found(
 
 
 def test_a_source_that_changes_between_its_two_readings_is_refused(store: OciStore) -> None:
-    class Changing:
-        path, times = "model", 0
-
-        def chunks(self):  # type: ignore[no-untyped-def]
-            self.times += 1
-            yield b"%d" % self.times * 12_000_000
-
     with pytest.raises(Refusal, match="changed while it was read"):
         store.put([Changing()])
     assert list(store.trees()) == []

@@ -18,7 +18,7 @@ from modelspec.world.stores.folder import FolderStore
 from modelspec.world.stores.url import UrlStore, url_store
 from modelspec.world.stores.verified import troubles
 from world.stores.servers import Web, free_port, needed, running, web
-from world.stores.trees import SMALL, Given, laid, noise
+from world.stores.trees import SMALL, Changing, Given, laid, noise
 
 fsspec = pytest.importorskip("fsspec", reason="stores at URLs need fsspec")
 pytest.importorskip("s3fs", reason="S3 stores need the s3 extra")
@@ -130,13 +130,6 @@ def test_a_bucket_that_is_not_there_is_said(tmp_path: Path, s3: UrlStore) -> Non
 def test_a_source_that_changes_between_its_two_readings_never_gets_its_name(
     s3: UrlStore, gateway: tuple[str, Path]
 ) -> None:
-    class Changing:
-        path, times = "model", 0
-
-        def chunks(self):  # type: ignore[no-untyped-def]
-            self.times += 1
-            yield b"%d" % self.times * 12_000_000
-
     with pytest.raises(Refusal, match="changed while it was read"):
         s3.put([Changing()])
     assert [path for path in objects(s3, gateway).rglob("*") if path.is_file()] == []

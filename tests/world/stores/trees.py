@@ -34,3 +34,16 @@ class Given:
 
     def chunks(self) -> Iterator[bytes]:
         yield self.data
+
+
+class Changing:
+    """A file that is another one each time it is read."""
+
+    path = "model"
+
+    def __init__(self) -> None:
+        self._times = 0
+
+    def chunks(self) -> Iterator[bytes]:
+        self._times += 1
+        yield b"%d" % self._times * 12_000_000

@@ -18,7 +18,7 @@ from modelspec.tree.listing import paths_trouble
 from modelspec.tree.protocols import Progress
 from modelspec.tree.text import visible
 from modelspec.world.stores.folder import FolderStore
-from modelspec.world.stores.retried import Pace, resumed, retried
+from modelspec.world.stores.retried import paced, resumed, retried
 
 if TYPE_CHECKING:
     import httpx
@@ -58,13 +58,7 @@ class HubFile:
                 raise _unread(answer.status_code, self.path)
             return answer
 
-        answer, pace = retried(f"{shown} can't be read from the hub", ask), Pace("the hub")
-        try:
-            for chunk in answer.iter_raw():
-                pace.add(len(chunk))
-                yield chunk
-        finally:
-            answer.close()
+        yield from paced("the hub", retried(f"{shown} can't be read from the hub", ask))
 
 
 def hub_here(files: Sequence[HubFile], into: Path, progress: Progress = lambda _: None) -> Path:

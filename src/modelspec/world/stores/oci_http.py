@@ -12,13 +12,14 @@ import json
 import os
 import re
 from collections.abc import Generator, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from modelspec.tree.finding import Refusal
 from modelspec.tree.protocols import SourceFile, StoredFile
 from modelspec.tree.text import visible
-from modelspec.world.stores.retried import AGAIN, CONNECT, Pace, resumed, retried
+from modelspec.world.stores.retried import AGAIN, CONNECT, Pace, paced, resumed, retried
 
 if TYPE_CHECKING:
     import httpx
@@ -122,14 +123,8 @@ class RegistryHttp:
         return resumed(self.host, size, lambda start: self._blob(digest, start), (httpx.HTTPError,))
 
     def _blob(self, digest: str, start: int) -> Generator[bytes]:
-        answer = retried(f"{self.host} can't be read", lambda: self._open(f"/blobs/{digest}", start))
-        pace = Pace(self.host)
-        try:
-            for chunk in answer.iter_raw():
-                pace.add(len(chunk))
-                yield chunk
-        finally:
-            answer.close()
+        ask = partial(self._open, f"/blobs/{digest}", start)
+        yield from paced(self.host, retried(f"{self.host} can't be read", ask))
 
     def upload(self, file: SourceFile, known: StoredFile) -> None:
         """Send a blob, hashing again; the registry compares the digest before it has a name."""

@@ -6,7 +6,7 @@ import random
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, suppress
-from typing import Final, TypeVar
+from typing import Final, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 from modelspec.tree.finding import Refusal
@@ -88,6 +88,18 @@ def wait(attempt: int, sleep: Callable[[float], object] = time.sleep, longer: in
     sleep(longer * FIRST * 2 ** (attempt - 1) * (1 + random.random()))  # noqa: S311
 
 
+class Answer(Protocol):
+    """A stream of the HTTP client."""
+
+    def iter_raw(self) -> Iterator[bytes]:
+        """Yield the bytes as they are sent, packed or not."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        ...
+
+
 class Pace:
     """Watches a stream, so that a server that gives a byte now and then can't hold anybody for ever."""
 
@@ -102,6 +114,17 @@ class Pace:
         took = time.monotonic() - self._begun
         if took > PATIENCE and self._got < SLOWEST * took:
             raise Refusal(f"{self._shown} gave {self._got:,} bytes in {took:.0f} s, and was given up", AGAIN)
+
+
+def paced(shown: str, answer: Answer) -> Generator[bytes]:
+    """Yield what comes of an answer, as it is sent, and close it; raises Refusal for one that is too slow."""
+    pace = Pace(shown)
+    try:
+        for chunk in answer.iter_raw():
+            pace.add(len(chunk))
+            yield chunk
+    finally:
+        answer.close()
 
 
 def _hides_a_failure(error: BaseException) -> bool:
