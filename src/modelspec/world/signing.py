@@ -23,6 +23,7 @@ from modelspec.spec.trust import ArtifactSignature, Method, public_key
 from modelspec.tree.digest import sha256, short
 from modelspec.tree.finding import Refusal
 from modelspec.tree.text import visible
+from modelspec.world.clock import now
 
 EXTRA: Final = 'pip install "modelspec-gitops[signing]"'
 PASSWORD: Final = "MODELSPEC_SIGN_PASSWORD"  # noqa: S105
@@ -249,6 +250,13 @@ def _issued(certificate: Path, chain: Sequence[Path]) -> tuple[str, str]:
             "use one with a subject alternative name, or a common name"
             if root
             else "name the root too: --sign-chain",
+        )
+    # A bundle holds no proof of its time: who verifies takes the certificate's own. A mistake is found here.
+    if not own.not_valid_before_utc <= now() <= own.not_valid_after_utc:
+        raise Refusal(
+            f"the certificate is good from {own.not_valid_before_utc:%Y-%m-%d} to "
+            f"{own.not_valid_after_utc:%Y-%m-%d}, and not today",
+            "sign with one that is: --sign-cert",
         )
     return names[0], sha256(root.public_bytes(Encoding.DER))
 
