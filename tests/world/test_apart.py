@@ -7,7 +7,9 @@ import mmap
 import os
 import signal
 import sys
+import time
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -80,3 +82,25 @@ def test_a_bug_of_ours_shows_its_traceback(capfd: pytest.CaptureFixture[str]) ->
     with pytest.raises(RuntimeError):
         apart(lambda: b"%d" % (1 // 0))
     assert "ZeroDivisionError" in capfd.readouterr().err
+
+
+def test_an_interruption_ends_the_child(tmp_path: Path) -> None:
+    def interrupted(*_: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    def long() -> bytes:
+        (tmp_path / "child").write_text(str(os.getpid()))
+        time.sleep(60)
+        return b""
+
+    before, begin = signal.signal(signal.SIGALRM, interrupted), time.monotonic()
+    signal.setitimer(signal.ITIMER_REAL, 1)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            apart(long)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert time.monotonic() - begin < 20
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "child").read_text()), 0)

@@ -43,6 +43,9 @@ def apart(work: Callable[[], bytes]) -> bytes:
     try:
         with os.fdopen(reading, "rb") as pipe:
             found = pipe.read()
+    except BaseException:  # interrupted: nobody wants its answer
+        os.kill(child, signal.SIGKILL)
+        raise
     finally:
         _, status = os.waitpid(child, 0)
     code = os.waitstatus_to_exitcode(status)
