@@ -157,7 +157,7 @@ def test_what_is_no_such_place_is_refused(bucket: Any) -> None:
     for uri, said in (
         (f"s3://{bucket.name}/nothing", "there is nothing at"),
         (f"s3://{bucket.name}/twice", "one object of its own name"),
-        ("https://models.example.com/eta", "only s3:// pins an object"),
+        ("https://models.example.com/eta", "only s3:// and gs:// pin an object"),
         ("s3://user:word@lake/eta", "user info"),
         ("file:///etc/passwd", "is a file: URI"),
     ):

@@ -41,7 +41,7 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
         metavar="PATH|URI",
         multiple=True,
         type=click.Path(),
-        help="A file or folder of the model, repeatable; or an s3:// address, whose bytes stay there.",
+        help="A file or folder of the model, repeatable; or an s3:// or gs:// address, whose bytes stay.",
     ),
     click.option("--move", is_flag=True, help="Move the artifact into the store instead of copying it."),
     click.option(

@@ -36,10 +36,11 @@ def unlocated(target: Target, slot: DeployedSlot, params: Collection[str]) -> tu
     """
     name = slot.artifact.store
     if slot.artifact.digest is not None and slot.artifact.uri is not None:
-        if target.storage == "uri":
+        if target.storage == "uri" and target.loads_from(slot.artifact.uri):
             return None
         where = f"version {slot.version.value.version} lies in place in a bucket"
-        return f"{where}, and {target.name} loads folders", "register it into a store"
+        loads = "folders" if target.storage == "path" else "nothing from there"
+        return f"{where}, and {target.name} loads {loads}", "register it into a store"
     if slot.artifact.digest is None or name is None:
         version = slot.version.value.version
         return f"version {version} does not say where it is", "publish a version that has its artifact"

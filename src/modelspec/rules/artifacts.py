@@ -94,8 +94,8 @@ def artifact_accepted(version: Entry[ModelVersion], scene: Scene) -> Iterator[Pr
 def artifact_placed(version: Entry[ModelVersion], scene: Scene) -> Iterator[Problem]:
     """An artifact that was registered in place names a clean address, and the object version of each file.
 
-    The address is `s3://bucket/...`, without escapes, a query, a fragment or user info. No file has an
-    `object` where the artifact has no `uri`.
+    The address is `s3://bucket/...` or `gs://bucket/...`, without escapes, a query, a fragment or user info.
+    No file has an `object` where the artifact has no `uri`.
 
     *Why:* an object's name says nothing of its bytes, and whoever may write the bucket may change them. And
     an address that two readers take for two places is how peers were made to read files.
@@ -108,8 +108,8 @@ def artifact_placed(version: Entry[ModelVersion], scene: Scene) -> Iterator[Prob
     if artifact.uri is not None:
         # It may hold a password: it is not repeated.
         trouble = store_uri_trouble(artifact.uri)
-        if trouble is None and not artifact.uri.startswith("s3://"):
-            trouble = "is not in a bucket that counts the versions of its objects (s3://)"
+        if trouble is None and not artifact.uri.startswith(("s3://", "gs://")):
+            trouble = "is not in a bucket that counts the versions of its objects (s3://, gs://)"
         if trouble is not None:
             fix = "write a plain address such as s3://bucket/folder"
             yield Problem(version.place("artifact", "uri"), f"the uri of the artifact {trouble}", fix=fix)

@@ -21,6 +21,8 @@ from modelspec.tree.uri import store_uri_trouble
 from modelspec.world.parallel import ahead, each
 from modelspec.world.stores.url import PART, WORKERS, ShortAnswerError, asked, file_system
 
+_VERSIONS: Final = {"s3": ("VersionId", "version_id"), "gs": ("generation", "generation")}
+"""What the library of a scheme calls the version of an object: in what it says of one, and to read it."""
 _NO_VERSION: Final = (None, "", "null")
 """What a bucket says of objects when it does not count versions."""
 
@@ -38,6 +40,10 @@ class PlacedTree:
     def shown(self) -> str:
         """The address, as the version has it."""
         return visible(self.uri, 200)
+
+    @property
+    def _word(self) -> str:
+        return _VERSIONS[self.uri.partition("://")[0]][1]
 
     @property
     def digest(self) -> str:
@@ -72,7 +78,7 @@ class PlacedTree:
         for file, info in zip(self.placed, each(self._newest, self.placed, workers=WORKERS), strict=True):
             if info is None:
                 continue
-            if info["VersionId"] != file.object:
+            if info["version"] != file.object:
                 raise Refusal(
                     f"{visible(file.path, 200)} at {self.shown} was overwritten: the newest object "
                     "there is not the one that was registered",
@@ -103,7 +109,7 @@ class PlacedTree:
         """Open one file to read here and there in it."""
         file = next(one for one in self.placed if one.path == path)
         found = self._asked(
-            lambda: self.system.open(self.address(path), "rb", version_id=file.object, block_size=PART)
+            lambda: self.system.open(self.address(path), "rb", block_size=PART, **{self._word: file.object})
         )
         return cast("AbstractContextManager[BinaryIO]", found)
 
@@ -134,7 +140,7 @@ class PlacedTree:
     def _range(self, file: PlacedFile, start: int, end: int) -> bytes:
         def ask() -> bytes:
             data: bytes = self.system.cat_file(
-                self.address(file.path), version_id=file.object, start=start, end=end
+                self.address(file.path), start=start, end=end, **{self._word: file.object}
             )
             if len(data) != end - start:
                 raise ShortAnswerError
@@ -194,7 +200,7 @@ def placed_at(uri: str, progress: Progress = lambda _: None) -> PlacedTree:
         raise Refusal(
             f"what is at {shown} can't be one artifact: {trouble}", "name a folder that holds it alone"
         )
-    if any(info["VersionId"] in _NO_VERSION for _, info in found):
+    if any(info["version"] in _NO_VERSION for _, info in found) or not _counted(system, uri, shown):
         raise Refusal(
             f"{shown} lies in a bucket that does not count the versions of its objects: what is overwritten "
             "there is gone",
@@ -202,7 +208,7 @@ def placed_at(uri: str, progress: Progress = lambda _: None) -> PlacedTree:
             "copy, which is put into a store",
         )
     unread = tuple(
-        PlacedFile(name, int(info["size"]), "", str(info["VersionId"]))
+        PlacedFile(name, int(info["size"]), "", str(info["version"]))
         for name, info in sorted(found, key=lambda row: row[0].encode())
     )
     tree = PlacedTree(uri, unread, system)
@@ -225,12 +231,23 @@ def _system(uri: str) -> Any:
             f"the address of the artifact {trouble}", "write a plain address such as s3://bucket/folder"
         )
     scheme = uri.partition("://")[0]
-    if scheme != "s3":
+    if scheme not in _VERSIONS:
         raise Refusal(
-            f"what lies at {scheme}:// can't be registered in place: only s3:// pins an object",
+            f"what lies at {scheme}:// can't be registered in place: only s3:// and gs:// pin an object",
             "give `register` a local copy, which it puts into a store",
         )
-    return file_system(scheme, version_aware=True)
+    # gcsfs takes the generation as it is, and else reads one out of `#` in the name of an object.
+    return file_system(scheme, version_aware=scheme == "s3")
+
+
+def _counted(system: Any, uri: str, shown: str) -> bool:
+    """Whether a bucket keeps the versions of its objects: in GCS each has a number, kept or not."""
+    scheme, _, rest = uri.partition("://")
+    if scheme != "gs":
+        return True
+    bucket = rest.partition("/")[0]
+    said = asked(shown, "read", lambda: system.call("GET", "b/{}", bucket, json_out=True))
+    return bool((said.get("versioning") or {}).get("enabled"))
 
 
 def _info(system: Any, shown: str, address: str) -> Mapping[str, Any]:
@@ -238,7 +255,7 @@ def _info(system: Any, shown: str, address: str) -> Mapping[str, Any]:
         # What was listed a moment ago may be there now.
         system.invalidate_cache()
         found: Mapping[str, Any] = system.info(address)
-        return {"VersionId": None, **found}
+        return {**found, "version": found.get(_VERSIONS[address.partition("://")[0]][0])}
 
     found: Mapping[str, Any] = asked(shown, "read", ask)
     return found
