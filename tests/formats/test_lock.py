@@ -13,7 +13,7 @@ requires-python = ">=3.11"
 [[package]]
 name = "numpy"
 version = "2.4.6"
-source = { registry = "https://pypi.org/simple" }
+source = { registry = "https://index.example.com/simple" }
 sdist = { url = "https://x/numpy.tar.gz", hash = "sha256:aa", size = 1 }
 [[package]]
 name = "mine"
@@ -53,7 +53,7 @@ package:
   hash: {md5: aa}
 """
 REQUIREMENTS = b"""# locked
---index-url https://pypi.org/simple
+--index-url https://index.example.com/simple
 numpy==2.4.6 \\
     --hash=sha256:aa@ \\
     --hash=sha256:bb@
@@ -84,7 +84,7 @@ def test_a_requirement_without_hashes_is_told() -> None:
 
 
 def test_an_option_may_come_first() -> None:
-    assert read_lock(b"--index-url=https://pypi.org/simple\nnumpy==2.4.6\n").packages == {"numpy": "2.4.6"}
+    assert read_lock(b"--index-url=https://index.example.com/simple\nnumpy==2.4.6\n").packages == {"numpy": "2.4.6"}
 
 
 @pytest.mark.parametrize("given", [b"sha256:aa", b"md5:" + b"0" * 64])
