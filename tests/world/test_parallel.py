@@ -86,6 +86,29 @@ def test_an_interruption_ends_what_is_begun_in_what_is_begun() -> None:
     assert len(ended) >= 2
 
 
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="no signal to one thread alone")
+def test_a_signal_that_another_thread_gets_is_an_interruption_too() -> None:
+    """Which thread the system gives it to is its own choice; the main one is not woken by that."""
+    let_go = threading.Event()
+
+    def stuck(item: int) -> None:
+        if item == 1:
+            time.sleep(0.2)
+            signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+        let_go.wait(20)
+
+    begin = time.monotonic()
+    for run in (
+        lambda: each(stuck, range(2), workers=2),
+        lambda: list(finished(stuck, range(2), workers=2)),
+        lambda: list(ahead(stuck, range(2), workers=2)),
+    ):
+        with pytest.raises(KeyboardInterrupt):
+            run()
+    let_go.set()
+    assert time.monotonic() - begin < 20
+
+
 def test_an_interruption_waits_for_no_network() -> None:
     """A thread that is in the system's hands can't be ended: it is left behind."""
     let_go = threading.Event()

@@ -18,6 +18,9 @@ MOST: Final = 32
 """Threads of `each`: so many read and hash faster than disks are, and each has buffers and open files."""
 _PR_SET_PDEATHSIG: Final = 1
 """prctl(2) of Linux: the signal that a process gets when its parent ends."""
+_LOOK: Final = 0.2
+"""Seconds after which who waits looks up. The system may give a signal to any thread; its handler runs in the
+main one, which waiting for a lock does not wake."""
 GRACE: Final = 1.5
 """Seconds for what is under way, when `each` is interrupted, to end by itself."""
 A = TypeVar("A")
@@ -107,7 +110,8 @@ def each(function: Callable[[A], B], items: Iterable[A], *, workers: int | None 
         # With no more threads to be had (a container's limit, memory), those that there are do it.
         with suppress(RuntimeError):
             begun.extend(pool.submit(work) for _ in range(count))
-        wait(begun)
+        while wait(begun, _LOOK).not_done:
+            pass
     except BaseException:
         # Interrupted. Who waits for a network then may do so for a minute: that one is left behind.
         pending.clear()
@@ -135,9 +139,9 @@ def ahead(function: Callable[[A], B], items: Iterable[A], *, workers: int) -> It
         for item in source:
             under_way.append(pool.submit(function, item))
             if len(under_way) > workers:
-                yield under_way.pop(0).result()
+                yield _result(under_way.pop(0))
         while under_way:
-            yield under_way.pop(0).result()
+            yield _result(under_way.pop(0))
         all_done = True
     finally:
         # What is under way else is wanted by nobody, and nobody waits for it.
@@ -196,6 +200,15 @@ def bound_to(parent: int) -> bool:
 def _ended(under_way: dict[Future[B], A]) -> Iterator[tuple[A, B]]:
     from concurrent.futures import FIRST_COMPLETED, wait
 
-    done, _ = wait(under_way, return_when=FIRST_COMPLETED)
+    while not (done := wait(under_way, _LOOK, FIRST_COMPLETED).done):
+        pass
     for future in done:
         yield under_way.pop(future), future.result()
+
+
+def _result(future: Future[B]) -> B:
+    from concurrent.futures import wait
+
+    while wait([future], _LOOK).not_done:
+        pass
+    return future.result()
