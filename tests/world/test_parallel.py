@@ -165,6 +165,15 @@ def test_where_no_more_threads_are_to_be_had_those_that_there_are_do_it(
     started.clear()
     with pytest.raises(ValueError, match="7"):
         each(Counted(), range(20), workers=3)
+    started.clear()
+    assert list(ahead(lambda item: item * item, range(7), workers=3)) == [0, 1, 4, 9, 16, 25, 36]
+    started.clear()
+    count = Counted()
+    assert dict(finished(count, range(7), workers=3)) == {number: number * number for number in range(7)}
+    assert count.calls == 7
+    started.clear()
+    with pytest.raises(ValueError, match="7"):
+        list(finished(Counted(), range(20), workers=3))
 
 
 def test_nothing_ends_outside_of_it() -> None:

@@ -18,7 +18,7 @@ from modelspec import __version__
 from modelspec.cli.options import ROOT_HELP, colours
 from modelspec.tree.finding import Refusal
 from modelspec.tree.text import did_you_mean, visible, visible_lines
-from modelspec.world.signals import EndedError, caught
+from modelspec.world.signals import EndedError, came, caught
 
 VERBS: Final[dict[str, tuple[str, str]]] = {
     "check": ("modelspec.cli.check", "Judge the registry and print findings."),
@@ -203,6 +203,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except MemoryError:
         return _refuse("the input is larger than this machine can take", None)
     except Exception:
+        if (number := came()) is not None:
+            return _ended(EndedError(number))
         import traceback
 
         traceback.print_exc()

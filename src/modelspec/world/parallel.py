@@ -9,6 +9,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
 if TYPE_CHECKING:
@@ -42,8 +43,12 @@ class _Run:
 
     def work(self, at: int, function: Callable[[A], B], item: A) -> B:
         """Return function(item) as the work on an item of this run."""
+        before = _here()
         _MINE.at, _MINE.run = at, self
-        return function(item)
+        try:
+            return function(item)
+        finally:
+            _MINE.at, _MINE.run = before
 
 
 def _here() -> tuple[int, _Run | None]:
@@ -130,14 +135,12 @@ def each(function: Callable[[A], B], items: Iterable[A], *, workers: int | None 
 
 def ahead(function: Callable[[A], B], items: Iterable[A], *, workers: int) -> Iterator[B]:
     """Yield function(item) in the order of the items, while at most `workers` next ones are under way."""
-    from concurrent.futures import ThreadPoolExecutor
-
     source = iter(items)
     under_way: list[Future[B]] = []
-    pool, all_done = ThreadPoolExecutor(workers), False
+    pool, all_done = _Pool(workers), False
     try:
         for item in source:
-            under_way.append(pool.submit(function, item))
+            under_way.append(pool.begin(partial(function, item)))
             if len(under_way) > workers:
                 yield _result(under_way.pop(0))
         while under_way:
@@ -145,7 +148,7 @@ def ahead(function: Callable[[A], B], items: Iterable[A], *, workers: int) -> It
         all_done = True
     finally:
         # What is under way else is wanted by nobody, and nobody waits for it.
-        pool.shutdown(wait=all_done, cancel_futures=True)
+        pool.end(wait=all_done)
 
 
 def finished(function: Callable[[A], B], items: Iterable[A], *, workers: int) -> Iterator[tuple[A, B]]:
@@ -153,14 +156,14 @@ def finished(function: Callable[[A], B], items: Iterable[A], *, workers: int) ->
 
     An interruption ends it as it ends `each`.
     """
-    from concurrent.futures import ThreadPoolExecutor, wait
+    from concurrent.futures import wait
 
     source = iter(items)
     under_way: dict[Future[B], A] = {}
-    run, pool = _Run(0), ThreadPoolExecutor(workers)
+    run, pool = _Run(0), _Pool(workers)
     try:
         for item in source:
-            under_way[pool.submit(run.work, 0, function, item)] = item
+            under_way[pool.begin(partial(run.work, 0, function, item))] = item
             if len(under_way) >= workers:
                 yield from _ended(under_way)
         while under_way:
@@ -168,7 +171,40 @@ def finished(function: Callable[[A], B], items: Iterable[A], *, workers: int) ->
     finally:
         run.until = -1
         wait([future for future in under_way if not future.cancel()], GRACE)
-        pool.shutdown(wait=not under_way)
+        pool.end(wait=not under_way)
+
+
+class _Pool:
+    """So many threads, or as many as are to be had; where there is none, work is done where it is begun."""
+
+    def __init__(self, workers: int) -> None:
+        from concurrent.futures import ThreadPoolExecutor
+
+        self._pool, self._any = ThreadPoolExecutor(workers), False
+
+    def begin(self, work: Callable[[], B]) -> Future[B]:
+        from concurrent.futures import Future
+
+        future: Future[B] = Future()
+        try:
+            self._pool.submit(_settle, future, work)
+            self._any = True
+        except RuntimeError:  # a container's limit, memory
+            # It waits for the threads that there are, if there are any.
+            if not self._any:
+                _settle(future, work)
+        return future
+
+    def end(self, *, wait: bool) -> None:
+        self._pool.shutdown(wait=wait, cancel_futures=True)
+
+
+def _settle(future: Future[B], work: Callable[[], B]) -> None:
+    if future.set_running_or_notify_cancel():
+        try:
+            future.set_result(work())
+        except BaseException as error:
+            future.set_exception(error)
 
 
 def can_fork() -> bool:

@@ -13,6 +13,7 @@ from typing import Final, NoReturn
 _ENDING: Final = (signal.SIGTERM, signal.SIGHUP)
 ENDING: Final = (signal.SIGINT, *_ENDING)
 """What `caught` catches."""
+_CAME: Final[list[int]] = []
 
 
 class EndedError(BaseException):
@@ -28,16 +29,27 @@ def caught() -> Iterator[None]:
     """Have SIGTERM and SIGHUP raise EndedError, and SIGINT KeyboardInterrupt; not those that are ignored.
 
     Each raises once: a terminal that closes sends SIGHUP twice, and the second would stop the undoing.
+
+    Whoever began this may ignore the end of children, which is inherited. Then the system keeps no exit
+    code of one, and Python takes 0 for each: a git that failed would have succeeded.
     """
+    if signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN:
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    _CAME.clear()
     before = {number: signal.getsignal(number) for number in ENDING}
     for number, handler in before.items():
         if handler is signal.SIG_DFL:
-            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else _end)
+            signal.signal(number, _interrupt if number == signal.SIGINT else _end)
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def came() -> int | None:
+    """Return the signal that was caught last: some libraries wrap what it raised in an error of their own."""
+    return _CAME[-1] if _CAME else None
 
 
 def plain() -> None:
@@ -64,7 +76,13 @@ def typed(descriptor: int) -> None:
         os.close(writing)
 
 
+def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
+    _CAME.append(number)
+    raise KeyboardInterrupt
+
+
 def _end(number: int, frame: FrameType | None) -> NoReturn:
+    _CAME.append(number)
     for one in _ENDING:
         signal.signal(one, signal.SIG_IGN)
     raise EndedError(number)
