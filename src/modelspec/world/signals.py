@@ -38,7 +38,7 @@ def caught() -> Iterator[None]:
     _CAME.clear()
     before = {number: signal.getsignal(number) for number in ENDING}
     for number, handler in before.items():
-        if handler is signal.SIG_DFL:
+        if handler in (signal.SIG_DFL, signal.default_int_handler):
             signal.signal(number, _interrupt if number == signal.SIGINT else _end)
     try:
         yield
