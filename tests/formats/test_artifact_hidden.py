@@ -177,3 +177,17 @@ def test_a_lambda_in_hdf5_also_behind_a_block_of_the_user(text: str, behind: int
     found = of(b"user".ljust(behind, b"\0")[:behind] + mark + bytes(1024 * 1024 - 14) + text.encode())
     assert found.unsafe and found.format == "keras"
     assert of(b"user".ljust(behind, b"\0")[:behind] + mark + bytes(3000)) == Told("keras")
+
+
+@pytest.mark.parametrize("times", [2, 3, 9])
+def test_a_pickle_that_is_compressed_more_than_once(times: int, tmp_path: Path) -> None:
+    data = pickle.dumps(Canary(tmp_path / "canary"))
+    safe = b"weights\n" * 1000
+    for at in range(times):
+        data, safe = [
+            (compress(data), compress(safe)) for compress in (gzip.compress, bz2.compress, lzma.compress)
+        ][at % 3]
+    assert of(data).unsafe
+    assert of(zipped({"a.bin": data})).unsafe
+    assert of(safe).unsafe == (times > 5)
+    assert not list(tmp_path.iterdir())

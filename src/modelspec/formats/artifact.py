@@ -23,6 +23,8 @@ from modelspec.formats.zipped import is_zip, zip_told
 from modelspec.tree.data import Data
 
 HEAD: Final = 64 * 1024
+_DEPTH: Final = 4
+"""How often a file may be compressed."""
 _COMPRESSED_OTHERWISE: Final = re.compile(rb"\x04\x22\x4d\x18|ZF0x|\x28\xb5\x2f\xfd")
 """What joblib compresses with as well, and can't be looked into here: lz4, its own old format, zstd."""
 _HDF5: Final = b"\x89HDF\r\n\x1a\n"
@@ -124,7 +126,7 @@ def _unsafe(why: str, name: str = "pickle") -> Told:
     return Told(name, True, why)
 
 
-def _compressed(opened: Opened, head: bytes) -> Told | None:
+def _compressed(opened: Opened, head: bytes, deeper: int = _DEPTH) -> Told | None:
     """Return what a compressed file holds; what can't be seen is unsafe. None for what is not compressed."""
     if _COMPRESSED_OTHERWISE.match(head):
         return _unsafe("compressed, as joblib compresses pickles", "joblib")
@@ -137,6 +139,11 @@ def _compressed(opened: Opened, head: bytes) -> Told | None:
                 inside = stream.read1(HEAD)
             if inside.startswith(b"PK"):
                 return _unsafe("a compressed archive, which was not looked into", "zip")
+            if not deeper:
+                return _unsafe("compressed again and again, and was not looked into")
+            again = _compressed(content, inside, deeper - 1)
+            if again is not None:
+                return again
             if _bare(content, inside):
                 return _unsafe("a compressed pickle", "joblib")
         except DecompressionError as error:
