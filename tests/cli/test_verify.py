@@ -323,3 +323,17 @@ def test_a_registry_that_is_new_is_all_of_the_change(stored: Path, modelspec: Ru
     done = modelspec("verify", "--changed", "--base", before, "--format", "json", cwd=stored)
     assert done.returncode == 0, done.stderr
     assert {"eta@2.3.0", "eta@2.3.1"} <= set(rows(done.stdout))
+
+
+@pytest.mark.parametrize("path", ["models/eta.yaml", "environment.yaml"])
+def test_a_pin_or_an_environment_that_cannot_be_read_is_no_empty_one(
+    stored: Path, modelspec: Run, path: str
+) -> None:
+    """What it pins, or requires, is not known: that is no reason to say that nothing is wrong."""
+    broken = f"registry/environments/production/{path}"
+    (stored / broken).write_text("pin: [\n")
+    for arguments in ((), ("--env", "production"), ("--all",)):
+        done = modelspec("verify", *arguments, cwd=stored)
+        assert done.returncode == 1, done.stdout + done.stderr
+        assert f"{broken} can't be read: `modelspec check` says why" in done.stderr
+    assert modelspec("verify", "--env", "staging", cwd=stored).returncode == 0

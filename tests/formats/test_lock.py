@@ -84,7 +84,9 @@ def test_a_requirement_without_hashes_is_told() -> None:
 
 
 def test_an_option_may_come_first() -> None:
-    assert read_lock(b"--index-url=https://index.example.com/simple\nnumpy==2.4.6\n").packages == {"numpy": "2.4.6"}
+    assert read_lock(b"--index-url=https://index.example.com/simple\nnumpy==2.4.6\n").packages == {
+        "numpy": "2.4.6"
+    }
 
 
 @pytest.mark.parametrize("given", [b"sha256:aa", b"md5:" + b"0" * 64])

@@ -58,6 +58,16 @@ def pinned(registry: Registry, environment: str | None = None) -> dict[Name, set
     return found
 
 
+def unread(registry: Registry, environment: str | None = None) -> list[str]:
+    """Return the paths of pins and environments that can't be read: what they say is not known."""
+    within = [environment] if environment else []
+    heads = [
+        name for name in registry.names(ENVIRONMENT, *within) if registry.value(ENVIRONMENT, *name) is None
+    ]
+    pins = [name for name in registry.names(PIN, *within) if registry.value(PIN, *name) is None]
+    return [*(ENVIRONMENT.locate(*name) for name in heads), *(PIN.locate(*name) for name in pins)]
+
+
 def windowed(
     registry: Registry, history: History, now: datetime, environment: str | None = None
 ) -> dict[Name, set[str]]:

@@ -109,6 +109,8 @@ def verify_command(
         )
         names = verify.subset(serving, *share) if share else sorted(serving)
         claims, unread = _claims(source, names)
+        if name is None:
+            unread += map(visible, verify.unread(source.registry, environment))
         looked = Looked()
         outcomes = _followed(source, claims, code, network, resume, looked.tree)
         rows = contradicted(source, verify.rows(source.registry, claims, outcomes, serving), looked, scan)
