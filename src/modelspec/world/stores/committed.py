@@ -10,13 +10,17 @@ from typing import Final
 from modelspec.tree.digest import stamp
 from modelspec.tree.finding import Refusal
 from modelspec.tree.text import plural, visible
-from modelspec.world.git import Repository, open_repository
+from modelspec.world.git import NoRepository, Repository, open_repository
 from modelspec.world.stores.folder import FolderStore
 from modelspec.world.stores.names import SUFFIX
 
 _CHANGING: Final = ("filter", "text", "eol", "ident", "working-tree-encoding")
 """Attributes by which git commits, or checks out, other bytes than those that lie there."""
 _HARMLESS: Final = ("unspecified", "unset")
+
+
+class _Replaced(Refusal):
+    """git-LFS commits a pointer in place of a file, and brings the file back."""
 
 
 def committed(root: Path, store: FolderStore, trees: Sequence[str]) -> tuple[dict[str, Path], str | None]:
@@ -44,7 +48,7 @@ def committed(root: Path, store: FolderStore, trees: Sequence[str]) -> tuple[dic
     changed = _changed(repository, root, list(files))
     if changed is not None:
         path, attribute = changed
-        raise Refusal(
+        raise (_Replaced if attribute == "filter=lfs" else Refusal)(
             f"git would change {visible(path, 200)} ({visible(attribute)}): in a clone it is another file",
             f"write `* -text -filter` into {visible(folder)}/.gitattributes; or, for git-LFS, run this "
             f"without --commit, then git add {visible(folder)} registry and commit",
@@ -62,10 +66,10 @@ def to_commit(root: Path, store: FolderStore, trees: Sequence[str]) -> tuple[dic
         return {}, None
     try:
         files, note = committed(root, store, trees)
+    except NoRepository:
+        return {}, None
     except Refusal as refusal:
-        if "is in no git repository" in refusal.message:
-            return {}, None
-        said = None if "(filter=lfs)" in refusal.message else refusal.message
+        said = None if isinstance(refusal, _Replaced) else refusal.message
         return {f"{_below(root, store)}/{stamp(digest)}": store.root for digest in trees}, said
     return files, note if files else None
 
