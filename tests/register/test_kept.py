@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conftest import Git
+from conftest import Git, edit
 from modelspec.formats.bins import LEAST, deciles, reference
 from modelspec.formats.foreign import Unreadable
 from modelspec.runtimes.golden import golden
@@ -165,3 +165,16 @@ def test_a_module_that_stops_is_said(code: str, register: Register, shop: Git) -
     shop.commit("a module")
     done = register("--next", "--capture", "stops:pipeline")
     assert done.returncode == 3 and "stops:pipeline can't be imported" in done.stderr
+
+
+def test_a_store_whose_folder_is_not_here_is_said_to_be_elsewhere(register: Register, shop: Git) -> None:
+    """Else somebody who meant the folder reads of a network that fails."""
+    edit(
+        shop.root,
+        "registry/modelspec.yaml",
+        '{path: store, uri: "s3://example-models/store"}',
+        "{path: depot, uri: https://127.0.0.1:1/depot}",
+    )
+    done = register("3.0.1")
+    assert done.returncode == 3
+    assert "modelspec: the folder depot is not here: the bytes go to https://127.0.0.1:1/depot" in done.stderr

@@ -271,7 +271,7 @@ def _map(node: Data) -> dict[str, Data]:
 def _store(root: Path, registry: Registry, wanted: str | None) -> tuple[str, Store, list[Path]]:
     """Return the store's name, the store, and the folders of this repository that are stores."""
     from modelspec.cli.options import unknown
-    from modelspec.world.stores.opening import open_store
+    from modelspec.world.stores.opening import is_remote, open_store
 
     settings = registry.settings
     stores = settings.stores if settings is not None else {}
@@ -281,7 +281,11 @@ def _store(root: Path, registry: Registry, wanted: str | None) -> tuple[str, Sto
     if name not in stores:
         unknown("store", name, stores)
     folders = [root / one.path for one in stores.values() if one.path is not None]
-    return name, open_store(root, name, stores[name]), folders
+    store = open_store(root, name, stores[name])
+    if stores[name].path is not None and is_remote(store):
+        missing = visible(stores[name].path or "", 200)
+        click.echo(f"modelspec: the folder {missing} is not here: the bytes go to {store.shown}", err=True)
+    return name, store, folders
 
 
 def _captured(model: str, version: str | None, given: dict[str, Any], taken: Taken) -> Captured:
