@@ -41,7 +41,8 @@ def main(root: str, verb: str, plan_path: str, *changes: str) -> int:
                 }
                 apply_patch(Path(root), patch)
     except Refusal as refusal:
-        print(refusal.message, refusal.hint)
+        # No `write`: errors that are injected at the Nth of them come at the Nth of each thread.
+        os.writev(1, [f"{refusal.message} {refusal.hint}\n".encode()])
         return 3
     print("done", flush=True)
     return 0
