@@ -279,7 +279,7 @@ def test_two_files_of_one_name_are_no_artifact(register: Register, shop: Git, tm
 def test_a_model_without_the_file_of_its_numbers_is_not_whole(
     register: Register, shop: Git, tmp_path: Path, invoke: Run
 ) -> None:
-    onnx = pytest.importorskip("onnx")
+    onnx = pytest.importorskip("onnx", reason="the model is made with onnx")
     (tmp_path / "whole").mkdir()
     model = onnx.load(MODEL)
     numbers = model.graph.initializer.add(name="numbers", data_type=1, dims=[1], data_location=1)

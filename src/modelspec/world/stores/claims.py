@@ -47,7 +47,7 @@ class Followed(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class World:
     """Where claims are followed: the registry's root, its stores, clones (its own first), and whether to ask
-    a network. `look` gives what sees the files of a tree in a folder, once they hold."""
+    a network. `look` gives what sees the files of a tree in a folder."""
 
     root: Path
     stores: Mapping[str, StoreSettings]

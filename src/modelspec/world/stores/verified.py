@@ -18,7 +18,7 @@ from modelspec.world.stores.names import REPAIR
 
 
 class Look(Protocol):
-    """Sees the files of a tree that is read, each when its bytes hold."""
+    """Sees the files of a tree while it is read; only what it saw of those that hold is kept."""
 
     def at(self, path: str, whole: Chunk | None) -> object:
         """Look at a file, in any thread or process; return what is to be known of it here.
@@ -114,9 +114,10 @@ def _read(
     """Return what is wrong with a file, None for nothing; and what was seen of it."""
     (path, digest, size), seen = row, None
     try:
-        for chunk in verified(store, tree, path, digest):
+        for number, chunk in enumerate(verified(store, tree, path, digest)):
             progress(len(chunk))
-            if look is not None and len(chunk) == size:
+            # Not a later one: behind a pointer there are other bytes than the size is of.
+            if look is not None and number == 0 and len(chunk) == size:
                 seen = look.at(path, chunk)
     except Refusal as refusal:
         return refusal.message, None
