@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from io import BufferedReader
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from modelspec.formats.artifact import Told, told
 from modelspec.formats.foreign import Unreadable
@@ -46,7 +45,9 @@ class _Tree:
     def at(self, path: str, whole: Chunk | None) -> object:
         """Return what a file is; None where it can't be told, which `told` will say."""
         with suppress(Refusal, Unreadable):
-            return self._look(path) if whole is None else told(BufferedReader(Viewed(memoryview(whole))))
+            if whole is not None:
+                return told(cast("BinaryIO", Viewed(memoryview(whole))))
+            return self._look(path)
         return None
 
     def keep(self, path: str, seen: object) -> None:

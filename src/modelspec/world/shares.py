@@ -20,6 +20,8 @@ from modelspec.world.parallel import can_fork, each, threads
 MANY: Final = 512
 """From so many items on, forking costs less than it saves."""
 _NUMBER: Final = struct.Struct("=Q")
+_TAKEN: Final = 8
+"""Items that a fork takes at a time, of which one may be done long after the others have no more."""
 A = TypeVar("A")
 B = TypeVar("B")
 
@@ -47,8 +49,10 @@ def each_of(function: Callable[[A, Progress], B], items: Sequence[A], progress: 
                 try:
                     found[at] = function(items[at], tell)
                 except Exception as error:
+                    # What others have taken already may come before it; what is left here does not.
                     board.end()
                     found[at] = _Failed(error)
+                    break
             return found
 
         shares = forked(share, count)
@@ -76,6 +80,7 @@ class _Board:
 
     def __init__(self, items: int, count: int, progress: Progress) -> None:
         self._progress, self._count, self._told = progress, count, 0
+        self._taken = min(_TAKEN, items // (32 * count)) or 1
         self._memory = mmap.mmap(-1, _NUMBER.size * count)
         # All of them read one file at one position: a queue. The kernel moves that on for one at a time in a
         # folder's files, not in one in memory: a lock does it, which ends with a process that is killed.
@@ -94,9 +99,10 @@ class _Board:
         self._memory.close()
 
     def left(self) -> Iterator[int]:
-        """Yield which items nobody has taken yet, one by one, in their order."""
-        while number := self._next():
-            yield _NUMBER.unpack(number)[0]
+        """Yield which items nobody has taken yet, in their order, taking a few at a time."""
+        while numbers := self._next():
+            for (number,) in _NUMBER.iter_unpack(numbers):
+                yield number
 
     def end(self) -> None:
         """Let nobody take any more."""
@@ -121,7 +127,7 @@ class _Board:
 
     def _next(self) -> bytes:
         with self._alone():
-            return os.read(self._queue, _NUMBER.size)
+            return os.read(self._queue, self._taken * _NUMBER.size)
 
     @contextmanager
     def _alone(self) -> Iterator[None]:

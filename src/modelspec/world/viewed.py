@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
-from typing import Any
+from typing import Final
+
+_PEEKED: Final = 8192
 
 
-class Viewed(io.RawIOBase):
-    """A raw stream over a buffer, for as long as nobody fills it anew: `io.BufferedReader(Viewed(data))`."""
+class Viewed(io.BufferedIOBase):
+    """A stream over a buffer, for as long as nobody fills it anew."""
 
     def __init__(self, data: memoryview) -> None:
         self._data, self._at = data, 0
@@ -20,17 +22,28 @@ class Viewed(io.RawIOBase):
         """It is."""
         return True
 
-    def readinto(self, buffer: Any) -> int:
-        """Fill a buffer with what comes next; return how much of it."""
-        part = self._data[self._at : self._at + len(buffer)]
-        buffer[: len(part)] = part
-        self._at += len(part)
-        return len(part)
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Return up to so many bytes; all that are left, without a number."""
+        begin = self._at
+        end = len(self._data) if size is None or size < 0 else begin + size
+        part = bytes(self._data[begin:end])
+        self._at = begin + len(part)
+        return part
 
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+    read1 = read
+
+    def peek(self, _: int = 0, /) -> bytes:
+        """Return some of what comes next, and stay: a line is looked for in it."""
+        return bytes(self._data[self._at : self._at + _PEEKED])
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
         """Go on elsewhere; return where."""
-        begin = (0, self._at, len(self._data))[whence]
-        if begin + offset < 0:
+        begin = (0, self._at, len(self._data))[whence] + offset
+        if begin < 0:
             raise ValueError("before the beginning")
-        self._at = begin + offset
+        self._at = begin
+        return begin
+
+    def tell(self) -> int:
+        """Return where it is."""
         return self._at
