@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import sys
 import zipfile
 from pathlib import Path
 
@@ -54,7 +55,9 @@ def locked(shop: Git, register: Register, tmp_path: Path, lock: str) -> None:
     (tmp_path / "golden.npz").write_bytes(golden_inputs())
     (shop.root / "training/requirements.txt").write_text(lock)
     shop.commit("The lock")
-    done = register("3.0.1", golden=str(tmp_path / "golden.npz"))
+    # What the environment borrows of this one is built for its Python.
+    python = f"{sys.version_info.major}.{sys.version_info.minor}"
+    done = register("3.0.1", golden=str(tmp_path / "golden.npz"), python=python)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
