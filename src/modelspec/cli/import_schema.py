@@ -93,9 +93,9 @@ def _imported(path: Path, kind: Form | None, view: str) -> Imported:
     """Read the file in a child with limits: what comes back is data, or why there is none."""
     from modelspec.formats.foreign import Imported, Note
     from modelspec.formats.told import imported
-    from modelspec.world.apart import apart
     from modelspec.world.folders import is_folder
     from modelspec.world.foreign import foreign
+    from modelspec.world.isolated import isolated
 
     def work() -> bytes:
         try:
@@ -110,7 +110,7 @@ def _imported(path: Path, kind: Form | None, view: str) -> Imported:
             return json.dumps({"refused": [refusal.message, refusal.hint]}).encode()
         return json.dumps({"imported": asdict(found)}).encode()
 
-    answer = json.loads(apart(work))
+    answer = json.loads(isolated(work))
     if "unreadable" in answer:
         raise Unreadable(*answer["unreadable"])
     if "refused" in answer:

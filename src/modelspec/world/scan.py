@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Final
 
 from modelspec.tree.finding import Refusal
-from modelspec.world.apart import apart
 from modelspec.world.foreign import foreign
+from modelspec.world.isolated import isolated
 
 EXTRA: Final = 'pip install "modelspec-gitops[scan]"'
 _SEVEN: Final = b"7z\xbc\xaf\x27\x1c"
@@ -39,7 +39,7 @@ def scanned(path: Path) -> Scanned:
         if stream.read(len(_SEVEN)) == _SEVEN:
             return Scanned(failed="it is packed with 7-Zip")
     try:
-        found = json.loads(apart(lambda: _scan(path)))
+        found = json.loads(isolated(lambda: _scan(path)))
     except Refusal as refusal:
         return Scanned(failed=refusal.message)
     return Scanned(tuple(found["dangerous"]), found["failed"])

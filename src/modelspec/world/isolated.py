@@ -27,7 +27,7 @@ _NO_MEMORY: Final = 81
 _RAISED: Final = 82
 
 
-def apart(work: Callable[[], bytes]) -> bytes:
+def isolated(work: Callable[[], bytes]) -> bytes:
     """Return what the function gives in a child; raises Refusal when the child is killed, by us or by itself.
 
     The function must not raise what its caller wants to know: only bytes come back.

@@ -14,13 +14,13 @@ from typing import NoReturn
 import pytest
 
 from modelspec.tree.finding import Refusal
-from modelspec.world import apart as module
-from modelspec.world.apart import MEMORY, apart
+from modelspec.world import isolated as module
+from modelspec.world.isolated import MEMORY, isolated
 
 
 def test_the_answer_comes_back_however_long_it_is() -> None:
-    assert apart(lambda: b"") == b""
-    assert apart(lambda: b"x" * 3_000_000) == b"x" * 3_000_000
+    assert isolated(lambda: b"") == b""
+    assert isolated(lambda: b"x" * 3_000_000) == b"x" * 3_000_000
 
 
 def test_nothing_of_the_child_is_seen_in_the_parent() -> None:
@@ -30,7 +30,7 @@ def test_nothing_of_the_child_is_seen_in_the_parent() -> None:
         seen.append(1)
         return str(os.getpid()).encode()
 
-    assert int(apart(work)) != os.getpid()
+    assert int(isolated(work)) != os.getpid()
     assert seen == []
 
 
@@ -42,7 +42,7 @@ def test_a_library_that_dies_is_a_refusal(number: signal.Signals) -> None:
         return b"alive"
 
     with pytest.raises(Refusal, match="kills the library"):
-        apart(work)
+        isolated(work)
 
 
 @pytest.mark.skipif(
@@ -50,7 +50,7 @@ def test_a_library_that_dies_is_a_refusal(number: signal.Signals) -> None:
 )
 def test_memory_has_a_limit() -> None:
     with pytest.raises(Refusal, match="2 GiB of memory"):
-        apart(lambda: bytes(2 * MEMORY))
+        isolated(lambda: bytes(2 * MEMORY))
 
 
 @pytest.mark.skipif(
@@ -62,9 +62,9 @@ def test_what_the_parent_has_does_not_count(tmp_path: Path) -> None:
         file.truncate(2 * MEMORY)
         mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     with mapped:
-        assert apart(lambda: b"%d" % len(bytes(1_000_000))) == b"1000000"
+        assert isolated(lambda: b"%d" % len(bytes(1_000_000))) == b"1000000"
         with pytest.raises(Refusal, match="2 GiB of memory"):
-            apart(lambda: bytes(2 * MEMORY))
+            isolated(lambda: bytes(2 * MEMORY))
 
 
 def test_time_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,12 +75,12 @@ def test_time_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
             pass
 
     with pytest.raises(Refusal, match="more than 1 seconds"):
-        apart(work)
+        isolated(work)
 
 
 def test_a_bug_of_ours_shows_its_traceback(capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(RuntimeError):
-        apart(lambda: b"%d" % (1 // 0))
+        isolated(lambda: b"%d" % (1 // 0))
     assert "ZeroDivisionError" in capfd.readouterr().err
 
 
@@ -97,7 +97,7 @@ def test_an_interruption_ends_the_child(tmp_path: Path) -> None:
     signal.setitimer(signal.ITIMER_REAL, 1)
     try:
         with pytest.raises(KeyboardInterrupt):
-            apart(long)
+            isolated(long)
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
