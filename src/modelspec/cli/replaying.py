@@ -91,7 +91,7 @@ class Loaded:
         """Build the recorded environment from the lock, and return a replay that asks in there."""
         from modelspec.api.reproduce import INSTALL
         from modelspec.cli.reproducing import Declared, Given, written
-        from modelspec.runtimes.apart import IsolatedReplay
+        from modelspec.runtimes.isolated import IsolatedReplay
         from modelspec.world.environment import environment, interpreter
 
         name = f"{held.version.model} {held.version.version}"

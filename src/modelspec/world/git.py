@@ -86,7 +86,7 @@ class Repository:
         )
         return Done(done.returncode, done.stdout, done.stderr.decode("utf-8", "replace"))
 
-    def apart(self, git_dir: Path, *arguments: str, given: bytes, extra: Mapping[str, str]) -> Done:
+    def run_in(self, git_dir: Path, *arguments: str, given: bytes, extra: Mapping[str, str]) -> Done:
         """Run git in another git folder, with bytes on its stdin: its configuration counts, not ours."""
         return run_git(
             self.folder, (f"--git-dir={git_dir}",), arguments, given, {**dict(self.quarantine), **extra}

@@ -42,7 +42,7 @@ def commit_files(
         _prepare(folder, repository)
         stream = b"".join(_stream(_committer(repository), parent, files, message, kept))
         extra = {"GIT_OBJECT_DIRECTORY": str(where.common / "objects")}
-        done = repository.apart(
+        done = repository.run_in(
             folder, "fast-import", "--quiet", "--date-format=raw", given=stream, extra=extra
         )
         made = folder / _REF
