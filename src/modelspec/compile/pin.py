@@ -9,10 +9,10 @@ from itertools import pairwise
 from typing import Final
 
 from modelspec.compile.ability import unexpressed, unlocated
-from modelspec.compile.beside import ARTIFACT, astray
 from modelspec.compile.context import Contexts, slots_of
 from modelspec.compile.deployment import DeployedSlot, Deployment, deployment
 from modelspec.compile.language import READABLE
+from modelspec.compile.mispaired import ARTIFACT, mispaired
 from modelspec.compile.render import WHOLE
 from modelspec.compile.target import OWN, LoadedTarget, Trouble, load, renderer_of
 from modelspec.compile.template import BOUNDED, DEFINED
@@ -92,7 +92,7 @@ class _Work:
     troubles: list[Trouble] = field(default_factory=list)
     written: set[tuple[int, Route]] = field(default_factory=set)
     """(slot, key of the slot) that stand in an output."""
-    astray: list[Trouble] = field(default_factory=list)
+    misplaced: list[Trouble] = field(default_factory=list)
     """Artifacts beside the stamp of another slot; where a stamp or artifact is missing, that is said."""
     whole: bool = True
     """Whether every template could be rendered."""
@@ -116,7 +116,7 @@ class _Work:
                 else:
                     self._write(spec, path, slot, rendered)
         if self.whole and not self.troubles:
-            self.troubles += list(self._stamps()) or self.astray
+            self.troubles += list(self._stamps()) or self.misplaced
 
     def _at_pin(self, rule: str, place: Place, message: str, fix: str | None = None) -> Trouble:
         return Trouble(rule, Problem(place, message, fix=fix))
@@ -142,10 +142,10 @@ class _Work:
                 yield self._at_pin(
                     SLOT, pin.key(*slot.route), refused, "pin it without, or serve it elsewhere"
                 )
-            astray = unlocated(value, slot, pin.value.serve.get(value.name, {}))
-            if astray is not None:
-                message = f"{value.name} can't reach the artifact of {slot.name}: {astray[0]}"
-                yield self._at_pin(LOCATED, pin.place(*slot.route, "version"), message, astray[1])
+            misplaced = unlocated(value, slot, pin.value.serve.get(value.name, {}))
+            if misplaced is not None:
+                message = f"{value.name} can't reach the artifact of {slot.name}: {misplaced[0]}"
+                yield self._at_pin(LOCATED, pin.place(*slot.route, "version"), message, misplaced[1])
 
     def _refuse(self, spec: OutputSpec, path: str, fault: RenderFault) -> None:
         self.whole = False
@@ -196,13 +196,13 @@ class _Work:
             # A whole slot, or one of the keys that are asked for below; most holes are neither.
             if source and (source[-1] in _PROVEN or len(source) == 1 or type(source[-1]) is int):
                 self.written.update(slots_of(source, self.deployed, slot))
-        for line, whose, nearest in astray(rendered.holes, self.deployed, slot):
+        for line, whose, nearest in mispaired(rendered.holes, self.deployed, slot):
             mine, other = self.deployed.slots[whose], self.deployed.slots[nearest]
             message = f"{visible(path)}: the artifact of {mine.name} stands beside the stamp of {other.name}"
             fix = f"write there what is {other.name}'s"
             related = Related(self.target.place(spec.template, line), "written here")
             place = self.deployed.pin.key(*mine.route)
-            self.astray.append(Trouble(STAMP, Problem(place, message, (related,), fix)))
+            self.misplaced.append(Trouble(STAMP, Problem(place, message, (related,), fix)))
 
     def _misfit(
         self, spec: OutputSpec, path: str, rendered: Rendered, route: Route, message: str, fix: str | None

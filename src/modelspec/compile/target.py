@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from modelspec.compile import schema as schemas
-from modelspec.compile.beside import NAMES_ARTIFACT
 from modelspec.compile.context import NAMES, PART, SLOT, TEXT_PARTS
 from modelspec.compile.language import READABLE
+from modelspec.compile.mispaired import NAMES_ARTIFACT
 from modelspec.compile.render import HoleRenderer
 from modelspec.compile.schema import Schema
 from modelspec.compile.template import DEFINED

@@ -18,7 +18,9 @@ NAMES_ARTIFACT: Final = re.compile(r"\bartifact(?:\.|\[[\"'])(?:uri|path|digest)
 """A template that writes it for some slot."""
 
 
-def astray(holes: Sequence[Hole], deployed: Deployment, slot: int | None) -> Iterator[tuple[int, int, int]]:
+def mispaired(
+    holes: Sequence[Hole], deployed: Deployment, slot: int | None
+) -> Iterator[tuple[int, int, int]]:
     """Yield (line, slot, other slot) of each artifact that stands nearest to the stamp of another slot.
 
     Near is what shares the longest route. An output without stamps, and a tie, say nothing.
