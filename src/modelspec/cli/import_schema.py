@@ -91,8 +91,8 @@ def import_schema_command(
 
 def _imported(path: Path, kind: Form | None, view: str) -> Imported:
     """Read the file in a child with limits: what comes back is data, or why there is none."""
+    from modelspec.formats.detect import imported
     from modelspec.formats.foreign import Imported, Note
-    from modelspec.formats.told import imported
     from modelspec.world.folders import is_folder
     from modelspec.world.foreign import foreign
     from modelspec.world.isolated import isolated

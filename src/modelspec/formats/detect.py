@@ -44,10 +44,10 @@ def imported(stream: BinaryIO, name: str, form: Form | None, wanted: str) -> Imp
     for pattern, what in _NEVER:
         if pattern.match(head):
             raise Unreadable(f"it is {what}")
-    return _read(stream, name, form or told(stream, name, head), wanted, head)
+    return _read(stream, name, form or detect(stream, name, head), wanted, head)
 
 
-def told(stream: BinaryIO, name: str, head: bytes) -> Form:
+def detect(stream: BinaryIO, name: str, head: bytes) -> Form:
     """Return the format that the bytes have; raises Unreadable when they fit none, or several."""
     if name == huggingface.PREPROCESSOR or name in huggingface.TOKENIZER:
         return "huggingface"
