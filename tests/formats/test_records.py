@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelspec.formats.records import FORMS
+from modelspec.formats.records.fields import stamp_in, time_of
 from modelspec.formats.records.payload import DTYPES, PayloadError, exact, parsed, tensors
-from modelspec.formats.records.told import stamp_in, time_of
 from modelspec.tree.record import Unreadable
 from modelspec.tree.recordform import Form, Piece
 

@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+from modelspec.formats.records.fields import batch_of, ids_of, stamp_in, text_of, time_of
 from modelspec.formats.records.payload import PayloadError, body, tensors
-from modelspec.formats.records.told import batch_of, ids_of, stamp_in, text_of, time_of
 from modelspec.tree.record import Record, Unreadable
 from modelspec.tree.recordform import Piece, Side
 

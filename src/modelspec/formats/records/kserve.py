@@ -9,9 +9,9 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
+from modelspec.formats.records.fields import batch_of, bytes_of, ids_of, stamp_in, text_of, time_of
 from modelspec.formats.records.openinference import sided, who
 from modelspec.formats.records.payload import PayloadError, body
-from modelspec.formats.records.told import batch_of, bytes_of, ids_of, stamp_in, text_of, time_of
 from modelspec.tree.record import Record, Unreadable
 from modelspec.tree.recordform import Piece, Side
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from modelspec.formats.records.fields import batch_of, ids_of, stamp_in, text_of, time_of
 from modelspec.formats.records.payload import PayloadError, tensors
-from modelspec.formats.records.told import batch_of, ids_of, stamp_in, text_of, time_of
 from modelspec.tree.record import Record, Unreadable, Values
 from modelspec.tree.recordform import Piece
 
