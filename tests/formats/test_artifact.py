@@ -20,7 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conftest import ROOT
-from modelspec.formats.artifact import Told, told
+from modelspec.formats.artifact import Detected, detect
 from modelspec.formats.foreign import Unreadable
 from modelspec.formats.ubjson import read_ubjson
 
@@ -37,8 +37,8 @@ class Canary:
         return (open, (str(self.path), "w"))
 
 
-def of(data: bytes) -> Told:
-    return told(io.BytesIO(data))
+def of(data: bytes) -> Detected:
+    return detect(io.BytesIO(data))
 
 
 def zipped(**members: bytes) -> bytes:
@@ -119,14 +119,14 @@ def test_a_pickle_is_told_in_every_wrapping_and_never_loaded(protocol: int, tmp_
     [b"", b"{}", b'{"a": [1, 2]}', b"numpy==1.0\n", b"flavors:\n  onnx: {}\n", b"x^2 is a square\n", b"artifact_path: model\n", b"cat\ndog\nbird\n", b"catboost==1.2\nnumpy==2.0\n", b"(a)\n", b"Pipeline\n", b"iris\nx\n", zlib.compress(b"a" * 99)],
 )  # fmt: skip
 def test_what_is_no_model_is_no_model_and_not_unsafe(data: bytes) -> None:
-    assert of(data) == Told()
+    assert of(data) == Detected()
 
 
 def test_harmless_archives_and_arrays_are_not_unsafe() -> None:
     plain = io.BytesIO()
     np.savez(plain, a=np.arange(3.0))
-    assert of(plain.getvalue()) == Told()
-    assert of(zipped(config__json=b"{}", metadata__json=b"{}", model__weights__h5=b"")) == Told("keras")
+    assert of(plain.getvalue()) == Detected()
+    assert of(zipped(config__json=b"{}", metadata__json=b"{}", model__weights__h5=b"")) == Detected("keras")
 
 
 def _lzma_zip() -> bytes:
@@ -138,7 +138,7 @@ def _lzma_zip() -> bytes:
 
 def test_an_archive_over_which_its_reader_stumbles_is_no_crash() -> None:
     damaged = _lzma_zip().replace(b"\x5d\x00\x00", b"\xff\x00\x00")
-    assert of(damaged) == Told(
+    assert of(damaged) == Detected(
         "zip", True, "an archive that can't be read, which others may read differently"
     )
     # A member without a name: some of Python's own readers fall over it, others do not.
@@ -172,7 +172,7 @@ def test_a_torch_module_in_a_keras_archive_is_a_pickle() -> None:
 def test_a_zip_bomb_is_not_unpacked() -> None:
     bomb = zipped(zeros__bin=bytes(300_000_000))
     assert len(bomb) < 1_000_000
-    assert of(bomb) == Told()
+    assert of(bomb) == Detected()
 
 
 def _safetensors(dtype: str, shape: list[int]) -> bytes:

@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 
 from formats.test_artifact import Canary, of
-from modelspec.formats.artifact import Told
+from modelspec.formats.artifact import Detected
 
 
 def zipped(members: dict[str, bytes]) -> bytes:
@@ -54,7 +54,7 @@ def test_a_pickle_that_begins_with_the_mark_of_another_format(tmp_path: Path) ->
     data = b"GGUF\x03\x00\x00\x00\x000" + pickle.dumps(Canary(tmp_path / "canary"), protocol=0)
     pickle.loads(data).close()
     assert of(data).unsafe
-    assert of(b"GGUF\x03\x00\x00\x00" + bytes(100)) == Told("gguf")
+    assert of(b"GGUF\x03\x00\x00\x00" + bytes(100)) == Detected("gguf")
 
 
 def _alone(data: bytes) -> bytes:
@@ -68,8 +68,8 @@ def test_a_pickle_in_packed_parts_of_which_the_first_is_harmless(pack: Callable[
     for first in (b"", b"N0"):
         assert of(pack(first) + pack(data)).unsafe
         assert of(pack(first) + bytes(5000) + pack(data)).unsafe
-    assert of(pack(b"some text\n")) == Told()
-    assert of(pack(b"some text\n") + b"and no more") == Told()
+    assert of(pack(b"some text\n")) == Detected()
+    assert of(pack(b"some text\n") + b"and no more") == Detected()
 
 
 def test_what_comes_before_damage_in_a_packed_file_is_seen() -> None:
@@ -90,7 +90,7 @@ def test_a_header_of_gzip_that_is_longer_than_what_is_looked_at(tmp_path: Path) 
 def test_lzma_that_wants_more_memory_than_there_is_can_t_be_looked_into() -> None:
     greedy = bytearray(lzma.compress(pickle.dumps([1]), lzma.FORMAT_ALONE))
     greedy[1:5] = struct.pack("<I", 0xFFFFFF00)
-    assert of(bytes(greedy)) == Told()  # with this mark only what unpacks is packed
+    assert of(bytes(greedy)) == Detected()  # with this mark only what unpacks is packed
     assert of(gzip.compress(b"")[:-8] + b"\xff" * 8).unsafe
 
 
@@ -112,8 +112,8 @@ def test_objects_in_an_array_are_told_however_the_header_spells_them(descr: str,
 def test_arrays_without_objects_are_harmless(value: np.ndarray) -> None:
     stream = io.BytesIO()
     np.save(stream, value)
-    assert of(stream.getvalue()) == Told()
-    assert of(zipped({"a.npy": stream.getvalue()})) == Told()
+    assert of(stream.getvalue()) == Detected()
+    assert of(zipped({"a.npy": stream.getvalue()})) == Detected()
 
 
 def test_archives_in_archives_are_looked_into() -> None:
@@ -124,8 +124,8 @@ def test_archives_in_archives_are_looked_into() -> None:
     for _ in range(6):
         deep = zipped({"a.zip": deep})
     assert of(deep).unsafe
-    assert of(zipped({"a.zip": zipped({"zeros": bytes(10)})})) == Told()
-    assert of(zipped({"bomb.zip": zipped({"zeros": bytes(80_000_000)})})) == Told()
+    assert of(zipped({"a.zip": zipped({"zeros": bytes(10)})})) == Detected()
+    assert of(zipped({"bomb.zip": zipped({"zeros": bytes(80_000_000)})})) == Detected()
     assert of(zipped({"big.zip": b"PK" + bytes(80_000_000)})).unsafe
     assert of(gzip.compress(torch)).unsafe
 
@@ -167,7 +167,9 @@ def test_code_in_a_keras_archive(config: bytes) -> None:
 
 def test_a_keras_archive_of_its_own_layers_is_harmless() -> None:
     layers = [{"class_name": "Dense", "module": "keras.layers", "config": {"name": "lambda_l2"}}]
-    assert of(_keras(json.dumps({"config": layers, "module": "keras.src.models"}).encode())) == Told("keras")
+    assert of(_keras(json.dumps({"config": layers, "module": "keras.src.models"}).encode())) == Detected(
+        "keras"
+    )
 
 
 @pytest.mark.parametrize("text", [_LAMBDA, _ESCAPED])
@@ -176,7 +178,7 @@ def test_a_lambda_in_hdf5_also_behind_a_block_of_the_user(text: str, behind: int
     mark = b"\x89HDF\r\n\x1a\n"
     found = of(b"user".ljust(behind, b"\0")[:behind] + mark + bytes(1024 * 1024 - 14) + text.encode())
     assert found.unsafe and found.format == "keras"
-    assert of(b"user".ljust(behind, b"\0")[:behind] + mark + bytes(3000)) == Told("keras")
+    assert of(b"user".ljust(behind, b"\0")[:behind] + mark + bytes(3000)) == Detected("keras")
 
 
 @pytest.mark.parametrize("times", [2, 3, 9])

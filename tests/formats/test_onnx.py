@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from conftest import ROOT
 from formats.fixture import FIXTURES
-from modelspec.formats.artifact import Told, told
+from modelspec.formats.artifact import Detected, detect
 from modelspec.formats.foreign import Unreadable
 from modelspec.formats.onnx import DTYPES, Graph, observed, read_graph
 from modelspec.spec.kinds import VERSION
@@ -229,15 +229,15 @@ def test_numbers_in_another_file_are_asked_for_beside_it(tmp_path: Path) -> None
     onnx.save_model(
         model, tmp_path / "model.onnx", save_as_external_data=True, location="w.bin", size_threshold=0
     )
-    found = told(io.BytesIO((tmp_path / "model.onnx").read_bytes()))
+    found = detect(io.BytesIO((tmp_path / "model.onnx").read_bytes()))
     assert (found.format, found.beside) == ("onnx", ("w.bin",))
     assert found.observed["inputs"] == [{"name": "x", "dtype": "float32", "shape": ["n", 3]}]
     assert found.lacking("a/model.onnx", ["a/model.onnx", "w.bin"]) == ["w.bin"]
     assert found.lacking("a/model.onnx", ["a/model.onnx", "a/w.bin"]) == []
-    assert told(io.BytesIO(inside)).beside == ()
+    assert detect(io.BytesIO(inside)).beside == ()
 
 
 @pytest.mark.parametrize("location", ["../w.bin", "/w.bin", "", "a/../w.bin"])
 def test_numbers_outside_of_its_folder_are_never_there(location: str) -> None:
-    found = Told("onnx", beside=(location,))
+    found = Detected("onnx", beside=(location,))
     assert found.lacking("a/model.onnx", ["a/model.onnx", "w.bin", "a/w.bin"]) == [location]

@@ -19,7 +19,7 @@ from modelspec.formats import arrays, boosters, keras, onnx, safetensors
 from modelspec.formats.compressed import COMPRESSED, DecompressionError, decompressed
 from modelspec.formats.foreign import Unreadable
 from modelspec.formats.pickled import runs_code
-from modelspec.formats.zipped import is_zip, zip_told
+from modelspec.formats.zipped import detect_zip, is_zip
 from modelspec.tree.data import Data
 
 HEAD: Final = 64 * 1024
@@ -34,7 +34,7 @@ Opened = Callable[[], AbstractContextManager[IO[bytes]]]
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Detected:
     """One file: its format ("" for what is no model, such as a configuration), whether loading it runs code.
 
     `why` says in words what makes it unsafe; `observed` is what its bytes say of the model; `beside` are the
@@ -59,7 +59,7 @@ class Told:
         return [name for name in self.beside if not there(name)]
 
 
-def told(stream: BinaryIO) -> Told:
+def detect(stream: BinaryIO) -> Detected:
     """Return what a seekable stream is; raises Unreadable for a format that its own bytes contradict.
 
     At most its header is read, except of HDF5, which is searched for code.
@@ -82,13 +82,13 @@ def told(stream: BinaryIO) -> Told:
         return found
     if is_zip(stream):
         return zip_files(stream)
-    return _hdf5_behind(stream, head) or Told()
+    return _hdf5_behind(stream, head) or Detected()
 
 
-def zip_files(stream: BinaryIO) -> Told:
+def zip_files(stream: BinaryIO) -> Detected:
     """Return what a zip archive is, by its members' names and first bytes."""
-    name, unsafe, why = zip_told(stream, _inside)
-    return Told(name, unsafe, why)
+    name, unsafe, why = detect_zip(stream, _inside)
+    return Detected(name, unsafe, why)
 
 
 def _runs_code(stream: BinaryIO, head: bytes) -> bool:
@@ -122,11 +122,11 @@ def _bare(opened: Opened, head: bytes) -> bool:
         return runs_code(stream)
 
 
-def _unsafe(why: str, name: str = "pickle") -> Told:
-    return Told(name, True, why)
+def _unsafe(why: str, name: str = "pickle") -> Detected:
+    return Detected(name, True, why)
 
 
-def _compressed(opened: Opened, head: bytes, deeper: int = _DEPTH) -> Told | None:
+def _compressed(opened: Opened, head: bytes, deeper: int = _DEPTH) -> Detected | None:
     """Return what a compressed file holds; what can't be seen is unsafe. None for what is not compressed."""
     if _COMPRESSED_OTHERWISE.match(head):
         return _unsafe("compressed, as joblib compresses pickles", "joblib")
@@ -150,7 +150,7 @@ def _compressed(opened: Opened, head: bytes, deeper: int = _DEPTH) -> Told | Non
             # Two bytes are little: a text may begin with `x^`.
             weak = head[:1] in (b"x", b"]") and not error.begun
             return None if weak else _unsafe("compressed, and can't be looked into")
-        return Told()
+        return Detected()
     return None
 
 
@@ -163,20 +163,20 @@ def _is_tar(head: bytes) -> bool:
     return True
 
 
-def _array(stream: BinaryIO) -> Told:
+def _array(stream: BinaryIO) -> Detected:
     stream.seek(0)
     if arrays.has_objects(stream.read(HEAD)):
         return _unsafe("an array of Python objects, which are pickled")
-    return Told()
+    return Detected()
 
 
-def _hdf5(stream: BinaryIO) -> Told:
+def _hdf5(stream: BinaryIO) -> Detected:
     stream.seek(0)
     code = keras.code_in_hdf5(stream)
-    return Told("keras") if code is None else _unsafe(f"a Keras model with {code}", "keras")
+    return Detected("keras") if code is None else _unsafe(f"a Keras model with {code}", "keras")
 
 
-def _hdf5_behind(stream: BinaryIO, head: bytes) -> Told | None:
+def _hdf5_behind(stream: BinaryIO, head: bytes) -> Detected | None:
     """Return what HDF5 is that lies behind a block of the user's: of 512 bytes, or of a multiple by two."""
     size, at = stream.seek(0, io.SEEK_END), 512
     while at < size:
@@ -190,19 +190,19 @@ def _hdf5_behind(stream: BinaryIO, head: bytes) -> Told | None:
     return None
 
 
-def _safetensors(stream: BinaryIO) -> Told:
-    return Told("safetensors", observed=safetensors.observed(stream))
+def _safetensors(stream: BinaryIO) -> Detected:
+    return Detected("safetensors", observed=safetensors.observed(stream))
 
 
-def _lightgbm(stream: BinaryIO) -> Told:
-    return Told("lightgbm", observed=boosters.from_lightgbm(stream))
+def _lightgbm(stream: BinaryIO) -> Detected:
+    return Detected("lightgbm", observed=boosters.from_lightgbm(stream))
 
 
-def _xgboost(stream: BinaryIO) -> Told:
-    return Told("xgboost", observed=boosters.from_xgboost(stream))
+def _xgboost(stream: BinaryIO) -> Detected:
+    return Detected("xgboost", observed=boosters.from_xgboost(stream))
 
 
-def _onnx(stream: BinaryIO, head: bytes) -> Told | None:
+def _onnx(stream: BinaryIO, head: bytes) -> Detected | None:
     # The version of the representation comes first in every writer that is known.
     if not head.startswith(b"\x08"):
         return None
@@ -212,16 +212,21 @@ def _onnx(stream: BinaryIO, head: bytes) -> Told | None:
         if b"ir_version" in head or re.match(rb"\x08[\x01-\x20][\x12\x1a\x22\x3a]", head):
             raise
         return None
-    return Told("onnx", observed=onnx.observed(graph), beside=graph.beside)
+    return Detected("onnx", observed=onnx.observed(graph), beside=graph.beside)
 
 
-_READERS: Final[tuple[tuple[Callable[[bytes], bool], Callable[[BinaryIO], Told]], ...]] = (
+_READERS: Final[tuple[tuple[Callable[[bytes], bool], Callable[[BinaryIO], Detected]], ...]] = (
     (lambda head: head.startswith(b"PK"), zip_files),
     (lambda head: head.startswith(_HDF5), _hdf5),
     (lambda head: head.startswith(arrays.MAGIC), _array),
     (safetensors.begins, _safetensors),
-    (lambda head: head.startswith(b"GGUF"), lambda _: Told("gguf")),
-    (lambda head: head.startswith(b"CBM1"), lambda _: Told("catboost")),
+    (lambda head: head.startswith(b"GGUF"), lambda _: Detected("gguf")),
+    (lambda head: head.startswith(b"CBM1"), lambda _: Detected("catboost")),
     (boosters.is_lightgbm, _lightgbm),
     (boosters.is_xgboost, _xgboost),
 )
+
+
+Told = Detected
+"""The old names, until their last users have the new ones."""
+told = detect

@@ -31,9 +31,9 @@ def is_zip(stream: BinaryIO) -> bool:
         return True
 
 
-def zip_told(stream: BinaryIO, runs_code: RunsCode) -> tuple[str, bool, str]:
+def detect_zip(stream: BinaryIO, runs_code: RunsCode) -> tuple[str, bool, str]:
     """Return (format, unsafe, why). An archive that can't be read to its end is unsafe, never harmless."""
-    return _Archives(runs_code).told(stream, 0)
+    return _Archives(runs_code).detect(stream, 0)
 
 
 class _Archives:
@@ -43,7 +43,7 @@ class _Archives:
         self._runs_code = runs_code
         self._left = _NESTED
 
-    def told(self, stream: BinaryIO, depth: int) -> tuple[str, bool, str]:
+    def detect(self, stream: BinaryIO, depth: int) -> tuple[str, bool, str]:
         try:
             with zipfile.ZipFile(stream) as archive:
                 members = archive.infolist()
@@ -89,5 +89,5 @@ class _Archives:
         self._left -= member.file_size
         with archive.open(member) as opened:
             # A member gives no more than its directory says, whatever is packed in it.
-            _, unsafe, why = self.told(io.BytesIO(opened.read(member.file_size)), depth + 1)
+            _, unsafe, why = self.detect(io.BytesIO(opened.read(member.file_size)), depth + 1)
         return f"an archive with another one in it: {why}" if unsafe else ""
