@@ -9,7 +9,7 @@ import pytest
 
 from conftest import Git
 from modelspec.tree.finding import Refusal
-from modelspec.world.beside import forked
+from modelspec.world.forks import forked
 from modelspec.world.git import open_repository
 from modelspec.world.history import GitHistory
 

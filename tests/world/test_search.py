@@ -10,7 +10,7 @@ from pathlib import Path
 
 from conftest import Git
 from modelspec.tree.snapshot import DictSnapshot, Patched, search, search_ahead
-from modelspec.world.beside import forked
+from modelspec.world.forks import forked
 from modelspec.world.git import open_repository
 from modelspec.world.gittree import GitSnapshot
 from world.trees import put

@@ -234,7 +234,7 @@ def shared(files: int) -> Share:
 
     if files < LARGE:
         return alone
-    from modelspec.world.beside import forked
+    from modelspec.world.forks import forked
     from modelspec.world.parallel import cores
 
     of = min(cores(), MOST)

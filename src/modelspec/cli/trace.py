@@ -77,13 +77,13 @@ def trace_command(
       modelspec trace 0193b3a0-5d2c-7a11-8c6e-1f2a3b4c5d6e --log /var/log/modelspec
       modelspec trace 8f14e45f --log s3://logs/eta --around 2026-10-01T09:00:00Z --bundle ./complaint
     """
-    from modelspec.world.beside import beside
+    from modelspec.world.forks import background
 
     def look() -> Looked:
         with scanning() as progress:
             return looked_up(open_records(log, log_format, progress), request, around)
 
-    with beside(look) as find:
+    with background(look) as find:
         # The log is looked into while this process loads the registry, and what reads it.
         from modelspec.cli.tracing import Asking, open_tracer
 

@@ -9,12 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from modelspec.world.beside import forked
+from modelspec.world.forks import forked
 
 
 def alone(code: str) -> str:
     """Run code in a process that has no other threads, as a test runner has; return what it prints."""
-    start = "import os, signal\nfrom modelspec.tree.finding import Refusal\nfrom modelspec.world.beside import forked\n"
+    start = "import os, signal\nfrom modelspec.tree.finding import Refusal\nfrom modelspec.world.forks import forked\n"
     done = subprocess.run([sys.executable, "-c", start + code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout.strip()
@@ -106,7 +106,7 @@ def test_a_refusal_in_a_fork_is_one_here() -> None:
 @needs_fork
 def test_no_fork_outlives_its_parent() -> None:
     code = (
-        "import os, time\nfrom modelspec.world.beside import forked\n"
+        "import os, time\nfrom modelspec.world.forks import forked\n"
         "def work(index):\n"
         "    os.write(1, b'at work\\n')\n"
         "    return time.sleep(60)\n"

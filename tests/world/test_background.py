@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from modelspec.world.beside import beside
+from modelspec.world.forks import background
 
 HERE = os.getpid()
 
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only there it f
 
 @pytest.mark.usefixtures("alone")
 def test_the_work_is_done_in_another_process() -> None:
-    with beside(lambda: (os.getpid(), "x" * 1_000_000)) as answer:
+    with background(lambda: (os.getpid(), "x" * 1_000_000)) as answer:
         child, text = answer()
     assert child != HERE and len(text) == 1_000_000
     with pytest.raises(ProcessLookupError):
@@ -37,7 +37,7 @@ def test_the_work_is_done_in_another_process() -> None:
 
 def test_where_threads_run_it_is_done_here(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("threading.active_count", lambda: 2)
-    with beside(os.getpid) as answer:
+    with background(os.getpid) as answer:
         assert answer() == HERE
 
 
@@ -46,7 +46,7 @@ def test_what_it_raises_is_raised_here() -> None:
     def work() -> None:
         raise ValueError(os.getpid())
 
-    with beside(work) as answer, pytest.raises(ValueError, match=str(HERE)):
+    with background(work) as answer, pytest.raises(ValueError, match=str(HERE)):
         answer()
 
 
@@ -57,7 +57,7 @@ def test_one_that_is_killed_costs_no_answer() -> None:
             os.kill(os.getpid(), signal.SIGKILL)
         return 7
 
-    with beside(work) as answer:
+    with background(work) as answer:
         assert answer() == 7
 
 
@@ -69,7 +69,7 @@ def test_an_answer_that_breaks_off_is_none(monkeypatch: pytest.MonkeyPatch) -> N
             monkeypatch.setattr("pickle.dumps", lambda *_: _Longer(b"N."))
         return 7
 
-    with beside(work) as answer:
+    with background(work) as answer:
         assert answer() == 7
 
 
@@ -87,7 +87,7 @@ def test_nobody_waits_for_what_nobody_asks(tmp_path: Path) -> None:
         time.sleep(60)
 
     before = time.monotonic()
-    with beside(work):
+    with background(work):
         while not (begun.exists() and begun.read_text()):
             time.sleep(0.01)
     assert time.monotonic() - before < 30
@@ -100,11 +100,11 @@ def test_a_parent_that_is_killed_leaves_nothing_behind(tmp_path: Path) -> None:
     script = (
         "import os, pathlib, sys, time, threading\n"
         "os.sched_getaffinity = lambda _: {0, 1}\n"
-        "from modelspec.world.beside import beside\n"
+        "from modelspec.world.forks import background\n"
         "def work():\n"
         "    pathlib.Path(sys.argv[1]).write_text(str(os.getpid()))\n"
         "    time.sleep(60)\n"
-        "with beside(work) as answer:\n"
+        "with background(work) as answer:\n"
         "    answer()\n"
     )
     with subprocess.Popen([sys.executable, "-c", script, str(begun)]) as parent:
