@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from conftest import Git, Run
-from modelspec.world.stores.leave import aside_of
+from modelspec.world.stores.originals import aside_of
 from register.conftest import MODEL, Register
 from world.trees import nested
 

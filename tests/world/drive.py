@@ -63,7 +63,7 @@ def move(root: Path) -> None:
     from modelspec.world import parallel
     from modelspec.world.files import local_tree
     from modelspec.world.stores.folder import FolderStore
-    from modelspec.world.stores.leave import finish
+    from modelspec.world.stores.originals import finish
 
     parallel.cores = lambda: 1
     source, held = root / "source", FolderStore(root / "store")

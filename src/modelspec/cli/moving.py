@@ -15,7 +15,7 @@ from modelspec.tree.text import visible
 if TYPE_CHECKING:
     from modelspec.spec.registry import Registry
     from modelspec.tree.protocols import Progress, SourceFile, Store, StoredTree
-    from modelspec.world.stores.leave import Left
+    from modelspec.world.stores.originals import Originals
 
 
 def moving_of(given: dict[str, Any], root: Path, store: Store, stores: Sequence[Path]) -> Path | None:
@@ -53,7 +53,7 @@ def gone(
     """
     from modelspec.spec.kinds import VERSION
     from modelspec.world.stores.folder import FolderStore
-    from modelspec.world.stores.leave import finish
+    from modelspec.world.stores.originals import finish
 
     shown = visible(str(source), 200)
     rest = finish(source, store.holds) if isinstance(store, FolderStore) else None
@@ -74,7 +74,7 @@ def gone(
 
 def put(
     store: Store, files: Sequence[SourceFile], source: Path | None, progress: Progress
-) -> tuple[StoredTree, Left | None, tuple[str, ...]]:
+) -> tuple[StoredTree, Originals | None, tuple[str, ...]]:
     """Store a tree; return what is to be left of its source, and notes."""
     from modelspec.world.files import LocalFile
     from modelspec.world.stores.folder import FolderStore
@@ -87,18 +87,18 @@ def put(
             f"{visible(str(source), 200)} holds pointers to what git-LFS or DVC keeps",
             "leave --move out, and the bytes are copied",
         )
-    tree, left = store.take(own, progress)
-    if isinstance(left, str):
-        return tree, None, (f"copied, and not moved: {left}",)
-    return tree, left, ()
+    tree, taken = store.take(own, progress)
+    if isinstance(taken, str):
+        return tree, None, (f"copied, and not moved: {taken}",)
+    return tree, taken, ()
 
 
-def settle(left: Left | None, source: Path | None, registered: bool) -> None:
+def settle(originals: Originals | None, source: Path | None, registered: bool) -> None:
     """Remove the source of what is registered; else say what has become of it."""
-    if left is None or source is None:
+    if originals is None or source is None:
         return
     if registered:
-        stays = left.remove(source)
+        stays = originals.remove(source)
         if stays is not None:
             click.echo(f"modelspec: {stays}", err=True)
         return

@@ -18,7 +18,7 @@ from modelspec.world import parallel
 from modelspec.world.files import local_tree
 from modelspec.world.folders import opened
 from modelspec.world.stores.folder import FolderStore
-from modelspec.world.stores.leave import Left, aside_of, finish
+from modelspec.world.stores.originals import Originals, aside_of, finish
 from modelspec.world.stores.stage import staged
 from modelspec.world.stores.verified import troubles
 from world.stores.trees import SMALL, laid, noise
@@ -40,10 +40,10 @@ def names(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
 
 
-def moved(store: FolderStore, source: Path) -> tuple[StoredTree, Left]:
+def moved(store: FolderStore, source: Path) -> tuple[StoredTree, Originals]:
     """Take a folder, or a file, over; it must not be copied."""
     tree, left = store.take(local_tree(source))
-    assert isinstance(left, Left), left
+    assert isinstance(left, Originals), left
     return tree, left
 
 

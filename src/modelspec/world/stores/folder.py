@@ -24,9 +24,9 @@ from modelspec.world.files import READ, LocalFile, whole
 from modelspec.world.folders import discard, entered, opened, said
 from modelspec.world.lock import shared
 from modelspec.world.stores.adopt import Adopted, KeptError
-from modelspec.world.stores.leave import Left
 from modelspec.world.stores.links import held, link_equal
 from modelspec.world.stores.names import REPAIR, SUFFIX, tree_name
+from modelspec.world.stores.originals import Originals
 from modelspec.world.stores.pointers import lfs_bytes
 from modelspec.world.stores.stage import TREE, Stage, refusing, staged
 from modelspec.world.stores.verified import troubles
@@ -53,11 +53,11 @@ class FolderStore:
 
     def take(
         self, files: Sequence[LocalFile], progress: Progress = lambda _: None
-    ) -> tuple[StoredTree, Left | str]:
+    ) -> tuple[StoredTree, Originals | str]:
         """Take the files over without copying them, flushed when this returns, and return where they were.
 
-        Those names are still there, and lead to bytes that nobody may write any more: `Left.remove`. Where
-        one of the files can't be taken over, all are copied, and why is returned in words.
+        Those names are still there, and lead to bytes that nobody may write any more: `Originals.remove`.
+        Where one of the files can't be taken over, all are copied, and why is returned in words.
         """
         try:
             with self.writing(), opened(self.root) as top, refusing(self.shown), staged(top) as stage:
