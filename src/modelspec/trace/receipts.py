@@ -29,7 +29,7 @@ AHEAD: Final = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Dated:
     """A receipt with its two times read."""
 
     since: datetime
@@ -80,9 +80,9 @@ def answering(slots: Iterable[ReceiptSlot]) -> frozenset[str]:
 Stretches = Mapping[Key, Sequence[Stretch]]
 
 
-def told(receipt: Receipt) -> Told:
+def dated(receipt: Receipt) -> Dated:
     """Return a receipt with its times."""
-    return Told(at(receipt.since), at(receipt.observed), receipt)
+    return Dated(at(receipt.since), at(receipt.observed), receipt)
 
 
 def key(receipt: Receipt) -> Key:
@@ -92,9 +92,9 @@ def key(receipt: Receipt) -> Key:
 
 def fold(receipts: Iterable[Receipt]) -> Stretches:
     """Return the stretches of each place, oldest first."""
-    lines: dict[Key, list[Told]] = {}
+    lines: dict[Key, list[Dated]] = {}
     for receipt in receipts:
-        lines.setdefault(key(receipt), []).append(told(receipt))
+        lines.setdefault(key(receipt), []).append(dated(receipt))
     return {place: _stretches(sorted(line, key=attrgetter("order"))) for place, line in sorted(lines.items())}
 
 
@@ -104,13 +104,13 @@ def news(known: Iterable[Receipt], seen: Iterable[Receipt]) -> list[Receipt]:
 
     Receipts that are in neither sense new are left out, also those that repeat one another.
     """
-    lines: dict[Key, list[Told]] = {}
+    lines: dict[Key, list[Dated]] = {}
     for receipt in known:
-        lines.setdefault(key(receipt), []).append(told(receipt))
+        lines.setdefault(key(receipt), []).append(dated(receipt))
     for line in lines.values():
         line.sort(key=attrgetter("order"))
     found = []
-    for one in sorted(map(told, seen), key=attrgetter("order")):
+    for one in sorted(map(dated, seen), key=attrgetter("order")):
         line = lines.setdefault(key(one.receipt), [])
         if not _known(line, one):
             found.append(one.receipt)
@@ -152,7 +152,7 @@ def kept(receipts: Iterable[Receipt], horizon: datetime) -> list[Receipt]:
     ]
 
 
-def _known(line: Sequence[Told], one: Told) -> bool:
+def _known(line: Sequence[Dated], one: Dated) -> bool:
     """Whether a sorted line of receipts says already what another one says."""
     before = line[: bisect_right(line, one.since, key=attrgetter("since"))]
     at_once = list(_at_once(before, one.since))
@@ -169,8 +169,8 @@ def _known(line: Sequence[Told], one: Told) -> bool:
     return False
 
 
-def _stretches(line: Sequence[Told]) -> tuple[Stretch, ...]:
-    groups: list[list[Told]] = []
+def _stretches(line: Sequence[Dated]) -> tuple[Stretch, ...]:
+    groups: list[list[Dated]] = []
     for one in line:
         if groups and _same(groups[-1], one):
             groups[-1].append(one)
@@ -181,7 +181,7 @@ def _stretches(line: Sequence[Told]) -> tuple[Stretch, ...]:
     return tuple(replace(stretch, until=until) for stretch, until in zip(found, [*after, None], strict=True))
 
 
-def _stretch(group: Sequence[Told]) -> Stretch:
+def _stretch(group: Sequence[Dated]) -> Stretch:
     first = group[0]
     fullest = max(group, key=lambda one: len(one.receipt.slots))
     return Stretch(
@@ -197,7 +197,7 @@ def _stretch(group: Sequence[Told]) -> Stretch:
     )
 
 
-def _last_group(line: Sequence[Told]) -> Sequence[Told]:
+def _last_group(line: Sequence[Dated]) -> Sequence[Dated]:
     """Return the receipts at the end of a line that tell one state."""
     start = max(len(line) - 1, 0)
     while start > 0 and _same([line[start - 1]], line[start]):
@@ -205,7 +205,7 @@ def _last_group(line: Sequence[Told]) -> Sequence[Told]:
     return line[start:]
 
 
-def _at_once(line: Sequence[Told], since: datetime) -> Iterator[Told]:
+def _at_once(line: Sequence[Dated], since: datetime) -> Iterator[Dated]:
     """Yield the receipts at the end of a line that begin at an instant."""
     for other in reversed(line):
         if other.since != since:
@@ -213,13 +213,13 @@ def _at_once(line: Sequence[Told], since: datetime) -> Iterator[Told]:
         yield other
 
 
-def _repeats(one: Told, other: Told) -> bool:
+def _repeats(one: Dated, other: Dated) -> bool:
     """Whether one source says again what it said of the same instant."""
     mine, theirs = one.receipt, other.receipt
     return mine.source == theirs.source and _equal(mine.slots, theirs.slots)
 
 
-def _same(group: Sequence[Told], one: Told) -> bool:
+def _same(group: Sequence[Dated], one: Dated) -> bool:
     """Whether a receipt tells the state that the receipts of a group tell.
 
     A source knows its own field of view, so what it told before counts to the last slot. Another source
