@@ -180,15 +180,15 @@ def _same(registry: Registry, model: str, drafted: bytes, version: str | None) -
     """Return the version that says the same, by whatever number; a release may repeat its prerelease."""
     from modelspec.tree.yaml import read
 
-    wanted = _told(read(drafted)[0])
-    found = [one for one in registry.entries(VERSION, model) if _told(one.document.data) == wanted]
+    wanted = _unnumbered(read(drafted)[0])
+    found = [one for one in registry.entries(VERSION, model) if _unnumbered(one.document.data) == wanted]
     if version is not None and "-" not in version:
         found = [one for one in found if "-" not in one.value.version]
     numbers = [one.value.version for one in found]
     return version if version in numbers else max(numbers, key=precedence, default=None)
 
 
-def _told(data: Data) -> bytes:
+def _unnumbered(data: Data) -> bytes:
     whole = data if isinstance(data, dict) else {}
     return canonical({key: node for key, node in whole.items() if key not in _APART})
 

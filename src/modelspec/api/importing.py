@@ -135,9 +135,9 @@ def _comments(imported: Imported, source: str) -> list[str]:
     lines = [f"Imported from {visible(source)}, {imported.what}."]
     if imported.notes:
         lines.append("What the source says and a schema does not, or leaves open:")
-    return lines + [f"- {told(note)}" for note in imported.notes]
+    return lines + [f"- {note_line(note)}" for note in imported.notes]
 
 
-def told(note: Note) -> str:
+def note_line(note: Note) -> str:
     """Return a note as people read it."""
     return note.message if note.field is None else f"{note.field}: {note.message}"

@@ -65,7 +65,7 @@ def rollback(
     assert target.pin is not None
     then = source_of(history.snapshot(target.commit.id), pin.path) or b""
     was, now = pin.value.stable.version, target.pin.stable.version
-    left = ref_name(was) if was != now else _beside(pin.value)
+    left = ref_name(was) if was != now else _other_slots(pin.value)
     step = Step("rollback", model, environment, left, ref_name(now))
     after = given_back(pin.document.source, then, keep_params, why.map(_said(step)))
     if isinstance(after, Unedited):
@@ -219,7 +219,7 @@ def source_of(tree: Snapshot, path: str) -> bytes | None:
     return data if isinstance(data, bytes) else None
 
 
-def _beside(pin: Pin) -> str:
+def _other_slots(pin: Pin) -> str:
     """Name what answers beside stable."""
     return ",".join(f"{slot} {ref_name(ref)}" for slot, _, ref in pin.slots() if slot != "stable")
 

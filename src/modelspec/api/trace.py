@@ -187,13 +187,15 @@ def pins_then(
             moment = at if at is not None and now else tenure.since.time
             found = PinThen(
                 environment, tenure.slot, tenure.since, pull_request(tenure.since), reviewers(tenure.since),
-                _beside(declared, moment, tenure.slot), bool(now),
+                _other_slots(declared, moment, tenure.slot), bool(now),
             )  # fmt: skip
             (standing if now else before).append(found)
     return tuple(standing or before)
 
 
-def _beside(declared: Sequence[Declaration], at: datetime, slot: str) -> tuple[tuple[str, str, float], ...]:
+def _other_slots(
+    declared: Sequence[Declaration], at: datetime, slot: str
+) -> tuple[tuple[str, str, float], ...]:
     one = declared_at(declared, at)
     if one is None:
         return ()

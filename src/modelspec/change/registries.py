@@ -11,7 +11,7 @@ from modelspec.change.versions import VersionDiff, version_diff
 from modelspec.compat.change import Change as Contrast
 from modelspec.compat.fields import judge
 from modelspec.delta.pairs import Change, pairs, touched
-from modelspec.delta.pins import PinChange, told
+from modelspec.delta.pins import PinChange, changes_between
 from modelspec.delta.tenure import Standing, is_restore, last_said
 from modelspec.spec.base import ref_name
 from modelspec.spec.environment import FeaturePin, Pin
@@ -139,7 +139,7 @@ def pin_diff(base: Registry, head: Registry, change: Change[Pin], history: Histo
     if isinstance(change.was, Broken) or isinstance(change.now, Broken):
         return PinDiff(environment, model, change.path, (), (), (), broken=True)
     was, now = change.before, change.after
-    changes = told(
+    changes = changes_between(
         was.value if was else None,
         now.value if now else None,
         lambda slot, old, new: is_restore(history(environment, model), slot, old, new),

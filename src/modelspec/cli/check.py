@@ -80,13 +80,13 @@ def check_command(
         )
         prefix = within_repository(source.root)
 
-        def told(form: str, file: str | None) -> str:
+        def rendered(form: str, file: str | None) -> str:
             if form == "text":
                 return checked_text(source.registry, checked, Paint(file is None and colours()))
             return checked_as(form, source.registry, checked, prefix)
 
-        text = told(form, output)
-        written = [(file, told(kind, file)) for kind, file in reports]
+        text = rendered(form, output)
+        written = [(file, rendered(kind, file)) for kind, file in reports]
     for file, report in written:
         emit(report, file)
     emit(text, output)

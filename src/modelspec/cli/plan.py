@@ -80,7 +80,7 @@ def plan_command(
         )
         between = Between(source.base, source.head, source.left, source.checked_out)
 
-        def told(form: str, file: str | None) -> str:
+        def rendered(form: str, file: str | None) -> str:
             if form == "text":
                 return plan_text(source.registry, found, between, Paint(file is None and colours()))
             if form == "json":
@@ -89,8 +89,8 @@ def plan_command(
 
             return plan_markdown(source.registry, found, between)
 
-        text = told(form, output)
-        written = [(file, told(kind, file)) for kind, file in reports]
+        text = rendered(form, output)
+        written = [(file, rendered(kind, file)) for kind, file in reports]
     for file, report in written:
         emit(report, file)
     emit(text, output)

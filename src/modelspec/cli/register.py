@@ -200,7 +200,7 @@ def _store_and_write(
             elif taken.placed is not None and given:
                 parts["artifact"] = _placed(_map(parts["artifact"]), taken.placed)
             trees += [store.put([one]).digest for one in taken.extras]
-            beside, note = _beside(root, store, trees, where)
+            beside, note = _to_commit(root, store, trees, where)
             final = replace(captured, parts=parts, notes=(*notes, *((note,) if note else ())))
 
             def propose(registry: Registry, history: History) -> Proposal | Declined:
@@ -213,7 +213,7 @@ def _store_and_write(
     return code
 
 
-def _beside(
+def _to_commit(
     root: str | None, store: Store, trees: list[str], where: Where
 ) -> tuple[dict[str, Path], str | None]:
     """Return what a commit has to hold of a store that is a folder of the repository, or why it does not."""

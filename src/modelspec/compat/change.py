@@ -46,7 +46,7 @@ class Pair:
         """The newer contract."""
         return self.trained if self.column == "out" else self.served
 
-    def told(self, say: Callable[[Feature], str]) -> tuple[str, str]:
+    def both(self, say: Callable[[Feature], str]) -> tuple[str, str]:
         """Return something said of the trained and of the served side."""
         return say(self.trained), say(self.served)
 

@@ -68,7 +68,7 @@ def _codes(pair: Pair) -> Iterator[Change]:
         return
     what = "'s codes"
     if not old or not new:
-        told = pair.told(lambda side: describe.names(codes(side)) or describe.NOTHING)
+        told = pair.both(lambda side: describe.names(codes(side)) or describe.NOTHING)
         yield pair.change("declared-once", TRANSFORM, what, *told)
         return
     kept = {category: code for category, code in old.items() if new.get(category) == code}
@@ -78,7 +78,7 @@ def _codes(pair: Pair) -> Iterator[Change]:
     top = max(kept.values(), default=-1)
     at_end = not moved and kept and all(code > top for code in (*added.values(), *dropped.values()))
     if not at_end or (added and dropped):
-        yield pair.change("codes-moved", TRANSFORM, what, _told(pair.trained), _told(pair.served))
+        yield pair.change("codes-moved", TRANSFORM, what, _codes_said(pair.trained), _codes_said(pair.served))
         return
     extra = f"with {describe.names(added or dropped)}"
     without = f"without {describe.names(added or dropped)}"
@@ -93,7 +93,7 @@ def _codes(pair: Pair) -> Iterator[Change]:
     yield pair.change(row, TRANSFORM, what, ours, theirs, unless=Verdict.R if unseen and mapped else None)
 
 
-def _told(field: Feature) -> str:
+def _codes_said(field: Feature) -> str:
     ordered = sorted(codes(field).items(), key=lambda item: item[1])
     return describe.names(f"{category} {code}" for category, code in ordered)
 
@@ -125,7 +125,7 @@ def aggregation(pair: Pair) -> Iterator[Change]:
     trained, served = pair.trained.aggregation, pair.served.aggregation
     if trained is None or served is None:
         if trained is not served:
-            told = pair.told(lambda side: describe.word(side.aggregation and side.aggregation.function))
+            told = pair.both(lambda side: describe.word(side.aggregation and side.aggregation.function))
             yield pair.change("declared-once", AGGREGATION, "'s aggregation", *told)
     else:
         for name in ("function", "length", "time"):

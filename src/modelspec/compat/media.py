@@ -35,7 +35,7 @@ def _embedding(pair: Pair) -> Iterator[Change]:
     trained, served = pair.trained.embedding, pair.served.embedding
     if trained is None or served is None:
         if trained is not served:
-            told = pair.told(lambda side: describe.word(side.embedding and side.embedding.model))
+            told = pair.both(lambda side: describe.word(side.embedding and side.embedding.model))
             yield pair.change("declared-once", MEDIA, "'s embedding", *told)
         return
     for name in ("model", "dimension", "normalised"):
@@ -49,7 +49,7 @@ def _steps(
     pair: Pair, kind: str, trained: Mapping[str, Any] | None, served: Mapping[str, Any] | None
 ) -> Iterator[Change]:
     if trained is None or served is None:
-        told = pair.told(lambda side: describe.NOTHING if getattr(side, kind) is None else "declared")
+        told = pair.both(lambda side: describe.NOTHING if getattr(side, kind) is None else "declared")
         yield pair.change("declared-once", MEDIA, f"'s {kind}", *told)
         return
     differing = sorted(
@@ -60,7 +60,7 @@ def _steps(
             yield pair.change("media-inside", MEDIA, f"'s {kind} (inside the artifact)", "one", "another")
         return
     if trained.get("inside") != served.get("inside"):
-        told = pair.told(
+        told = pair.both(
             lambda side: f"{'inside' if getattr(side, kind).get('inside') else 'outside'} the artifact"
         )
         yield pair.change("tokenizer" if kind == "tokenizer" else "pixels", MEDIA, f"'s {kind}", *told)
@@ -88,7 +88,7 @@ def _step(pair: Pair, kind: str, key: str, trained: object, served: object) -> C
 def _scale(
     pair: Pair, kind: str, keys: list[str], trained: Mapping[str, Any], served: Mapping[str, Any]
 ) -> Change:
-    told = pair.told(
+    told = pair.both(
         lambda side: ", ".join(f"{key} {describe.word(getattr(side, kind).get(key))}" for key in keys)
     )
     moved = _moved(pair, trained, served)

@@ -83,13 +83,13 @@ class Reading:
         if self.judgement.absent:
             names = ", ".join(self.judgement.absent[:3])
             return f"{self.view} {ref_name(self.trained)} itself has no {names}"
-        return told(self.judgement)
+        return explained(self.judgement)
 
 
 _SHOWN = 3
 
 
-def told(judgement: SchemaJudgement) -> str:
+def explained(judgement: SchemaJudgement) -> str:
     """Return the changes that make the verdict in one line; the rest is counted.
 
     Where the transformation is another kind, the unit and the range follow from it and are left out.
@@ -122,7 +122,7 @@ class Judgements:
         self._taken_back: dict[str, dict[str, str]] = {}
         self._met: dict[object, tuple[Reading, ...]] = {}
 
-    def beside(self, registry: Registry) -> Judgements:
+    def sharing(self, registry: Registry) -> Judgements:
         """Return judgements of another registry that share what depends on the content of files alone."""
         found = Judgements(registry, self.known)
         found._wanted, found._fields = self._wanted, self._fields

@@ -140,7 +140,7 @@ class _Loader:
         path = self._folder + file
         blob = self._scene.registry.snapshot.get(path)
         if blob is None:
-            beside = [known.removeprefix(self._folder) for known, _ in self._beside()]
+            beside = [known.removeprefix(self._folder) for known, _ in self._siblings()]
             self._fault(place, f"there is no {visible(path)}", did_you_mean(file, beside) or "add the file")
             return None
         data = irregular(blob.mode) or blob.read()
@@ -151,7 +151,7 @@ class _Loader:
         self._bytes[file] = data
         return data
 
-    def _beside(self) -> Iterator[tuple[str, object]]:
+    def _siblings(self) -> Iterator[tuple[str, object]]:
         return self._scene.registry.snapshot.walk(self._folder.removesuffix("/"))
 
     def _schema(self, file: str, route: Route) -> None:

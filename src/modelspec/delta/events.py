@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from modelspec.delta.pins import Back, PinChange, told
+from modelspec.delta.pins import Back, PinChange, changes_between
 from modelspec.delta.tenure import held
 from modelspec.spec.history import Commit, Revision
 from modelspec.spec.pinned import Declared, read_pin
@@ -77,4 +77,4 @@ def _event(
         return Event(commit, environment, model, (), None, "the file can't be read")
     if was_there and was is None:
         return Event(commit, environment, model, (), now, "the file before it can't be read")
-    return Event(commit, environment, model, told(was, now, back, last), now)
+    return Event(commit, environment, model, changes_between(was, now, back, last), now)

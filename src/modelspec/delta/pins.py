@@ -41,7 +41,7 @@ class PinChange:
 
 def pin_changes(was: Declared | None, now: Declared | None, log: Sequence[Standing]) -> tuple[PinChange, ...]:
     """Return what changed between two states of one pin, the most important first; `log` is the base's."""
-    return told(was, now, lambda slot, old, new: is_restore(log, slot, old, new), last_said(log))
+    return changes_between(was, now, lambda slot, old, new: is_restore(log, slot, old, new), last_said(log))
 
 
 def needs_history(was: Declared | None, now: Declared | None) -> bool:
@@ -53,7 +53,7 @@ def needs_history(was: Declared | None, now: Declared | None) -> bool:
     if was is None:
         return now is not None
     try:
-        told(was, now, asked)
+        changes_between(was, now, asked)
     except _Asked:
         return True
     return False
@@ -63,7 +63,7 @@ class _Asked(Exception):
     """Whether a version goes back was asked."""
 
 
-def told(
+def changes_between(
     was: Declared | None, now: Declared | None, back: Back, last: Declared | None = None
 ) -> tuple[PinChange, ...]:
     """Return what changed between two states of one pin, the most important first.
@@ -77,12 +77,12 @@ def told(
             *_stable(was, now, back),
             *_canary(was, now, back),
             *_others(was, now, back),
-            *_beside(was, now),
+            *_other_keys(was, now),
         )
     if last is None:
         first = PinChange("first deployment", "stable", None, now.stable.version)
         return (first, *_canary(None, now, back), *_others(None, now, back))
-    found = told(last, now, back)
+    found = changes_between(last, now, back)
     stable = [replace(one, was=None) for one in found if one.slot == "stable"]
     same = PinChange("restore", "stable", None, now.stable.version, restores=True)
     return (*(stable or [same]), *(one for one in found if one.slot != "stable"))
@@ -148,14 +148,14 @@ def _no_more(was: Declared | None, slot: Weighted) -> bool:
     return share >= slot.weight
 
 
-def _beside(was: Declared, now: Declared) -> Iterator[PinChange]:
+def _other_keys(was: Declared, now: Declared) -> Iterator[PinChange]:
     if was.serve != now.serve:
         yield PinChange("params")
-    if _told(was.hold) != _told(now.hold):
+    if _reason_said(was.hold) != _reason_said(now.hold):
         yield PinChange("hold" if now.hold is not None else "release")
     if was.revalidated != now.revalidated:
         yield PinChange("revalidation")
-    if _told(was.reason) != _told(now.reason):
+    if _reason_said(was.reason) != _reason_said(now.reason):
         yield PinChange("reason")
 
 
@@ -164,5 +164,5 @@ def _filled(slot: Weighted | None) -> tuple[str, int] | None:
     return None if slot is None else (slot.version, slot.weight)
 
 
-def _told(why: Why | None) -> tuple[str, str | None] | None:
+def _reason_said(why: Why | None) -> tuple[str, str | None] | None:
     return None if why is None else (why.text, why.link)

@@ -50,7 +50,7 @@ def reference(stream: BinaryIO) -> tuple[bytes, tuple[str, ...]]:
     features: dict[str, Data] = {}
     notes: list[str] = []
     for name, column in zip(names, columns, strict=True):
-        told = column.told()
+        told = column.bins()
         if told is None:
             notes.append(f"no bins of {visible(name)}: too many different texts, or no value at all")
         else:
@@ -143,7 +143,7 @@ class _Column:
         else:
             self.texts = None
 
-    def told(self) -> dict[str, Data] | None:
+    def bins(self) -> dict[str, Data] | None:
         """Return its bins, or None where it has none."""
         if self.texts is None or (self.texts and self.numbers):
             return None

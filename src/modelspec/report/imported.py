@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from modelspec.api.importing import Prepared, told
+from modelspec.api.importing import Prepared, note_line
 from modelspec.tree.data import Data
 from modelspec.tree.serialise import pretty
 from modelspec.tree.text import plural, visible_lines
@@ -20,7 +20,7 @@ def imported_text(prepared: Prepared, view: str) -> str:
 
 def notes_text(prepared: Prepared) -> str:
     """Return a line for each thing that could not be expressed, or that the source leaves open."""
-    return "".join(f"note: {visible_lines(told(note))}\n" for note in prepared.notes)
+    return "".join(f"note: {visible_lines(note_line(note))}\n" for note in prepared.notes)
 
 
 def imported_json(prepared: Prepared, view: str, what: str, *, written: bool) -> str:

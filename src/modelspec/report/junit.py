@@ -49,12 +49,12 @@ def _case(
     blocking = [one for one in listed if one.blocks]
     if blocking:
         message = _attribute(plural(len(blocking), "finding") + (f": {law(rule)}" if rule else ""))
-        told = "\n\n".join(_told(registry, one) for one in blocking)
+        told = "\n\n".join(_finding_text(registry, one) for one in blocking)
         inside.append(f'      <failure type="{code}" message="{message}">{_text(told)}</failure>')
     if unrun:
         inside.append('      <skipped message="judges changes, and there was no base"/>')
     if others := [one for one in listed if not one.blocks]:
-        told = "\n\n".join(f"{shown_kind(one)}: {_told(registry, one)}" for one in others)
+        told = "\n\n".join(f"{shown_kind(one)}: {_finding_text(registry, one)}" for one in others)
         inside.append(f"      <system-out>{_text(told)}</system-out>")
     opening = f'    <testcase classname="modelspec.{code[:3]}" name="{_attribute(f"{code} {name}")}" time="0"'
     if not inside:
@@ -63,7 +63,7 @@ def _case(
     yield from (f"{opening}>", *inside, "    </testcase>")
 
 
-def _told(registry: Registry, finding: Finding) -> str:
+def _finding_text(registry: Registry, finding: Finding) -> str:
     mark = located(registry, finding.place).mark
     lines = [f"{visible(finding.place.path, 300)}:{mark.line}:{mark.column}: {finding.message}"]
     if finding.fix:

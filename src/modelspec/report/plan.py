@@ -35,7 +35,7 @@ class Between:
     left: str | None = None
     checked_out: str | None = None
 
-    def told(self) -> str:
+    def described(self) -> str:
         """Return both, as people read them."""
         on = f" on {self.checked_out[:12]}" if self.checked_out and self.checked_out != self.base else ""
         head = f"the work tree{on}" if self.head is None else self.head[:12]
@@ -62,7 +62,7 @@ def headline(found: Plan) -> str:
 
 def plan_text(head: Registry, found: Plan, between: Between, paint: Paint) -> str:
     """Return the whole plan: verdict, differences, gates, reach, way back, configs, findings."""
-    lines = [f"{paint.bold(headline(found))}", paint.dim(between.told())]
+    lines = [f"{paint.bold(headline(found))}", paint.dim(between.described())]
     text = "".join(f"{line}\n" for line in lines)
     if found.diff.empty:
         return text + _findings(head, found, paint)

@@ -36,7 +36,7 @@ def plan_markdown(head: Registry, found: Plan, between: Between) -> str:
     mark = "⛔" if found.blocked else "➖" if found.diff.empty else "✅"
     top = [MARKER, f"### modelspec: {mark} {escaped(headline(found))}", ""]
     top += list(_table(found))
-    foot = ["", f"<sub>{escaped(between.told())}</sub>", ""]
+    foot = ["", f"<sub>{escaped(between.described())}</sub>", ""]
     sections = [section for section in _sections(head, found) if section[1]]
     dropped: list[str] = []
     while len(text := _joined(top, sections, dropped, foot)) > BUDGET and len(sections) > 1:

@@ -25,7 +25,7 @@ def verdicts_text(registry: Registry, found: Verdicts, paint: Paint) -> str:
     for row in found.rows:
         stands = row.standing
         head = f"{stands.model} {ref_name(stands.version)} in {stands.environment}: "
-        told = _told(row, found)
+        told = _roles(row, found)
         lines.append(f"{head}{paint.bold(stands.says.value)}{f'  ({told})' if told else ''}")
         lines += [f"  {line}" for line in _why(registry, row)]
     lines += [f"no proof: {visible(path)} can't be read, `modelspec check` says why" for path in found.unread]
@@ -38,7 +38,7 @@ def verdicts_text(registry: Registry, found: Verdicts, paint: Paint) -> str:
     return "".join(line + "\n" for line in lines)
 
 
-def _told(row: Judged, found: Verdicts) -> str:
+def _roles(row: Judged, found: Verdicts) -> str:
     """Say what a version is or was here."""
     parts = [*row.slots]
     if found.asked is None:

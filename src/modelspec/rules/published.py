@@ -8,7 +8,7 @@ from typing import Final
 from modelspec.compat.evidence import bump, changes
 from modelspec.compat.modes import Breach, breaches
 from modelspec.compat.number import asked, core, following, given
-from modelspec.compat.reading import told
+from modelspec.compat.reading import explained
 from modelspec.compat.table import Bump
 from modelspec.delta.pairs import Change
 from modelspec.rules.rule import Scene, change_rule
@@ -62,7 +62,7 @@ def promise_kept(change: Change[FeatureSchema], scene: Scene) -> Iterator[Proble
         yield Problem(
             _place(new, broken),
             f"{view} is {mode}, and who is trained on {reader.number} can't safely read {offer.number}: "
-            f"{told(broken.judgement)}",
+            f"{explained(broken.judgement)}",
             related,
             f"publish a schema that is {_MODES[broken.column]} compatible with the other one, "
             "or lower the promise in a change of its own",

@@ -41,7 +41,7 @@ def way_back_open(against: Against, scene: Scene) -> Iterator[Problem]:
     if scene.now is None:
         return
     judgements: Judgements = scene.once("judgements", lambda: Judgements(scene.registry))
-    before = judgements.beside(against.base)
+    before = judgements.sharing(against.base)
     for environment, everything in _concerned(against, scene):
         limit = _limit(against, scene, environment)
         if limit is None or limit.versions < 2:

@@ -170,7 +170,7 @@ def _unseen(
     stretch = line[now]
     # A later receipt of the same state proves nothing about the time before it.
     seen = later(min(stretch.seen, at), slack)
-    told = _told(declared, stretch, seen)
+    told = _first_shown(declared, stretch, seen)
     for index, one in enumerate(declared):
         if one.slots is None or one.since > later(at, slack):
             continue
@@ -185,7 +185,7 @@ def _unseen(
         yield one.slots, _by_git(one), said
 
 
-def _told(declared: Sequence[Declaration], stretch: Stretch, seen: datetime) -> int:
+def _first_shown(declared: Sequence[Declaration], stretch: Stretch, seen: datetime) -> int:
     """Return the index of the first declaration that a stretch may show.
 
     Where nobody declared it, it is the one before that which stood when it was seen last. What one pod

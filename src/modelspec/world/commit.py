@@ -35,7 +35,7 @@ def make_commit(
     try:
         extra = {"GIT_INDEX_FILE": str(private / "index")}
         _done(repository.write("read-tree", parent, extra=extra))
-        entries = index_info(repository, prefix, parent, patch) + _beside(repository, prefix, beside)
+        entries = index_info(repository, prefix, parent, patch) + _stored_blobs(repository, prefix, beside)
         _done(repository.write("update-index", "-z", "--index-info", given=entries, extra=extra))
         tree = _name(repository.write("write-tree", extra=extra))
     finally:
@@ -72,7 +72,7 @@ def entry_line(prefix: str, path: str, mode: int, blob: str) -> bytes:
     return b"%o %s\t%s\0" % (mode, blob.encode(), os.fsencode(f"{prefix}/{path}" if prefix else path))
 
 
-def _beside(repository: Repository, prefix: str, beside: Mapping[str, Path]) -> bytes:
+def _stored_blobs(repository: Repository, prefix: str, beside: Mapping[str, Path]) -> bytes:
     """Write blobs of files as they lie on disk, through no filter; git streams those that are large."""
     lines = []
     for path, file in sorted(beside.items()):

@@ -127,12 +127,12 @@ class Objects:
         """Return what git says to those of the names that it was asked for; it says something to each."""
         found: list[bytes | None] = []
         for one in asked:
-            data = self._told(source, one, limit)
+            data = self._blob(source, one, limit)
             if len(found) < len(names) and one == names[len(found)]:
                 found.append(data)
         return found
 
-    def _told(self, source: IO[bytes], name: str, limit: int) -> bytes | None:
+    def _blob(self, source: IO[bytes], name: str, limit: int) -> bytes | None:
         header = source.readline()
         if header.endswith(b" missing\n"):
             if ":" in name:

@@ -123,7 +123,7 @@ class ForeignRecords:
                 place, value = found
                 value = {**value, **constant} if constant else value
                 if form is None or not form.knows(value):
-                    form = self.form or self._told(value) or form
+                    form = self.form or self._form_of(value) or form
                 if form is None:
                     keys = ", ".join(visible(str(key), 20) for key in list(value)[:5])
                     yield Unreadable(place, f"no system that is known here writes such an object: {keys}")
@@ -137,7 +137,7 @@ class ForeignRecords:
             if not isinstance(path, Unreadable):
                 yield path.path if isinstance(path, Live) else path
 
-    def _told(self, value: Mapping[str, Any]) -> Form | None:
+    def _form_of(self, value: Mapping[str, Any]) -> Form | None:
         return next((form for form in self.forms if form.knows(value)), None)
 
     def _paths(self) -> Iterator[str | Live | Unreadable]:
