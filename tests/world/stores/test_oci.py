@@ -63,6 +63,28 @@ def test_a_tree_is_pushed_and_comes_back(tmp_path: Path, store: OciStore) -> Non
     assert not store.exists(tree.digest)
 
 
+def test_the_manifest_is_asked_for_no_oftener_than_trees_are_read(
+    tmp_path: Path, store: OciStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It names every file: asked for with each of them, thousands of files are millions of rows."""
+    tree = store.put(laid(tmp_path / "source", {f"{number}": b"%d" % number for number in range(20)}))
+    asked, manifest = [], store.http.manifest
+
+    def counted(reference: str, accept: str) -> bytes | None:
+        asked.append(reference)
+        return manifest(reference, accept)
+
+    monkeypatch.setattr(store.http, "manifest", counted)
+    assert troubles(store, tree.digest) == []
+    assert len(asked) == 2
+    fetch_tree(store, tree.digest, tmp_path / "out")
+    assert len(asked) == 3
+    assert next(iter(oci_store(store.uri).open(tree.digest, "7"))) == b"7"
+    store.delete(tree.digest)
+    with pytest.raises(Refusal, match="not in"):
+        fetch_tree(store, tree.digest, tmp_path / "again")
+
+
 def test_oras_pulls_what_we_push(tmp_path: Path, store: OciStore) -> None:
     oras = needed("oras", "make tools")
     tree = store.put(laid(tmp_path / "source"))

@@ -35,6 +35,9 @@ EMPTY: Final = "application/vnd.oci.empty.v1+json"
 STORED: Final = ".stored"
 STORED_TYPE: Final = "application/vnd.modelspec.stored.v1"
 WORKERS: Final = 4
+Layers = dict[str, tuple[str, int]]
+"""Path -> (digest, size) of the layers of a tree."""
+_REMEMBERED: Final = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,8 @@ class OciStore:
 
     uri: str
     http: RegistryHttp = field(repr=False)
+    _read: dict[str, Layers] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """The layers of the trees that were read last: else each file of thousands asks for all of them again."""
 
     @property
     def shown(self) -> str:
@@ -88,7 +93,9 @@ class OciStore:
 
     def open(self, digest: str, path: str) -> Iterator[Chunk]:
         """Yield the bytes of one layer."""
-        row = (self._layers(digest) or {}).get(path)
+        # What was read is good enough to ask for a blob by its digest: the bytes are judged by that.
+        known = self._read.get(digest)
+        row = (known if known is not None else self._layers(digest) or {}).get(path)
         if row is None:
             raise Refusal(f"{visible(path, 200)} of {stamp(digest)} is missing in {self.shown}", REPAIR)
         return self.http.blob(*row)
@@ -143,10 +150,11 @@ class OciStore:
             self.http.upload(file, known)
         progress(known.size)
 
-    def _layers(self, digest: str) -> dict[str, tuple[str, int]] | None:
-        """Return path -> (digest, size) of the layers, None when there is no such tree."""
+    def _layers(self, digest: str) -> Layers | None:
+        """Ask for the layers of a tree, and remember them; None when there is no such tree."""
         data = self.http.manifest(tree_name(digest), MANIFEST)
         if data is None:
+            self._read.pop(digest, None)
             return None
         try:
             rows: list[Any] = json.loads(data)["layers"]
@@ -160,7 +168,10 @@ class OciStore:
         trouble = paths_trouble(path for path, _ in found)
         if trouble is not None:
             raise Refusal(f"{stamp(digest)} in {self.shown} is refused: {trouble}", REPAIR)
-        return dict(found)
+        while len(self._read) >= _REMEMBERED:
+            self._read.pop(next(iter(self._read)), None)
+        layers = self._read[digest] = dict(found)
+        return layers
 
 
 def _config(files: Iterable[StoredFile]) -> bytes:

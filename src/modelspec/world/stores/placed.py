@@ -35,6 +35,11 @@ class PlacedTree:
     placed: tuple[PlacedFile, ...]
     system: Any = field(repr=False)
     """The fsspec file system, which knows versions."""
+    by_path: Mapping[str, PlacedFile] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Know each file by its path: each of thousands is asked for."""
+        object.__setattr__(self, "by_path", {file.path: file for file in self.placed})
 
     @property
     def shown(self) -> str:
@@ -88,17 +93,16 @@ class PlacedTree:
         if self.address(self.placed[0].path) != self.uri:
             start = len(self.system._strip_protocol(self.uri)) + 1
             beside = self._asked(lambda: self.system.find(self.uri, detail=True))
-            known = {file.path for file in self.placed}
             found |= {
                 name[start:]: int(info["size"] or 0)
                 for name, info in beside.items()
-                if name[start:] not in known
+                if name[start:] not in self.by_path
             }
         return found
 
     def open(self, digest: str, path: str) -> Iterator[Chunk]:
         """Yield the bytes of the object version that was registered."""
-        file = next(one for one in self.placed if one.path == path)
+        file = self.by_path[path]
         yield from ahead(
             lambda start: self._range(file, start, min(start + PART, file.size)),
             range(0, file.size, PART),
@@ -107,7 +111,7 @@ class PlacedTree:
 
     def stream(self, path: str) -> AbstractContextManager[BinaryIO]:
         """Open one file to read here and there in it."""
-        file = next(one for one in self.placed if one.path == path)
+        file = self.by_path[path]
         found = self._asked(
             lambda: self.system.open(self.address(path), "rb", block_size=PART, **{self._word: file.object})
         )
