@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from modelspec.formats.mlcode import by_content, by_name
@@ -55,3 +57,19 @@ def test_each_model_of_a_tree_has_its_own() -> None:
     paths = ["one/MLmodel", "one/agent.py", "two/MLmodel", "two/agent.py", "agent.py"]
     assert by_content(paths, {"one/MLmodel": SCRIPT, "two/MLmodel": PYFUNC}) == ["one/agent.py"]
     assert by_content(["agent.py"], {}) == []
+
+
+def test_many_models_beside_much_code_are_told_apart_at_once() -> None:
+    models = [f"{number}/MLmodel" for number in range(20_000)]
+    code = [f"{number}/code/a.py" for number in range(20_000)] + [
+        f"x/{number}.py" for number in range(20_000)
+    ]
+    begin = time.process_time()
+    assert by_name(models + code) == code[:20_000]
+    broken = dict.fromkeys(models[:5000], b"flavors: [")
+    assert by_content(models + code, broken) == code[:20_000]
+    assert time.process_time() - begin < 20
+
+
+def test_a_folder_that_only_begins_like_one_of_code_is_none() -> None:
+    assert by_name(["MLmodel", "code/a.py", "code.py", "codes/a.py", "more/code/a.py"]) == ["code/a.py"]

@@ -6,36 +6,35 @@ can stand for any other; a model "from code" is a script that is run.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 NAME: Final = "MLmodel"
 WHY: Final = "code that MLflow imports when it loads the model"
 _FOLDER: Final = "code"
-_IMPORTED: Final = (".py", ".pyc", ".pyd", ".so")
+_CODE: Final = (".py", ".pyc", ".pyd", ".so")
 
 
 def by_name(paths: Iterable[str]) -> list[str]:
     """Return what lies in the folder `code` beside an MLmodel, as MLflow itself names it."""
     known = list(paths)
-    folders = [f"{base}{_FOLDER}/" for base in _bases(known)]
-    return [path for path in known if any(_within(path, folder) for folder in folders)]
+    return _imported(known, {f"{base}{_FOLDER}" for base in _bases(known)})
 
 
 def by_content(paths: Iterable[str], models: Mapping[str, bytes]) -> list[str]:
     """Return also what the MLmodel files, given by path, name; where one can't be read, all that is code."""
     known = list(paths)
-    found = set(by_name(known))
+    folders, scripts = {f"{base}{_FOLDER}" for base in _bases(known)}, set[str]()
     for place, source in models.items():
         base = place.removesuffix(NAME)
         named = _named(source)
         if named is None:
-            found |= {path for path in known if _within(path, base)}
+            folders.add(base.rstrip("/"))
             continue
-        for folder in named[0]:
-            found |= {path for path in known if _within(path, f"{base}{folder}/" if folder else base)}
-        found |= {f"{base}{script}" for script in named[1]} & set(known)
-    return [path for path in known if path in found]
+        folders |= {f"{base}{folder}".rstrip("/") for folder in named[0]}
+        scripts |= {f"{base}{script}" for script in named[1]}
+    imported = set(_imported(known, folders))
+    return [path for path in known if path in imported or path in scripts]
 
 
 def _named(source: bytes) -> tuple[set[str], set[str]] | None:
@@ -70,5 +69,18 @@ def _bases(paths: list[str]) -> list[str]:
     return [path.removesuffix(NAME) for path in paths if path == NAME or path.endswith(f"/{NAME}")]
 
 
-def _within(path: str, folder: str) -> bool:
-    return path.startswith(folder) and path.lower().endswith(_IMPORTED)
+def _imported(paths: list[str], folders: set[str]) -> list[str]:
+    """Return the code below any of the folders ("": all); each path asks for its own folders alone.
+
+    There may be thousands of either: both are hostile.
+    """
+    return [path for path in paths if path.lower().endswith(_CODE) and not folders.isdisjoint(_above(path))]
+
+
+def _above(path: str) -> Iterator[str]:
+    """Yield the folders that a path lies in, from the top, "", down."""
+    yield ""
+    at = path.find("/")
+    while at >= 0:
+        yield path[:at]
+        at = path.find("/", at + 1)
