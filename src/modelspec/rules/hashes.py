@@ -14,7 +14,7 @@ from modelspec.spec.model import Model, ModelVersion
 from modelspec.spec.reader import Entry
 from modelspec.tree.digest import artifact_digest, short
 from modelspec.tree.finding import Problem, Related
-from modelspec.tree.paths import fold, path_trouble
+from modelspec.tree.paths import MAX_PARTS, fold, path_trouble
 from modelspec.tree.place import Place, Route
 from modelspec.tree.text import visible
 
@@ -166,7 +166,8 @@ def file_paths_unique(version: Entry[ModelVersion], scene: Scene) -> Iterator[Pr
             yield _clash(version, index, other, _alike(file.path, artifact.files[other].path))
     for index, file in enumerate(artifact.files):
         parts = fold(file.path).split("/")
-        for depth in range(1, len(parts)):
+        # A path that is longer than any may be is no matter of this rule, and has a million folders.
+        for depth in range(1, min(len(parts), MAX_PARTS)):
             above = first.get("/".join(parts[:depth]))
             if above is not None:
                 over = visible(artifact.files[above].path)
