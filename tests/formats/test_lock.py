@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from contextlib import suppress
+
 import pytest
 
 from modelspec.formats.foreign import Unreadable
@@ -92,6 +95,24 @@ def test_an_option_may_come_first() -> None:
 @pytest.mark.parametrize("given", [b"sha256:aa", b"md5:" + b"0" * 64])
 def test_what_pip_takes_for_no_hash_is_none(given: bytes) -> None:
     assert not read_lock(b"numpy==2.4.6 --hash=" + given).hashed
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"numpy==2.4.6 ;" + b" " * 300_000 + b"os_name == 'posix'",
+        b"numpy==2.4.6 ; os_name == 'posix'" + b" --hash=sha256:aa" * 30_000,
+        b"numpy==2.4.6 ; os_name == 'posix'" + b" --hash=sha256:aa" * 30_000 + b" x",
+        b"n" * 300_000 + b" ==",
+    ],
+    ids=["spaces", "hashes", "hashes and more", "name"],
+)
+def test_a_line_costs_no_more_than_its_length(line: bytes) -> None:
+    """It may come from anybody: the requirements beside an MLmodel are read as its lock."""
+    begin = time.process_time()
+    with suppress(Unreadable):
+        assert read_lock(line + b"\n", "3.11").packages == {"numpy": "2.4.6"}
+    assert time.process_time() - begin < 5
 
 
 def test_conda_with_another_version_for_another_platform_tells_neither() -> None:

@@ -16,9 +16,10 @@ from modelspec.formats.strictjson import LIMIT, text_of
 from modelspec.tree.text import visible
 
 _PINNED: Final = re.compile(
-    r"([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)(?:\[[A-Za-z0-9._, -]*\])?\s*={2,3}\s*([^\s;#,*]+)\s*"
-    r"(?:;([^#]*?))?((?:\s+--hash=\S+)*)\s*(?:#.*)?"
+    r"([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)(?:\[[A-Za-z0-9._, -]*\])? ?={2,3} ?([^\s;#,*]+) ?"
+    r"(?:;([^#]*))?(?:#.*)?"
 )
+"""A package and its marker. Single spaces only: several in a row would be parted in every way there is."""
 _COMMENT: Final = re.compile(r"(?:^|\s)#.*$")
 _OPTION: Final = re.compile(r"--?[a-z]")
 _ELSEWHERE: Final = re.compile(r"-[cer]|--(?:constraint|editable|requirement)\b")
@@ -166,7 +167,8 @@ def _requirements(text: str, python: str | None, places: Platforms | None) -> Lo
             )
         if not line or _OPTION.match(line):
             continue
-        match = _PINNED.fullmatch(line)
+        pinned, hashes = _parted(line)
+        match = _PINNED.fullmatch(pinned)
         if match is None:
             raise Unreadable(
                 f"line {number} pins nothing: {visible(line)}",
@@ -175,7 +177,6 @@ def _requirements(text: str, python: str | None, places: Platforms | None) -> Lo
         marker = (match[3] or "").strip()
         if not marker or places is None or places.where(marker):
             _put(found, match[1], match[2], python)
-        hashes = match[4].split()
         hashed = hashed and bool(hashes) and all(map(_HASH.fullmatch, hashes))
     return Locked("requirements.txt", found, None, hashed)
 
@@ -193,6 +194,15 @@ def _lines(text: str) -> Iterator[tuple[int, str]]:
         held, first = "", 0
     if held:
         yield first, held.strip()
+
+
+def _parted(line: str) -> tuple[str, list[str]]:
+    """Return what a line pins, with single spaces in it, and the hashes that it ends in."""
+    words = line.split()
+    end = len(words)
+    while end and words[end - 1].startswith("--hash="):
+        end -= 1
+    return " ".join(words[:end]), words[end:]
 
 
 def _put(found: dict[str, str], name: str, version: str, python: str | None) -> None:
