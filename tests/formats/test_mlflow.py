@@ -95,11 +95,14 @@ def test_hostile_yaml(text: bytes, told: str) -> None:
         read_yaml(text)
 
 
-def test_aliases_of_aliases_cost_nothing() -> None:
+def test_aliases_of_aliases_count_as_often_as_whoever_goes_through_them_meets_them() -> None:
     lines = ["a0: &a0 [x, x]"] + [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 60)]
     start = time.perf_counter()
-    data = read_yaml("\n".join(lines).encode())
-    assert isinstance(data, dict)
-    with pytest.raises(Unreadable):
-        from_mlmodel(data)
+    with pytest.raises(Unreadable, match="more than 200,000 values"):
+        read_yaml("\n".join(lines).encode())
     assert time.perf_counter() - start < 1
+    chain = ["a0: &a0 [x]", *(f"a{n}: &a{n} {{b: *a{n - 1}}}" for n in range(1, 62))]
+    data = read_yaml("\n".join(chain).encode())
+    assert json.dumps(data).count("{") == 1 + sum(range(62))
+    with pytest.raises(Unreadable, match="nested deeper than 64"):
+        read_yaml("\n".join([*chain, "y: &y {b: [*a61]}", "z: *y"]).encode())

@@ -1,7 +1,8 @@
 """YAML that others wrote: its structure, with every scalar as the text that stands there.
 
 A walk over libyaml's events, since its own loaders fall to deep nesting and to aliases of aliases. An
-alias gives the node that its anchor names, once: nothing is copied.
+alias gives the node that its anchor names, and nothing is copied; but who goes through the data meets that
+node again with each alias, so it counts each time, in how many values there are and in how deep they lie.
 """
 
 from __future__ import annotations
@@ -54,17 +55,23 @@ def read_yaml(source: bytes) -> Node:
 def _walk(source: bytes) -> Node:
     following = events(source)
     anchors: dict[str, Any] = {}
+    extents: dict[int, tuple[int, int]] = {}
+    """How many values a finished map or list with an anchor holds, and how many levels, by its identity."""
     unfinished: set[int] = set()
-    outer: list[tuple[Any, Any]] = []
+    outer: list[tuple[Any, Any, int, int]] = []
+    """What is around: the node and its key, how many values there were before, how deep it was by then."""
     into: Any = _NONE
     key: Any = _NONE
     root: Any = _NONE
-    nodes = documents = 0
+    node: Any
+    nodes = documents = levels = 0
     while (event := following()) is not None:
         kind = type(event)
         if kind in (MappingEndEvent, SequenceEndEvent):
             unfinished.discard(id(into))
-            into, key = outer.pop()
+            node, (into, key, before, levels_before) = into, outer.pop()
+            extents[id(node)] = (nodes - before, levels + 1)
+            levels = max(levels_before, levels + 1)
             continue
         if kind is DocumentStartEvent:
             documents += 1
@@ -76,13 +83,14 @@ def _walk(source: bytes) -> Node:
         if kind not in (ScalarEvent, AliasEvent, MappingStartEvent, SequenceStartEvent):
             continue
         nodes += 1
-        if nodes > MAX_NODES:
-            raise Unreadable(f"it has more than {MAX_NODES:,} values")
-        node: Any
+        _bounded(nodes, len(outer))
         if kind is AliasEvent:
             node = anchors.get(event.anchor, _NONE)
             if node is _NONE or id(node) in unfinished:
                 raise Unreadable(f"the alias *{visible(event.anchor)} stands inside of what it names")
+            more, deeper = extents.get(id(node), (0, 0))
+            nodes, levels = nodes + more, max(levels, deeper)
+            _bounded(nodes, len(outer) + deeper)
         elif kind is ScalarEvent:
             plain = "" if event.value in ("~", "null") else event.value
             node = Quoted(event.value) if event.style else plain
@@ -102,12 +110,18 @@ def _walk(source: bytes) -> Node:
         else:
             root = node
         if kind in (MappingStartEvent, SequenceStartEvent):
-            if len(outer) >= MAX_DEPTH:
-                raise Unreadable(f"it is nested deeper than {MAX_DEPTH} levels")
-            outer.append((into, key))
+            _bounded(nodes, len(outer) + 1)
+            outer.append((into, key, nodes, levels))
             unfinished.add(id(node))
-            into, key = node, _NONE
+            into, key, levels = node, _NONE, 0
     if root is _NONE:
         raise Unreadable("the file is empty")
     found: Node = root
     return found
+
+
+def _bounded(nodes: int, depth: int) -> None:
+    if nodes > MAX_NODES:
+        raise Unreadable(f"it has more than {MAX_NODES:,} values")
+    if depth > MAX_DEPTH:
+        raise Unreadable(f"it is nested deeper than {MAX_DEPTH} levels")
