@@ -193,3 +193,10 @@ def test_a_pickle_that_is_compressed_more_than_once(times: int, tmp_path: Path) 
     assert of(zipped({"a.bin": data})).unsafe
     assert of(safe).unsafe == (times > 5)
     assert not list(tmp_path.iterdir())
+
+
+def test_an_archive_of_a_huge_directory_is_not_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of it would be in memory, several times, before anybody could count its files."""
+    data = zipped({f"{number:04}{'x' * 2000}": b"" for number in range(5_000)})
+    monkeypatch.setattr(zipfile, "ZipFile", None)
+    assert of(data) == Detected("zip", True, "an archive of too many files, which were not looked at")

@@ -12,11 +12,14 @@ from typing import IO, BinaryIO, Final
 from modelspec.formats.keras import code_in
 
 _MEMBERS: Final = 10_000
+_DIRECTORY: Final = 8 * 1024 * 1024
+"""The most bytes of an archive's directory: zipfile reads all of it, and makes ten times as many."""
 _CONFIG: Final = 16 * 1024 * 1024
 _NESTED: Final = 64 * 1024 * 1024
 _DEPTH: Final = 3
 _END: Final = 22 + 65_535
 """Bytes of the end of an archive: its last record, and the longest comment."""
+_MANY: Final = ("zip", True, "an archive of too many files, which were not looked at")
 RunsCode = Callable[[Callable[[], AbstractContextManager[IO[bytes]]]], bool]
 
 
@@ -45,15 +48,11 @@ class _Archives:
 
     def detect(self, stream: BinaryIO, depth: int) -> tuple[str, bool, str]:
         try:
+            if _directory(stream) > _DIRECTORY:
+                return _MANY
             with zipfile.ZipFile(stream) as archive:
                 members = archive.infolist()
-                if len(members) > _MEMBERS:
-                    return (
-                        "zip",
-                        True,
-                        f"an archive of more than {_MEMBERS:,} files, which were not looked at",
-                    )
-                return self._members(archive, members, depth)
+                return _MANY if len(members) > _MEMBERS else self._members(archive, members, depth)
         except Exception:
             # zipfile, and what unpacks for it, raise whatever the bytes make them raise.
             return "zip", True, "an archive that can't be read, which others may read differently"
@@ -91,3 +90,10 @@ class _Archives:
             # A member gives no more than its directory says, whatever is packed in it.
             _, unsafe, why = self.detect(io.BytesIO(opened.read(member.file_size)), depth + 1)
         return f"an archive with another one in it: {why}" if unsafe else ""
+
+
+def _directory(stream: BinaryIO) -> int:
+    """Return how many bytes the directory of an archive has; raises as zipfile does where there is none."""
+    # Private names of zipfile: whoever looks for the end in another way than it does may find another one.
+    end = zipfile._EndRecData(stream)  # type: ignore[attr-defined]
+    return int(end[zipfile._ECD_SIZE])  # type: ignore[attr-defined]
