@@ -211,3 +211,19 @@ def test_a_file_is_on_the_disk_before_its_name_is_and_both_before_success(
         if not any(at < when < said and f"<{folder}>" in what for when, what in fsyncs):
             late.append(f"folder of {name}")
     assert {one.split()[0] for one in late} == ({mutant.split("-")[1]} if mutant else set())
+
+
+def test_an_interruption_leaves_no_litter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = laid_out(tmp_path / "root")
+
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    # Right after the bytes are on the disk under their temporary names.
+    monkeypatch.setattr("modelspec.world.write.os.rename", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        apply_patch(root, patch(**PATCH))
+    with pytest.raises(KeyboardInterrupt):
+        write_file(root / "report.json", b"{}")
+    assert holds(root) == OLD
+    assert not (root / "templates").exists()

@@ -33,6 +33,9 @@ def write_file(path: Path, data: bytes) -> None:
             raise Refusal(
                 f"{visible(str(path), 200)} can't be written: {said(error)}", cure_of(error)
             ) from None
+        except BaseException:  # a signal, most often
+            _forget(folder, temporary)
+            raise
 
 
 def apply_patch(root: Path, patch: Patch) -> None:
@@ -60,7 +63,7 @@ def apply_patch(root: Path, patch: Patch) -> None:
             raise Refusal(
                 f"{visible(path)} can't be written: {said(error)}; {staged.undo()}", cure_of(error)
             ) from None
-        except Refusal:
+        except BaseException:  # a refusal, or a signal
             staged.undo()
             raise
 
