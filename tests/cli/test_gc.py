@@ -164,6 +164,13 @@ def test_a_retired_version_goes_when_no_pin_and_no_retention_keeps_it(old: Git, 
     assert dead(modelspec("gc", "--format", "json", cwd=old.root)) == []
 
 
+def test_a_commit_of_a_year_that_nobody_will_see_is_a_recent_one(old: Git, modelspec: Run) -> None:
+    """git allows it, and a clock that is wrong makes it."""
+    later = f"@{10**12} +0000"
+    gone(old, GIT_COMMITTER_DATE=later, GIT_AUTHOR_DATE=later)
+    assert TREE not in dead(modelspec("gc", "--format", "json", cwd=old.root))
+
+
 def test_what_was_stored_lately_stays(old: Git, modelspec: Run) -> None:
     FolderStore(old.root / "store").put(laid(old.root / "source"))
     done = modelspec("gc", cwd=old.root)

@@ -28,6 +28,7 @@ from modelspec.world.git import Repository, open_repository
 from modelspec.world.gittree import GitSnapshot, blob_of
 from modelspec.world.objects import Objects
 from modelspec.world.receipts import served
+from modelspec.world.timeline import LATEST
 from modelspec.world.worktree import WorkTree
 
 _REF: Final = re.compile(rf"({SEMVER})@({DIGEST})".encode())
@@ -190,7 +191,7 @@ def _log(found: _Marks, repository: Repository, objects: Objects, prefix: str, s
     for field in fields:
         text = field.strip(b"\n")
         if text.startswith(b"\x01"):
-            recent = datetime.fromtimestamp(int(text[1:]), UTC) >= since
+            recent = datetime.fromtimestamp(min(int(text[1:]), LATEST), UTC) >= since
             continue
         match = _ROW.fullmatch(text)
         if match is None:
