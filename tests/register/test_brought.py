@@ -271,6 +271,14 @@ def test_an_answer_that_no_server_of_mlflow_gives_is_said(answer: str, tmp_path:
             read_run(f"http://127.0.0.1:{server.port}", f"runs:/{RUN}/model", tmp_path / "into")
 
 
+def test_an_answer_without_end_is_not_taken(tmp_path: Path) -> None:
+    with web(tmp_path) as server:
+        server.endless.add(f"/api/2.0/mlflow/runs/get?run_id={RUN}")
+        with pytest.raises(Refusal, match="more than 16,777,216 bytes"):
+            Server(f"http://127.0.0.1:{server.port}").run(RUN)
+        assert server.sent < 100_000_000
+
+
 def test_a_server_that_names_a_file_twice_is_refused(server: str, tmp_path: Path) -> None:
     Answers.files = {"model/x": b"", "x": b""}
     with pytest.raises(Refusal, match="stands twice"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -13,11 +14,15 @@ from typing import Any, Final
 from modelspec.tree.finding import Refusal
 from modelspec.tree.listing import paths_trouble
 from modelspec.tree.text import visible
+from modelspec.world.stores.retried import bounded, paced
 
 _FILES: Final = 4096
 _DEPTH: Final = 8
 _MODELS: Final = 100
 _TIMEOUT: Final = 60.0
+_ANSWER: Final = 16 * 1024 * 1024
+"""The most bytes of an answer about a run, which is in memory as a whole."""
+_ADDRESS: Final = "see that --mlflow is the address of one, and what stands before it"
 _MODEL: Final = re.compile(r"m-[A-Za-z0-9]{1,64}")
 
 
@@ -69,8 +74,10 @@ class Server:
         user, word, token = (
             os.environ.get(f"MLFLOW_TRACKING_{name}") for name in ("USERNAME", "PASSWORD", "TOKEN")
         )
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        # Bytes as they are: what is packed on the way may unpack to any size.
+        headers = {"Accept-Encoding": "identity", **({"Authorization": f"Bearer {token}"} if token else {})}
         auth = (user, word or "") if user and not token else None
+        self._shown = visible(self.url, 200)
         self._errors = (httpx.HTTPError, httpx.InvalidURL)
         self._client = httpx.Client(headers=headers, auth=auth, timeout=_TIMEOUT)
 
@@ -159,16 +166,16 @@ class Server:
                 file.open("xb") as stream,
             ):
                 answer.raise_for_status()
-                for chunk in answer.iter_bytes():
+                for chunk in paced(self._shown, answer):
                     stream.write(chunk)
         except self._errors as error:
             raise self._refusal(error) from None
 
     def _json(self, call: str, **params: str) -> Any:
         try:
-            answer = self._client.get(f"{self.url}/api/2.0/mlflow/{call}", params=params)
-            answer.raise_for_status()
-            data = answer.json()
+            with self._client.stream("GET", f"{self.url}/api/2.0/mlflow/{call}", params=params) as answer:
+                answer.raise_for_status()
+                data = json.loads(bounded(self._shown, answer, _ANSWER, _ADDRESS))
         except self._errors as error:
             raise self._refusal(error) from None
         except (ValueError, RecursionError):
@@ -184,12 +191,9 @@ class Server:
             raise self._strange() from None
 
     def _strange(self) -> Refusal:
-        return Refusal(
-            f"{visible(self.url, 200)} answers with something else than a tracking server does",
-            "see that --mlflow is the address of one, and what stands before it",
-        )
+        return Refusal(f"{self._shown} answers with something else than a tracking server does", _ADDRESS)
 
     def _refusal(self, error: Exception) -> Refusal:
         code = getattr(getattr(error, "response", None), "status_code", None)
         what = f"answered {code}" if code else f"can't be reached: {type(error).__name__}"
-        return Refusal(f"{visible(self.url, 200)} {what}", "see that the server is up and knows this run")
+        return Refusal(f"{self._shown} {what}", "see that the server is up and knows this run")

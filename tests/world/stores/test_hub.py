@@ -11,7 +11,7 @@ import pytest
 
 from modelspec.tree.finding import Refusal
 from modelspec.world.files import local_tree
-from modelspec.world.stores import retried
+from modelspec.world.stores import oci_http, retried
 from modelspec.world.stores.folder import FolderStore
 from modelspec.world.stores.hub import hub_here, hub_tree
 from world.stores.servers import Web, web
@@ -81,6 +81,37 @@ def test_what_is_no_list_of_files_is_said(hub: Web, rows: object) -> None:
     tree(hub, rows)
     with pytest.raises(Refusal, match="is no list of the files of ada/net"):
         hub_tree(f"hf://ada/net@{COMMIT}")
+
+
+def test_a_list_without_end_is_not_taken(hub: Web) -> None:
+    path = f"/api/models/ada/net/tree/{COMMIT}?recursive=true"
+    more = {"Link": f'<http://127.0.0.1:{hub.port}{path}>; rel="next"'}
+    del hub.answers[path]
+    hub.replies[path] = (200, more, b"[]")
+    with pytest.raises(Refusal, match="is no list of the files of ada/net"):
+        hub_tree(f"hf://ada/net@{COMMIT}")
+    del hub.replies[path]
+    hub.endless.add(path)
+    with pytest.raises(Refusal, match="more than 16,777,216 bytes"):
+        hub_tree(f"hf://ada/net@{COMMIT}")
+    assert hub.sent < 100_000_000
+
+
+def test_a_name_that_means_something_in_an_address_is_asked_for_as_it_is(hub: Web, tmp_path: Path) -> None:
+    tree(hub, [{"type": "file", "path": "a #1?x=%41.bin", "size": 1}])
+    hub.answers[f"/ada/net/resolve/{COMMIT}/a%20%231%3Fx%3D%2541.bin"] = ("text/plain", b"x")
+    (file,) = FolderStore(tmp_path / "store").put(hub_tree(f"hf://ada/net@{COMMIT}")).files
+    assert (file.path, file.size) == ("a #1?x=%41.bin", 1)
+
+
+def test_a_user_without_a_home_has_no_token(hub: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    def homeless() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("HF_HOME")
+    monkeypatch.setattr(Path, "home", homeless)
+    assert hub_tree(f"hf://ada/net@{COMMIT}")
+    assert oci_http._login("registry.example.com") is None
 
 
 @pytest.mark.parametrize(

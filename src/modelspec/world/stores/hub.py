@@ -5,12 +5,14 @@ The hub is that of HF_ENDPOINT, the token that of HF_TOKEN or of `hf auth login`
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
 
 from modelspec.tree.digest import short, stamp
 from modelspec.tree.finding import Refusal
@@ -18,7 +20,7 @@ from modelspec.tree.listing import paths_trouble
 from modelspec.tree.protocols import Progress
 from modelspec.tree.text import visible
 from modelspec.world.stores.folder import FolderStore
-from modelspec.world.stores.retried import paced, resumed, retried
+from modelspec.world.stores.retried import bounded, paced, resumed, retried
 
 if TYPE_CHECKING:
     import httpx
@@ -28,6 +30,11 @@ _OID: Final = re.compile(r"[0-9a-f]{64}")
 _ENDPOINT: Final = "https://huggingface.co"
 _TIMEOUT: Final = 60.0
 _MOST: Final = 100_000
+_ANSWER: Final = 16 * 1024 * 1024
+"""The most bytes of one page of a list of files: pages have a thousand."""
+_HUB: Final = "see that HF_ENDPOINT is the address of a hub, and what stands before it"
+_PLAIN: Final = {"Accept-Encoding": "identity"}
+"""Bytes as they are: what is packed on the way has another size, and may unpack to any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +56,7 @@ class HubFile:
 
     def _read(self, start: int, shown: str) -> Generator[bytes]:
         def ask() -> httpx.Response:
-            # As they are: what is compressed on the way has another size.
-            headers = {"Accept-Encoding": "identity", **({"Range": f"bytes={start}-"} if start else {})}
+            headers = {**_PLAIN, **({"Range": f"bytes={start}-"} if start else {})}
             request = self.client.build_request("GET", self.address, headers=headers)
             answer = self.client.send(request, stream=True, follow_redirects=True)
             if answer.status_code != (206 if start else 200):
@@ -125,7 +131,7 @@ def _file(row: Mapping[str, Any], above: str, client: httpx.Client) -> HubFile:
         str(row["path"]),
         int(lfs.get("size", row["size"])),
         f"sha256:{oid}" if _OID.fullmatch(oid) else None,
-        f"{above}/{row['path']}",
+        f"{above}/{quote(str(row['path']))}",
         client,
     )
 
@@ -139,21 +145,24 @@ def _rows(client: httpx.Client, address: str, name: str) -> list[dict[str, Any]]
     while address:
         here = address
 
-        def ask(at: str = here) -> httpx.Response:
-            answer = client.get(at)
+        def ask(at: str = here) -> tuple[bytes, str]:
+            answer = client.send(client.build_request("GET", at, headers=_PLAIN), stream=True)
             if answer.status_code != 200:
+                answer.close()
                 raise _unread(answer.status_code, name)
-            return answer
+            following = str(answer.links.get("next", {}).get("url", ""))
+            return bounded("the hub", answer, _ANSWER, _HUB), following
 
-        answer = retried(f"{visible(name)} can't be read from the hub", ask)
+        data, address = retried(f"{visible(name)} can't be read from the hub", ask)
         try:
-            rows += [dict(row) for row in answer.json()]
+            page = [dict(row) for row in json.loads(data)]
         except (ValueError, TypeError, RecursionError):
             raise _no_list(name) from None
+        rows += page
         if len(rows) > _MOST:
             raise Refusal(f"{visible(name)} has more than {_MOST:,} files")
-        address = answer.links.get("next", {}).get("url", "")
-        if address and httpx.URL(address).netloc != host:
+        # A page of nothing, and of nothing after it, has no end.
+        if address and (not page or httpx.URL(address).netloc != host):
             raise _no_list(name)
     return rows
 
@@ -161,7 +170,7 @@ def _rows(client: httpx.Client, address: str, name: str) -> list[dict[str, Any]]
 def _no_list(name: str) -> Refusal:
     return Refusal(
         f"the hub's answer is no list of the files of {visible(name)}",
-        "see that HF_ENDPOINT is the address of a hub, and what stands before it",
+        _HUB,
     )
 
 
@@ -176,8 +185,8 @@ def _token() -> str | None:
     found = os.environ.get("HF_TOKEN")
     if found:
         return found
-    home = Path(os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface")
     try:
+        home = Path(os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface")
         return (home / "token").read_text().strip() or None
-    except OSError:
+    except (OSError, ValueError, RuntimeError):  # RuntimeError: a user without a home, as in a container
         return None

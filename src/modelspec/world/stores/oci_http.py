@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 from modelspec.tree.finding import Refusal
 from modelspec.tree.protocols import SourceFile, StoredFile
 from modelspec.tree.text import visible
-from modelspec.world.stores.retried import AGAIN, CONNECT, Pace, paced, resumed, retried
+from modelspec.world.stores.retried import AGAIN, CONNECT, bounded, paced, resumed, retried
 
 if TYPE_CHECKING:
     import httpx
@@ -221,7 +221,7 @@ class RegistryHttp:
         answer = self._ask("GET", path, headers=headers, stream=True)
         if answer.status_code in (301, 302, 303, 307, 308):
             # It may be a path of the registry itself.
-            target = str(answer.url.join(answer.headers["location"]))
+            target = str(answer.url.join(answer.headers.get("location", "")))
             answer.close()
             if not self._plain and not target.startswith("https://"):
                 raise Refusal(
@@ -299,18 +299,10 @@ class RegistryHttp:
         """Return an answer with its bytes, which a server may send without end."""
         import httpx
 
-        data, pace = bytearray(), Pace(self.host)
-        try:
-            for chunk in answer.iter_raw():
-                data += chunk
-                pace.add(len(chunk))
-                if len(data) > limit:
-                    raise Refusal(f"{self.host} answers with more than {limit:,} bytes", _ADDRESS)
-        finally:
-            answer.close()
+        data = bounded(self.host, answer, limit, _ADDRESS)
         # Without what was said of their packing: nothing is unpacked.
         kept = [(k, v) for k, v in answer.headers.items() if k in ("location", "link", "range", _CHALLENGED)]
-        return httpx.Response(answer.status_code, headers=kept, content=bytes(data), request=answer.request)
+        return httpx.Response(answer.status_code, headers=kept, content=data, request=answer.request)
 
     def _authorise(self, challenge: str) -> bool:
         """Get what a challenge asks for; False when there is nothing new to send."""
@@ -353,11 +345,12 @@ def _login(host: str) -> str | None:
     """Return user and password for a registry, as base64, from the file that `docker login` writes."""
     named = os.environ.get("REGISTRY_AUTH_FILE")
     folder = os.environ.get("DOCKER_CONFIG")
-    file = Path(named) if named else Path(folder or Path.home() / ".docker") / "config.json"
     try:
+        file = Path(named) if named else Path(folder or Path.home() / ".docker") / "config.json"
         found = json.loads(file.read_text())["auths"][host]["auth"]
         base64.b64decode(found, validate=True)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError):
+        # RuntimeError: a user without a home, as in a container; or brackets in brackets.
         return None
     return str(found)
 

@@ -127,6 +127,20 @@ def paced(shown: str, answer: Answer) -> Generator[bytes]:
         answer.close()
 
 
+def bounded(shown: str, answer: Answer, limit: int, cure: str) -> bytes:
+    """Return all that comes of an answer, as it is sent; raises Refusal for more than `limit` bytes.
+
+    A server may send without end, and what is packed may unpack without end. `cure`: what to do then.
+    """
+    data = bytearray()
+    with closing(paced(shown, answer)) as chunks:
+        for chunk in chunks:
+            data += chunk
+            if len(data) > limit:
+                raise Refusal(f"{shown} answers with more than {limit:,} bytes", cure)
+    return bytes(data)
+
+
 def _hides_a_failure(error: BaseException) -> bool:
     """Whether "there is no such file" was made of an error: fsspec says so of any status."""
     status = _status(error)
