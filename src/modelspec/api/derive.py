@@ -19,6 +19,7 @@ from modelspec.spec.semver import precedence
 from modelspec.tree.data import Data, at, spelled
 from modelspec.tree.digest import canonical
 from modelspec.tree.place import Route, dotted
+from modelspec.tree.snapshot import Patched
 from modelspec.tree.text import visible
 
 _SHARED = frozenset(
@@ -67,8 +68,12 @@ def derive_all(
     """Return a next version of everything that is pinned anywhere and has these values (keys -> text)."""
     files: list[tuple[str, str, str, bytes]] = []
     left: list[str] = []
-    taken = registry
+    own: dict[str, bytes] = {}
+    taken, before = registry, ""
     for model, parent in sorted(pinned(registry)):
+        if model != before:
+            # What was made of one model takes no number from another: each patch is laid over the registry.
+            own, taken, before = {}, registry, model
         entry = taken.value(VERSION, model, parent)
         if entry is None or any(_text(entry, keys) != text for keys, text in where.items()):
             left.append(f"{model} {parent} is left as it is")
@@ -81,7 +86,8 @@ def derive_all(
             left.append(text)
             continue
         files.append((model, parent, number, text))
-        taken = _with(taken, VERSION.locate(model, number), text)
+        own[VERSION.locate(model, number)] = text
+        taken = Registry(Patched(registry.snapshot, own), registry.reader)
     if not files:
         return Proposal("derive", "", "derive/all", left=tuple(left))
     found = _proposal(files, settings, registry)
@@ -111,12 +117,6 @@ def _proposal(
         tuple(Step("derive", model, "", parent, number) for model, parent, number, _ in files),
         notes=tuple(notes),
     )
-
-
-def _with(registry: Registry, path: str, text: bytes) -> Registry:
-    from modelspec.tree.snapshot import Patched
-
-    return Registry(Patched(registry.snapshot, {path: text}), registry.reader)
 
 
 def _made(
