@@ -9,6 +9,7 @@ import pytest
 from conftest import Git
 from modelspec.tree.finding import Refusal
 from modelspec.world.code import code_around
+from world.trees import put
 
 
 @pytest.fixture
@@ -100,3 +101,21 @@ def test_changes_inside_of_a_submodule_are_in_no_patch(trained: Git, tmp_path: P
         code_around(trained.root / "train.py")
     Git(trained.root / "p a").commit("committed in it")
     assert b"+Subproject commit" in code_around(trained.root / "train.py").patch
+
+
+def test_more_changes_than_a_command_line_holds_are_one_patch(trained: Git) -> None:
+    """A system takes two megabytes of arguments, most often."""
+    name = "n" * 220
+    for number in range(12_000):
+        put(trained.root, f"data/{number:05}{name}", "1\n")
+    put(trained.root, "registry/a", "1\n")
+    trained.commit("data")
+    for number in range(12_000):
+        put(trained.root, f"data/{number:05}{name}", "2\n")
+    put(trained.root, "registry/a", "2\n")
+    put(trained.root, "registry/new", "2\n")
+    put(trained.root, "new", "2\n")
+    found = code_around(trained.root / "train.py", [trained.root / "registry"])
+    assert len(found.dirty) == 12_001
+    assert found.patch.count(b"\ndiff --git ") == 12_000 and b"registry" not in found.patch
+    assert b"+++ b/new\n" in found.patch

@@ -82,7 +82,7 @@ def code_around(file: Path, besides: Iterable[Path] = ()) -> CodeFound:
             "git add --force it and commit; or name the file that trains, --code PATH",
         )
     return CodeFound(
-        _address(repository), commit, path, dirty, _patch(repository, top, dirty) if dirty else b""
+        _address(repository), commit, path, dirty, _patch(repository, top, dirty, outside) if dirty else b""
     )
 
 
@@ -105,8 +105,11 @@ def _dirty(repository: Repository, outside: list[str]) -> Iterator[str]:
             yield path
 
 
-def _patch(repository: Repository, top: Path, dirty: tuple[str, ...]) -> bytes:
-    """Return what `git apply` makes of the commit what is in the work tree."""
+def _patch(repository: Repository, top: Path, dirty: tuple[str, ...], outside: list[str]) -> bytes:
+    """Return what `git apply` makes of the commit what is in the work tree, but for what lies outside.
+
+    What is left out is named to git, since that is little: no system takes a hundred thousand paths to go in.
+    """
     here = Repository(top, False, repository.shallow, repository.algorithm)
     inside = sorted(set(_unrecorded(here)) & set(dirty))
     if inside:
@@ -114,12 +117,12 @@ def _patch(repository: Repository, top: Path, dirty: tuple[str, ...]) -> bytes:
             f"the submodule {visible(inside[0], 200)} has changes that code.patch can't hold",
             "commit them in it",
         )
-    literal = [f":(literal){path}" for path in dirty]
-    tracked = here.run("diff", *_PLAIN, "HEAD", "--", *literal)
+    wanted = [".", *(f":(exclude,literal){path}" for path in outside)]
+    tracked = here.run("diff", *_PLAIN, "HEAD", "--", *wanted)
     if tracked.code != 0:
         raise Refusal("git can't write down what is not committed", "git diff HEAD says why")
     parts = [tracked.out]
-    listed = here.run("ls-files", "-z", "--others", "--exclude-standard", "--", *literal).out
+    listed = here.run("ls-files", "-z", "--others", "--exclude-standard", "--", *wanted).out
     new = [path for path in sorted(os.fsdecode(listed).split("\0")) if path]
     parts += [here.run("diff", *_PLAIN, "--no-index", "--", os.devnull, path).out for path in new]
     return b"".join(parts)
