@@ -17,6 +17,7 @@ from modelspec.tree.protocols import StoredTree
 from modelspec.world import parallel
 from modelspec.world.files import local_tree
 from modelspec.world.folders import opened
+from modelspec.world.stores import links
 from modelspec.world.stores.folder import FolderStore
 from modelspec.world.stores.originals import Originals, aside_of, finish
 from modelspec.world.stores.stage import staged
@@ -356,6 +357,26 @@ def test_what_a_killed_run_took_aside_is_removed_as_far_as_the_store_has_it(
     (aside / "vocab/mine").unlink()
     assert "removed" in str(finish(source, store.holds))
     assert not aside.exists() and troubles(store, tree.digest) == []
+
+
+def test_a_listing_of_the_store_is_read_once_for_all_that_was_taken_aside(
+    tmp_path: Path, store: FolderStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = tmp_path / "source"
+    moved(store, put(source, "0", "0").parent)
+    for number in range(50):
+        put(source, f"more/{number}", f"{number}")
+    moved(store, source)
+    source.rename(aside_of(source))
+    reads, read = [], links.read_listing
+
+    def counted(data: bytes) -> object:
+        reads.append(data)
+        return read(data)
+
+    monkeypatch.setattr(links, "read_listing", counted)
+    assert "removed" in str(finish(source, store.holds))
+    assert len(reads) <= 2
 
 
 def test_where_a_link_is_not_known_to_be_the_same_file_it_is_copied(

@@ -72,12 +72,12 @@ class FolderStore:
             return self.put(files, progress), str(why)
         return tree, adopted.left()
 
-    def holds(self, file: StoredFile) -> bool:
-        """Whether any tree has a file of these bytes, which are hashed again."""
+    def holds(self, files: Iterable[StoredFile]) -> frozenset[str]:
+        """Return the digests of those files whose bytes any tree has, which are hashed again."""
         if not self.root.is_dir():
-            return False
+            return frozenset()
         with opened(self.root) as top:
-            return held(top, file, self._digests(top))
+            return held(top, files, self._digests(top))
 
     def _keep(self, top: int, stage: Stage, written: tuple[StoredFile, ...]) -> StoredTree:
         """Give a staged tree its name, flushed."""

@@ -45,13 +45,17 @@ def link_equal(top: int, stage: Stage, written: Sequence[StoredFile], others: It
                 del wanted[file_digest]
 
 
-def held(top: int, file: StoredFile, trees: Iterable[str]) -> bool:
-    """Whether one of these trees has a file of these bytes, hashed again."""
-    return any(
-        file_digest == file.digest and _same(top, f"{stamp(digest)}/{path}", file)
-        for digest in trees
-        for path, file_digest in _rows(top, digest)
-    )
+def held(top: int, files: Iterable[StoredFile], trees: Iterable[str]) -> frozenset[str]:
+    """Return the digests of those files of whose bytes one of these trees has a file, hashed again."""
+    wanted = {file.digest: file for file in files}
+    found = set[str]()
+    for digest in trees:
+        for path, file_digest in _rows(top, digest) if wanted else ():
+            file = wanted.get(file_digest)
+            if file is not None and _same(top, f"{stamp(digest)}/{path}", file):
+                found.add(file_digest)
+                del wanted[file_digest]
+    return frozenset(found)
 
 
 def _rows(top: int, digest: str) -> Sequence[tuple[str, str]]:

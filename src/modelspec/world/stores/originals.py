@@ -7,7 +7,7 @@ its files go one by one, each only if it is the one that was registered. What is
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,7 @@ from modelspec.tree.text import plural, visible
 from modelspec.world import durable
 from modelspec.world.files import LocalFile, hashed_source
 from modelspec.world.folders import opened, said
+from modelspec.world.parallel import each
 
 _ASIDE: Final = ".moved"
 
@@ -47,20 +48,22 @@ class Originals:
             return f"{_shown(rest)} could not be removed: {said(error)}"
 
 
-def finish(source: Path, held: Callable[[StoredFile], bool]) -> str | None:
+def finish(source: Path, held: Callable[[Collection[StoredFile]], Collection[str]]) -> str | None:
     """Remove what a killed run took out of its place; return what is to be said of it, None for nothing.
 
-    A file goes only when `held` says that a store has its bytes.
+    A file goes only when `held`, which is asked of all of them, says that a store has its bytes (its digest).
     """
     source = source.resolve()
     aside = aside_of(source)
     if os.path.lexists(source) or not aside.is_dir() or aside.is_symlink():
         return None
-    for folder, _, names in os.walk(aside):
-        for name in names:
-            file = Path(folder, name)
-            if not file.is_symlink() and file.is_file() and held(hashed_source(LocalFile(name, file))):
-                file.unlink()
+    places = [Path(folder, name) for folder, _, names in os.walk(aside) for name in names]
+    files = [file for file in places if not file.is_symlink() and file.is_file()]
+    known = each(lambda file: hashed_source(LocalFile(file.name, file)), files)
+    stored = held(known)
+    for file, one in zip(files, known, strict=True):
+        if one.digest in stored:
+            file.unlink()
     _rmdirs(aside)
     if not aside.exists():
         _flush(source.parent)
