@@ -278,8 +278,11 @@ def _followed(
             else:
                 todo.append(claim)
         # Trees of many files are read by forks, one tree after the other: beside threads nothing is forked.
-        alone = [one for one in todo if one.kind == "tree" and len(sizes.get(one.digest or "", ())) >= MANY]
-        rest = [one for one in todo if one not in alone]
+        alone: list[Claim] = []
+        rest: list[Claim] = []
+        for one in todo:
+            many = one.kind == "tree" and len(sizes.get(one.digest or "", ())) >= MANY
+            (alone if many else rest).append(one)
         followed = chain(
             ((claim, _one(world, claim)) for claim in alone),
             finished(lambda one: _one(world, one), rest, workers=2 * cores()),
