@@ -302,7 +302,9 @@ def test_a_model_that_is_cut_off_is_refused(register: Register, shop: Git) -> No
 @pytest.mark.parametrize(
     "arguments",
     [["3.0"], [], ["3.0.1", "--next"], ["3.0.1", "--param", "x"], ["3.0.1", "--unknown", "weather=lost"],
-     ["3.0.1", "--threshold", "late"], ["3.0.1", "--metric", "mae=low"], ["3.0.1", "--store", "attic"]],
+     ["3.0.1", "--threshold", "late"], ["3.0.1", "--metric", "mae=low"], ["3.0.1", "--store", "attic"],
+     # The fixture names another address already.
+     ["3.0.1", "--dataset", "s3://example-lake/more"], ["3.0.1", "--dataset", "a", "--dataset", "b"]],
 )  # fmt: skip
 def test_wrong_usage_is_said(arguments: list[str], register: Register) -> None:
     assert register(*arguments).returncode == 2

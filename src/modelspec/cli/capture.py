@@ -76,7 +76,7 @@ def capture(given: dict[str, Any], root: Path, store: str, stores: list[Path], t
         if given[key] is not None:
             taken.parts[key] = given[key]
     lost = unknowns(given["unknown"])
-    none = _none(given["none"])
+    none = set(given["none"])
     if "artifact" not in lost:
         take_artifact(given, store, taken)
     if "code" not in lost:
@@ -123,10 +123,6 @@ def unknowns(texts: tuple[str, ...]) -> dict[str, str]:
     return found
 
 
-def _none(names: tuple[str, ...]) -> set[str]:
-    return set(names)
-
-
 def _need(text: str) -> Data:
     model, at, ref = text.partition("@")
     if not at:
@@ -165,6 +161,9 @@ def _dataset(given: dict[str, Any], taken: Taken) -> None:
     from modelspec.world.source import source_of
 
     part = taken.part("dataset")
+    addresses = sum("://" in text for text in given["dataset"])
+    if addresses > 1 or len(given["dataset"]) - addresses > 1:
+        raise click.UsageError("--dataset is one address, one path to hash, or one of each.")
     for text in given["dataset"]:
         if "://" in text:
             part["uri"] = text

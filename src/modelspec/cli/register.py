@@ -60,7 +60,7 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
         "--dataset",
         metavar="URI|PATH",
         multiple=True,
-        help="The training data: an address, or a path to hash.",
+        help="The training data: an address, a path to hash, or one of each.",
     ),
     click.option("--dataset-name", metavar="NAME", help="A name for the data."),
     click.option("--dataset-digest", metavar="DIGEST", help="The digest of the data, or of its manifest."),
