@@ -24,7 +24,8 @@ from modelspec.tree.text import visible
 from modelspec.tree.uri import azure_parts, served_uri
 from modelspec.world.files import hashed_source
 from modelspec.world.parallel import ahead, briefly, each
-from modelspec.world.stores.hosts import HostSystem, host_system
+from modelspec.world.stores.hosts import HostSystem
+from modelspec.world.stores.logins import host_system
 from modelspec.world.stores.names import REPAIR, SUFFIX, tree_name
 from modelspec.world.stores.packages import absent
 from modelspec.world.stores.retried import CONNECT, TRIES, kind_of, retried, wait
