@@ -8,7 +8,7 @@ import time
 import pytest
 
 from modelspec.tree.finding import Refusal
-from modelspec.world.stores import oci_http, url, web
+from modelspec.world.stores import oci_http, systems, web
 from modelspec.world.stores.opening import remote_store
 from world.stores.servers import free_port, silent
 
@@ -41,7 +41,7 @@ def test_nobody_there_is_said_after_seconds(address: str, monkeypatch: pytest.Mo
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems answer")
 @pytest.mark.parametrize("address", STORES)
 def test_no_answer_at_all_is_waited_for_twice(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (url, oci_http, web):
+    for module in (systems, oci_http, web):
         monkeypatch.setattr(module, "CONNECT", 0.5)
     with silent() as port:
         said, took = refused(address, port, monkeypatch)

@@ -23,6 +23,7 @@ from modelspec.world.files import hashed_source
 from modelspec.world.parallel import each
 from modelspec.world.stores.names import REPAIR, tree_name
 from modelspec.world.stores.oci_http import RegistryHttp
+from modelspec.world.stores.sent import ordered
 
 MANIFEST: Final = "application/vnd.oci.image.manifest.v1+json"
 ARTIFACT: Final = "application/vnd.cncf.model.manifest.v1+json"
@@ -59,16 +60,13 @@ class OciStore:
 
         The registry itself compares each blob with its digest before it keeps it.
         """
-        ordered = sorted(files, key=lambda file: file.path.encode())
-        trouble = paths_trouble(file.path for file in ordered)
-        if trouble is not None or not ordered:
-            raise Refusal(trouble or "there are no files to store", "an artifact has at least one clean path")
-        hashed = tuple(each(hashed_source, ordered))
+        sources = ordered(files)
+        hashed = tuple(each(hashed_source, sources))
         tree = StoredTree(artifact_digest((file.path, file.digest) for file in hashed), hashed)
         # Before the bytes and after them: `gc` goes by this time, and lets the tree alone from here on.
         self.note(tree.digest)
         # Equal files are one blob: it is sent once.
-        once = {known.digest: (file, known) for file, known in zip(ordered, hashed, strict=True)}
+        once = {known.digest: (file, known) for file, known in zip(sources, hashed, strict=True)}
         each(lambda pair: self._send(*pair, progress), once.values(), workers=WORKERS)
         config = _config(hashed)
         manifest = _manifest(hashed, self.http.upload_bytes(config), len(config))

@@ -19,7 +19,7 @@ from modelspec.tree.protocols import Chunk, PlacedFile, Progress, SourceFile, St
 from modelspec.tree.text import visible
 from modelspec.tree.uri import store_uri_trouble
 from modelspec.world.parallel import ahead, each
-from modelspec.world.stores.url import PART, WORKERS, ShortAnswerError, asked, file_system
+from modelspec.world.stores.systems import PART, WORKERS, ShortAnswerError, asked, file_system
 
 _VERSIONS: Final = {"s3": ("VersionId", "version_id"), "gs": ("generation", "generation")}
 """What the library of a scheme calls the version of an object: in what it says of one, and to read it."""

@@ -8,10 +8,9 @@ import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from io import FileIO
-from typing import Final, TypeVar
+from typing import Final
 
 from modelspec.tree.finding import Refusal
-from modelspec.tree.listing import paths_trouble
 from modelspec.tree.protocols import Progress, SourceFile, StoredFile
 from modelspec.tree.text import visible
 from modelspec.world import durable
@@ -19,8 +18,7 @@ from modelspec.world.files import LocalFile, Reading, filling
 from modelspec.world.folders import cure_of, discard, said
 from modelspec.world.parallel import each
 from modelspec.world.stores.pour import Lanes, hashed, lanes
-
-F = TypeVar("F", bound=SourceFile)
+from modelspec.world.stores.sent import F, ordered
 
 PREFIX: Final = ".incoming-"
 TREE: Final = "tree"
@@ -50,15 +48,12 @@ class Stage:
 
     def begin(self, files: Sequence[F]) -> list[F]:
         """Make the folders of the tree; return its files sorted by path. Raises Refusal for hostile ones."""
-        trouble = paths_trouble(file.path for file in files)
-        if trouble is not None or not files:
-            raise Refusal(trouble or "there are no files to store", "an artifact has at least one clean path")
+        sources = ordered(files)
         os.mkdir(TREE, 0o755, dir_fd=self.descriptor)
-        for file in files:
+        for file in sources:
             self._make(file.path.rpartition("/")[0])
-        ordered = sorted(files, key=lambda file: file.path.encode())
-        self._files = [f"{TREE}/{file.path}" for file in ordered]
-        return ordered
+        self._files = [f"{TREE}/{file.path}" for file in sources]
+        return sources
 
     def flush(self) -> None:
         """Return when the tree is on the disk."""

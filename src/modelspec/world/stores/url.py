@@ -7,7 +7,6 @@ never from the registry, and are never printed.
 from __future__ import annotations
 
 import hashlib
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -17,7 +16,7 @@ from typing import Any, Final
 
 from modelspec.tree.digest import artifact_digest, is_digest, listing, stamp
 from modelspec.tree.finding import Refusal
-from modelspec.tree.listing import LIMIT, paths_trouble
+from modelspec.tree.listing import LIMIT
 from modelspec.tree.paths import path_trouble
 from modelspec.tree.protocols import Chunk, Progress, SourceFile, StoredFile, StoredTree
 from modelspec.tree.text import visible
@@ -28,14 +27,11 @@ from modelspec.world.stores.hosts import HostSystem
 from modelspec.world.stores.logins import host_system
 from modelspec.world.stores.names import REPAIR, SUFFIX, tree_name
 from modelspec.world.stores.packages import absent
-from modelspec.world.stores.retried import CONNECT, TRIES, kind_of, retried, wait
+from modelspec.world.stores.retried import TRIES, wait
+from modelspec.world.stores.sent import ordered, unchanged
+from modelspec.world.stores.systems import PART, WORKERS, ShortAnswerError, asked, file_system, opened
 from modelspec.world.stores.verified import rows_of
-from modelspec.world.stores.web import SCHEMES, client, gives_parts, is_web, part, whole
-
-PART: Final = 8 * 1024 * 1024
-"""Bytes of one request: what a broken connection costs, and what each of `WORKERS` holds in memory."""
-WORKERS: Final = 4
-_OPENING: Final = threading.Lock()
+from modelspec.world.stores.web import gives_parts, is_web, part, whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +55,8 @@ class UrlStore:
         A file that is there already is read back and kept if its bytes are right, so that a second run
         goes on where the first one stopped.
         """
-        ordered = sorted(files, key=lambda file: file.path.encode())
-        trouble = paths_trouble(file.path for file in ordered)
-        if trouble is not None or not ordered:
-            raise Refusal(trouble or "there are no files to store", "an artifact has at least one clean path")
-        hashed = tuple(each(hashed_source, ordered))
+        sources = ordered(files)
+        hashed = tuple(each(hashed_source, sources))
         rows = [(file.path, file.digest) for file in hashed]
         tree = StoredTree(artifact_digest(rows), hashed)
         if self.exists(tree.digest):
@@ -71,7 +64,7 @@ class UrlStore:
             self._list_tree(tree.digest, listing(rows))
         each(
             lambda pair: self._send(tree.digest, *pair, progress),
-            zip(ordered, hashed, strict=True),
+            zip(sources, hashed, strict=True),
             workers=WORKERS,
         )
         self._list_tree(tree.digest, listing(rows))
@@ -261,11 +254,11 @@ class UrlStore:
 
     def _upload(self, key: str, file: SourceFile, hashed: StoredFile, mode: str) -> None:
         if isinstance(self.system, HostSystem):
-            self.system.place(key, lambda: _unchanged(file, hashed), hashed.size, partial(self._back, hashed))
+            self.system.place(key, lambda: unchanged(file, hashed), hashed.size, partial(self._back, hashed))
             return
-        target = _opened(self.system, key, mode)
+        target = opened(self.system, key, mode)
         try:
-            for chunk in _unchanged(file, hashed):
+            for chunk in unchanged(file, hashed):
                 target.write(bytes(chunk))
             target.close()
         except BaseException:
@@ -299,30 +292,7 @@ class UrlStore:
         raise Refusal(f"{self.shown} does not give back the listing that it was given")
 
 
-class ShortAnswerError(OSError):
-    """A server gave fewer bytes, or more, than it said that there are."""
-
-
 _ELSEWHERE: Final = "collect where the files behind it lie"
-_RIGHTS: Final = "give yourself the right to it where your credentials come from"
-
-
-def asked(shown: str, what: str, call: Callable[[], Any]) -> Any:
-    """Return what a file system answers, tried again where a network may have broken it.
-
-    Raises Refusal when it stays broken or there is no right to it, or nowhere to write; FileNotFoundError is
-    an answer to what is read.
-    """
-    try:
-        return retried(f"{shown} can't be {what}", call)
-    except PermissionError as error:
-        raise Refusal(f"{shown} can't be {what}: {kind_of(error)}", _RIGHTS) from None
-    except FileNotFoundError:
-        if what != "written":
-            raise
-        raise Refusal(
-            f"{shown} can't be written: there is no such bucket or folder", "make it first"
-        ) from None
 
 
 def url_store(url: str) -> UrlStore:
@@ -343,42 +313,3 @@ def url_store(url: str) -> UrlStore:
     if found is not None:
         return UrlStore(found[1], found[0], url)
     return UrlStore(url.rstrip("/"), file_system(url.partition("://")[0]))
-
-
-def file_system(scheme: str, **more: bool | str) -> Any:
-    """Return the fsspec file system of a scheme; raises Refusal when its package is not installed."""
-    try:
-        import fsspec
-
-        options: dict[str, Any] = {"use_listings_cache": False} if scheme in ("s3", *SCHEMES) else {}
-        if scheme in SCHEMES:
-            options["client_kwargs"] = client()
-        if scheme == "s3":
-            options["config_kwargs"] = {"connect_timeout": CONNECT, "retries": {"max_attempts": 0}}
-        with _OPENING:
-            system = fsspec.filesystem(scheme, **options, **more)
-        if scheme == "s3":
-            # What fails is tried again by `retried`, and by nobody else: tries of tries take minutes.
-            system.retries = 1
-        return system
-    except (ImportError, ValueError):
-        raise absent(scheme) from None
-
-
-def _unchanged(file: SourceFile, hashed: StoredFile) -> Iterator[Chunk]:
-    """Yield the bytes of a source; raises Refusal at their end when they are not those that were hashed."""
-    found = hashlib.sha256()
-    for chunk in file.chunks():
-        found.update(chunk)
-        yield chunk
-    if "sha256:" + found.hexdigest() != hashed.digest:
-        raise Refusal(f"{visible(file.path, 200)} changed while it was read", "wait until nothing writes it")
-
-
-def _opened(system: Any, key: str, mode: str) -> Any:
-    """Open an object to write, so that it appears only at `commit`, and with `xb` only if there is none."""
-    try:
-        return system.open(key, mode, block_size=PART, autocommit=False)
-    except (ValueError, NotImplementedError):
-        # This library has no conditional write; that there was none was asked a moment ago.
-        return system.open(key, "wb", block_size=PART, autocommit=False)
