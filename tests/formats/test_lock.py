@@ -136,6 +136,11 @@ def test_conda_with_another_version_for_another_platform_tells_neither() -> None
         (b"--index-url https://${USER}:secret@host/simple", True),
         (b'source = { registry = "http://a:b@h/simple" }', True),
         (b"url: https://conda.anaconda.org/t/tk-12345678/main/numpy.conda", True),
+        (b"x.whl --find-links https://host/a?private_token=abc", True),
+        (b"url = 'https://host/a.whl?sv=1&sig=abc%3D'", True),
+        (b"url: https://host/a.whl?X-Amz-Signature=abc", True),
+        (b"--find-links https://host/a?token=${TOKEN}", False),
+        (b"url = 'https://host/a.whl?version=1#sha256=abc'", False),
         (b"--index-url https://${USER}:${TOKEN}@host/simple", False),
         (b"x @ git+ssh://git@host/a", False),
         (b"--index-url https://host/simple", False),
@@ -156,6 +161,11 @@ def test_a_password_in_a_lock_is_found(line: bytes, found: bool) -> None:
         (b"numpy==1.0\n--requirement=more.txt\n", "line 2 brings"),
         (b"-rmore.txt\nnumpy==1.0\n", "line 1 brings"),
         (b"-c more.txt\nnumpy==1.0\n", "line 1 brings"),
+        (b"--pre -r more.txt\nnumpy==1.0\n", "line 1 brings"),
+        (b"--pre '-e' ./more\nnumpy==1.0\n", "line 1 brings"),
+        (b"--edit=./more\nnumpy==1.0\n", "line 1 brings"),
+        (b"--requirem more.txt\nnumpy==1.0\n", "line 1 brings"),
+        (b"--find-links 'x\nnumpy==1.0 x\n", "line 2 pins nothing"),
         (b"--pre\n", "pins no packages"),
         (b"git+https://example.com/x\n", "pins nothing"),
         (b"", "pins no packages"),
@@ -168,6 +178,18 @@ def test_a_password_in_a_lock_is_found(line: bytes, found: bool) -> None:
 def test_what_pins_nothing_is_refused(source: bytes, says: str) -> None:
     with pytest.raises(Unreadable, match=says):
         read_lock(source)
+
+
+def test_a_line_of_spaces_takes_no_longer_than_another() -> None:
+    begun = time.process_time()
+    with pytest.raises(Unreadable, match="line 1 pins nothing"):
+        read_lock(b"numpy==1.0" + b" " * 100_000 + b"x\n")
+    assert time.process_time() - begun < 5
+
+
+def test_requirements_may_have_options_that_bring_nothing() -> None:
+    given = b"--require-hashes\n--extra-index-url https://host/-e\n--pre --find-links=-c\nnumpy==1.0\n"
+    assert read_lock(given).packages == {"numpy": "1.0"}
 
 
 def test_a_project_in_a_folder_is_no_package_and_lacks_no_hash() -> None:

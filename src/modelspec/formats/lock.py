@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import tomllib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -22,10 +23,13 @@ _PINNED: Final = re.compile(
 """A package and its marker. Single spaces only: several in a row would be parted in every way there is."""
 _COMMENT: Final = re.compile(r"(?:^|\s)#.*$")
 _OPTION: Final = re.compile(r"--?[a-z]")
-_ELSEWHERE: Final = re.compile(r"-[cer]|--(?:constraint|editable|requirement)\b")
-"""An option that brings packages, or versions, which do not stand here."""
+_ELSEWHERE: Final = ("--constraint", "--editable", "--requirement")
+"""Options that bring packages, or versions, which do not stand here."""
 _HASH: Final = re.compile(r"--hash=(?:sha256|sha384|sha512):[0-9a-f]{64,128}(?!\S)")
-_CREDENTIAL: Final = re.compile(r"://(?!git@|(?:\$\{\w+\}:?)+@)[^/\s\"'@]+@|/t/[A-Za-z0-9_-]{8,}/")
+_CREDENTIAL: Final = re.compile(
+    r"://(?!git@|(?:\$\{\w+\}:?)+@)[^/\s\"'@]+@|/t/[A-Za-z0-9_-]{8,}/"
+    r"|(?i:[?&](?:[a-z0-9_-]*(?:token|password|secret|signature)|sig|[a-z_-]*key))=(?!\$\{)[^\s&#\"']+"
+)
 _LOCAL: Final = frozenset(["virtual", "editable", "directory"])
 SHAPES: Final = "requirements.txt, uv.lock, poetry.lock, conda-lock.yml, pylock.toml"
 
@@ -160,7 +164,7 @@ def _requirements(text: str, python: str | None, places: Platforms | None) -> Lo
     found: dict[str, str] = {}
     hashed = True
     for number, line in _lines(text):
-        if _ELSEWHERE.match(line):
+        if _brings(line):
             raise Unreadable(
                 f"line {number} brings what does not stand here: {visible(line)}",
                 "lock all in one file (pip-compile --generate-hashes, uv pip compile)",
@@ -179,6 +183,21 @@ def _requirements(text: str, python: str | None, places: Platforms | None) -> Lo
             _put(found, match[1], match[2], python)
         hashed = hashed and bool(hashes) and all(map(_HASH.fullmatch, hashes))
     return Locked("requirements.txt", found, None, hashed)
+
+
+def _brings(line: str) -> bool:
+    """Whether an option brings packages: pip also takes it after others, in quotes, or cut short."""
+    if not line.startswith("-"):
+        return False
+    try:
+        words = shlex.split(line)
+    except ValueError:
+        words = line.split()
+    names = [word.partition("=")[0] for word in words]
+    return any(
+        re.match(r"-[cer]", name) or (len(name) > 3 and any(one.startswith(name) for one in _ELSEWHERE))
+        for name in names
+    )
 
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:
