@@ -172,6 +172,22 @@ def test_an_empty_folder_is_filled(made: Git, invoke: Run, tmp_path: Path) -> No
     assert report(tmp_path / "out")["version"] == "3.0.1"
 
 
+def test_the_folder_that_one_stands_in_is_not_replaced(made: Git, invoke: Run, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    done = invoke("--root", str(made.root), "reproduce", "eta@3.0.1", ".", cwd=tmp_path / "out")
+    assert done.returncode == 3 and "is the folder that you are in" in done.stderr
+    assert names(tmp_path / "out") == []
+
+
+def test_a_clone_that_is_none_hides_no_other(made: Git, invoke: Run, tmp_path: Path) -> None:
+    done = invoke("reproduce", "eta@3.0.1", "--code", str(tmp_path), str(tmp_path / "a"), cwd=made.root)
+    assert done.returncode == 0, done.stdout + done.stderr
+    gone = invoke(
+        "reproduce", "eta@3.0.1", "--code", str(tmp_path / "no"), str(tmp_path / "b"), cwd=made.root
+    )
+    assert gone.returncode == 2 and "does not exist" in gone.stderr
+
+
 @pytest.mark.parametrize("how", ["gone", "damaged", "more"])
 def test_bytes_that_are_not_to_be_had_leave_a_note(made: Git, invoke: Run, tmp_path: Path, how: str) -> None:
     tree = tree_of(made.root, version_data(made.root)["artifact"]["digest"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import signal
 import sys
 import zipfile
 from pathlib import Path
@@ -16,6 +17,7 @@ import pytest
 from conftest import Git, Run
 from register.conftest import Register
 from reproduce.conftest import golden_inputs
+from test_ended import begun, ended
 
 
 def wheel(folder: Path, name: str, files: dict[str, str]) -> str:
@@ -99,6 +101,26 @@ def test_an_environment_without_the_runtime_is_no_answer(
     assert done.returncode == 1
     assert "golden answers: not asked: the model could not be asked again" in done.stdout
     assert "without hashes: it names versions, and not their bytes" in done.stdout
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_run_that_is_ended_ends_what_builds_its_environment(
+    made: Git, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """pip is installed by a child of venv, which wrote on into the folder that was being removed."""
+    place = tmp_path / "temporary"
+    place.mkdir()
+    monkeypatch.setenv("TMPDIR", str(place))
+
+    def installing() -> bool:
+        return any(place.glob("modelspec-run-*/venv/lib/*/site-packages/pip/_internal"))
+
+    with begun(
+        "reproduce", "eta@3.0.1", str(tmp_path / "out"), "--run", cwd=made.root, until=installing
+    ) as process:
+        ended(process, number)
+    assert list(place.iterdir()) == []
+    assert (tmp_path / "out/reproduce.json").is_file()
 
 
 def test_without_golden_answers_there_is_nothing_to_ask(

@@ -38,7 +38,8 @@ if TYPE_CHECKING:
 @click.option(
     "--ref", metavar="REV", help="With --at: the history that ends at this revision; default: HEAD."
 )
-@click.option("--code", "clones", metavar="CLONE", multiple=True, type=click.Path(file_okay=False),
+@click.option("--code", "clones", metavar="CLONE", multiple=True,
+              type=click.Path(exists=True, file_okay=False),
               help="A clone that may have the code's commit; can be repeated.")  # fmt: skip
 @click.option("--data", "data", metavar="PATH", multiple=True, type=click.Path(exists=True, path_type=Path),
               help="Where the data may be here: copied when it has the digest; can be repeated.")  # fmt: skip

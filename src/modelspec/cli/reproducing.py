@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -185,14 +186,14 @@ class _Collection:
             state = reproduce.code_state(bool(tree.left_out))
             return Piece(part.component, part.what, state, note, "code", tree.left_out)
 
-    def _repositories(self) -> list[Repository]:
+    def _repositories(self) -> Iterator[Repository]:
+        """Yield the registry's own clone, if it is one, and then those that were named."""
         from modelspec.world.git import open_repository
 
-        found = [open_repository(clone)[0] for clone in self.given.clones]
-        try:
-            return [open_repository(str(self.declared.source.root))[0], *found]
-        except Refusal:
-            return found
+        with suppress(Refusal):
+            yield open_repository(str(self.declared.source.root))[0]
+        for clone in self.given.clones:
+            yield open_repository(clone)[0]
 
     def _data(self, part: Part) -> Piece:
         """Copy data that is here and has its digest; else it stays a pointer."""

@@ -13,7 +13,7 @@ from modelspec.tree.protocols import Progress, SourceFile, Store, StoredFile
 from modelspec.tree.text import visible
 from modelspec.world import durable
 from modelspec.world.folders import discard, entered, opened, parts_of
-from modelspec.world.stores.fetch import fetch_tree, is_empty, nameless
+from modelspec.world.stores.fetch import fetch_tree, is_empty, nameless, standing
 from modelspec.world.stores.stage import TREE, refusing, staged
 
 _TAKEN = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR)
@@ -79,6 +79,7 @@ def assembled(target: Path) -> Iterator[Assembly]:
     nameless(target)
     if os.path.lexists(target) and not is_empty(target):
         raise taken
+    standing(target)
     parent = target.absolute().parent
     with refusing(shown):
         parent.mkdir(parents=True, exist_ok=True)

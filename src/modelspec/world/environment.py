@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from modelspec.tree.finding import Refusal
-from modelspec.world.command import run_command
 
 
 def interpreter(version: str | None) -> str:
@@ -34,7 +34,8 @@ def environment(python: str, requirements: Path, *, hashed: bool) -> Iterator[st
     """
     with tempfile.TemporaryDirectory(prefix="modelspec-run-") as name:
         made = Path(name) / "venv"
-        if run_command([python, "-I", "-m", "venv", str(made)], {}) != 0:
+        mine = {"TMPDIR": name}
+        if _done([python, "-I", "-m", "venv", str(made)], made.parent, mine).returncode != 0:
             raise Refusal("no virtual environment can be built", "install the venv module of this Python")
         inside = str(made / "bin" / "python")
         options = ["--require-hashes"] if hashed else []
@@ -42,7 +43,7 @@ def environment(python: str, requirements: Path, *, hashed: bool) -> Iterator[st
             inside, "-I", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps",
             *options, "-r", str(requirements),
         ]  # fmt: skip
-        if run_command(command, {}) != 0:
+        if _done(command, made.parent, mine).returncode != 0:
             raise Refusal(
                 "the lock can't be installed: pip says why above", "give pip its index, or its network"
             )
@@ -51,18 +52,7 @@ def environment(python: str, requirements: Path, *, hashed: bool) -> Iterator[st
 
 def answer_of(python: str, script: Path, arguments: Sequence[str]) -> dict[str, Any]:
     """Run a script that prints one JSON object, in its own folder; raises Refusal when it prints none."""
-    try:
-        done = subprocess.run(
-            [python, "-I", script.name, *arguments],
-            cwd=script.parent,
-            env=dict(os.environ),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=sys.stderr.fileno(),
-            check=False,
-        )
-    except OSError as error:
-        raise Refusal(f"the Python of the run can't be started: {error.strerror}") from None
+    done = _done([python, "-I", script.name, *arguments], script.parent, {}, subprocess.PIPE)
     try:
         found = json.loads(done.stdout)
     except ValueError:
@@ -70,3 +60,34 @@ def answer_of(python: str, script: Path, arguments: Sequence[str]) -> dict[str, 
     if not isinstance(found, dict):
         raise Refusal("the model could not be asked again: what is above says why")
     return found
+
+
+def _done(
+    command: Sequence[str], folder: Path, variables: Mapping[str, str], out: int | None = None
+) -> subprocess.CompletedProcess[bytes]:
+    """Run a program to its end in a folder; what it says goes to stderr, unless `out` is a pipe.
+
+    It has a process group of its own: when this run is ended, so is whatever the program began. venv leaves
+    pip's installation to a child, which would go on to write into a folder that is being removed.
+    """
+    told = sys.stderr.fileno()
+    try:
+        running = subprocess.Popen(
+            list(command),
+            cwd=folder,
+            env={**os.environ, **variables},
+            stdin=subprocess.DEVNULL,
+            stdout=told if out is None else out,
+            stderr=told,
+            process_group=0,
+        )
+    except OSError as error:
+        raise Refusal(f"the Python of the run can't be started: {error.strerror}") from None
+    with running:
+        try:
+            answer, _ = running.communicate()
+        except BaseException:
+            with suppress(ProcessLookupError):
+                os.killpg(running.pid, signal.SIGKILL)
+            raise
+    return subprocess.CompletedProcess(command, running.returncode, answer)

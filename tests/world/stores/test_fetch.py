@@ -54,6 +54,21 @@ def test_an_empty_folder_is_filled(tmp_path: Path, held: tuple[FolderStore, str]
     assert found(tmp_path / "target") == SMALL
 
 
+def test_the_folder_that_one_stands_in_is_verified_but_not_replaced(
+    tmp_path: Path, held: tuple[FolderStore, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "target").mkdir()
+    monkeypatch.chdir(tmp_path / "target")
+    for target in (Path(), tmp_path / "target"):
+        with pytest.raises(Refusal, match="is the folder that you are in"):
+            fetch_tree(*held, target)
+    assert list(tmp_path.joinpath("target").iterdir()) == []
+    monkeypatch.chdir(tmp_path)
+    fetch_tree(*held, tmp_path / "target")
+    monkeypatch.chdir(tmp_path / "target")
+    assert fetch_tree(*held, Path()).already
+
+
 @pytest.mark.parametrize("what", ["other", "more", "file", "link", "dangling", "git", "linked"])
 def test_a_target_that_is_something_else_is_left_as_it_is(
     tmp_path: Path, held: tuple[FolderStore, str], what: str

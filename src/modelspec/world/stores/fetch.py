@@ -64,6 +64,7 @@ def fetch_tree(
         with suppress(Refusal, OSError), opened(target.absolute().parent) as above:
             sweep(above)
         return Fetched(files, already=True)
+    standing(target)
     rows = rows_of(store, tree)
     if rows is None:
         raise Refusal(f"{short(tree)} is not in {store.shown}", "put it there: `modelspec register`")
@@ -96,6 +97,16 @@ def nameless(target: Path) -> None:
     """Raise Refusal for a target that ends in `..`: a folder is put in place by its name."""
     if target.name == "..":
         raise Refusal(f"{visible(str(target), 200)} ends in `..`", "name the folder itself")
+
+
+def standing(target: Path) -> None:
+    """Raise Refusal for the folder that this runs in: who stands in it would be left in one that is gone."""
+    with suppress(OSError):
+        if target.samefile("."):
+            raise Refusal(
+                f"{visible(str(target), 200)} is the folder that you are in, and is put in place anew",
+                "run this from another one",
+            )
 
 
 def is_empty(target: Path) -> bool:
