@@ -133,6 +133,7 @@ def test_an_image_with_its_fix_for_all_that_is_pinned(invoke: Run, shop: Git) ->
         ("artifact.digest=x", "can't be set"),
         ("weather.rain=1", "can't be set"),
         ("config.thresholds.early.value=1", "there is no"),
+        ("config.hyperparameters.=1", "there is no"),
         ("config.thresholds=1", "more than one value"),
         ("runtime.image=registry.example.com/x:latest", "MS209"),
     ],

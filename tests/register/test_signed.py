@@ -24,6 +24,7 @@ from cryptography.x509.oid import NameOID
 
 from conftest import Git, Run, edit
 from modelspec.formats.bundle import NAME
+from modelspec.tree.finding import Refusal
 from modelspec.world.code import Bytes
 from modelspec.world.signing import PASSWORD, certificate_names, provider
 from modelspec.world.stores.folder import FolderStore
@@ -391,6 +392,31 @@ def test_a_certificate_is_trusted_by_its_name_and_its_root(
     assert code == 1 and "is signed by ci@example.com, not boss@example.com" in told["note"]
 
 
+def test_a_certificate_may_vouch_for_itself(
+    register: Register, shop: Git, invoke: Run, tmp_path: Path
+) -> None:
+    own = certificate(key_at(tmp_path / "own.key"), "self", None)
+    (tmp_path / "own.pem").write_bytes(own.public_bytes(PEM))
+    options = {"sign_key": str(tmp_path / "own.key"), "sign_cert": str(tmp_path / "own.pem")}
+    done = register("3.0.1", "--sign", "certificate", **options)
+    assert done.returncode == 0, done.stdout + done.stderr
+    code, told, _ = signer_of(invoke, shop.root)
+    assert code == 0 and told["level"] == "verified", told
+
+
+def test_what_a_certificate_lacks_to_verify_is_said_with_its_cure(
+    register: Register, shop: Git, tmp_path: Path
+) -> None:
+    own, leaf, _, _ = authority(tmp_path)
+    _, _, other, _ = authority(tmp_path, "Other Root")
+    done = register(
+        "3.0.1", "--sign", "certificate", sign_key=str(own), sign_cert=str(leaf), sign_chain=str(other)
+    )
+    assert done.returncode == 3 and "what was signed does not verify" in done.stderr
+    assert "name all certificates up to its root (--sign-chain)" in done.stderr
+    assert not (shop.root / VERSION).exists()
+
+
 def test_a_chain_that_does_not_lead_to_the_root_beside_it_is_found(
     register: Register, shop: Git, invoke: Run, tmp_path: Path
 ) -> None:
@@ -465,6 +491,10 @@ def test_a_key_opens_with_a_password_from_the_environment(
     found = signing("key", tmp_path / "locked.pem", None, ())
     assert found.fields["identity"] == identity(key)
     assert found.sign([("a", "sha256:" + "0" * 64)])[0].startswith(b"{")
+    key_at(tmp_path / "open.pem")
+    with pytest.raises(Refusal) as refused:
+        signing("key", tmp_path / "open.pem", None, ())
+    assert refused.value.hint == f"it has no password: unset {PASSWORD}"
 
 
 def test_sigstore_without_a_network_is_a_refusal(

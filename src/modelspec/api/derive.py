@@ -245,7 +245,7 @@ def _route(data: Data, keys: str) -> Route | None:
             whole = ".".join([part, *parts])
             if whole in node:
                 return (*route, whole)
-            if part not in node and parts:
+            if part not in node and (parts or not part):
                 return None
             route.append(part)
             node = node.get(part)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -26,6 +26,13 @@ OPTIONS = (
     click.option("--sign-cert", type=_PATH, help="The certificate (PEM) of that key."),
     click.option("--sign-chain", type=_PATH, multiple=True, help="Certificates up to the root; repeatable."),
 )
+
+_CURES: Final = {
+    "key": None,
+    "certificate": "name all certificates up to its root (--sign-chain), none of which has expired, and use "
+    "one with the key usage digitalSignature and the extended one codeSigning",
+    "sigstore": "see that the network and the clock are well, then run this again",
+}
 
 
 def signing_of(given: dict[str, Any]) -> Signing | None:
@@ -71,5 +78,5 @@ def signed(store: Store, tree: StoredTree, signing: Signing) -> Data:
     by = ArtifactSignature.model_validate(record)
     trouble = next(iter(uncovered(read, files)), None) or unproven(bundle, read.certificates, files, by)
     if trouble is not None:
-        raise Refusal(f"what was signed does not verify: it {visible(trouble, 300)}")
+        raise Refusal(f"what was signed does not verify: it {visible(trouble, 300)}", _CURES[signing.method])
     return record

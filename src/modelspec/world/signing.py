@@ -88,6 +88,8 @@ def signing(method: Method, key: Path | None, certificate: Path | None, chain: S
         return Signing(config, method, fields)
     assert certificate is not None
     identity, root = _issued(certificate, chain)
+    # One that vouches for itself is its own chain; the package takes none without it.
+    chain = chain or [certificate]
     try:
         config.use_certificate_signer(
             private_key=key, signing_certificate=certificate, certificate_chain=chain
@@ -219,10 +221,14 @@ def _public(key: Path) -> bytes:
         private = load_pem_private_key(key.read_bytes(), _password())
     except OSError as error:
         raise Refusal(f"{shown} can't be read: {os.strerror(error.errno or 0).lower()}") from None
-    except (TypeError, ValueError):
+    except (TypeError, ValueError) as error:
+        # A TypeError is of the password: one that is missing, or one that nothing asks for.
+        unasked = isinstance(error, TypeError) and _password() is not None
         raise Refusal(
             f"{shown} can't be opened as a private key",
-            f"use {_CURVES}, and set its password in {PASSWORD}",
+            f"it has no password: unset {PASSWORD}"
+            if unasked
+            else f"use {_CURVES}, and set its password in {PASSWORD}",
         ) from None
     if not isinstance(private, ec.EllipticCurvePrivateKey) or private.curve.name not in _NAMES:
         raise Refusal(
