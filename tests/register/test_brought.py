@@ -334,6 +334,38 @@ def test_one_tensor_without_a_name_is_called_as_in_the_models_bytes(
     assert "without a name" not in register("6.0.0", artifact=str(tmp_path / "eta"), **given).stdout
 
 
+@pytest.mark.parametrize("kind", ["onnx", "xgboost"])
+def test_an_mlmodel_cannot_say_what_fills_an_input_and_the_parent_does(
+    kind: str, register: Register, shop: Git, tmp_path: Path
+) -> None:
+    (tmp_path / "eta").mkdir()
+    tensor = '{"type": "tensor", "name": "%s", "tensor-spec": {"dtype": "float32", "shape": [-1, %d]}}'
+    (tmp_path / "eta/MLmodel").write_text(
+        "flavors: {other: {}}\nsignature:\n"
+        f"  inputs: '[{tensor % ('features', 4)}]'\n  outputs: '[{tensor % ('minutes', 1)}]'\n"
+    )
+    booster = Path(__file__).parents[1] / "formats/fixtures/artifacts/booster.ubj"
+    shutil.copy(MODEL if kind == "onnx" else booster, tmp_path / "eta/model")
+    versions = shop.root / "registry/models/eta/versions"
+    before = set(versions.glob("*.yaml"))
+    parent, _ = read((versions / "3.0.0.yaml").read_bytes())
+    done = register("--next", artifact=str(tmp_path / "eta"), threshold="late=minutes>=61")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "what features, minutes mean is what the parent says: look at `signature`" in done.stdout
+    [new] = set(versions.glob("*.yaml")) - before
+    data, _ = read(new.read_bytes())
+    assert isinstance(parent, dict) and isinstance(data, dict)
+    assert (data["signature"], data["request"]) == (parent["signature"], parent["request"])
+    # What its author states is the whole of it.
+    said = tmp_path / "signature.yaml"
+    said.write_text(
+        "inputs:\n  - {name: features, dtype: float32, shape: [-1, 4]}\n"
+        "outputs:\n  - {name: minutes, dtype: float32, shape: [-1, 1]}\n"
+    )
+    done = register("8.0.0", artifact=str(tmp_path / "eta"), signature=str(said), threshold=None)
+    assert done.returncode == 1 and "no input reads trip_features" in done.stdout, done.stdout + done.stderr
+
+
 def test_what_has_no_name_in_an_mlmodel_gets_one_and_that_is_said() -> None:
     source = (
         b"flavors: {sklearn: {}}\nsignature:\n"

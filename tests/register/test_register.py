@@ -61,6 +61,14 @@ def test_a_version_is_captured_whole(register: Register, shop: Git, invoke: Run)
     assert {levels[name] for name in ("artifact", "code", "features", "config")} == {"verified"}
 
 
+def test_a_version_that_reads_no_feature_has_no_input_filled_from_one(register: Register, shop: Git) -> None:
+    done = register("5.0.0", feature=None, none="features", threshold=None)
+    assert done.returncode == 0, done.stdout + done.stderr
+    data, _ = read((shop.root / "registry/models/eta/versions/5.0.0.yaml").read_bytes())
+    assert isinstance(data, dict) and data["features"] == []
+    assert data["signature"]["inputs"] == [{"name": "features", "dtype": "float32", "shape": [-1, 4]}]  # type: ignore[call-overload, index]
+
+
 def test_a_lock_of_every_platform_is_read_for_the_python_that_serves(register: Register, shop: Git) -> None:
     shutil.copy(LOCKS / "uv.lock", shop.root / "uv.lock")
     shop.commit("A lock")

@@ -15,11 +15,14 @@ def signed(
     inputs: Mapping[str, tuple[str, ...]],
     parent: Entry[ModelVersion] | None,
     notes: list[str],
+    *,
+    tool: bool = False,
 ) -> dict[str, Data]:
     """Return `signature` and `request` as far as they are known; `notes` gets what came from the parent.
 
     Names, types and shapes are the bytes' own where these tell them. What fills an input, a unit, classes:
-    as given, else as the parent has it for the same tensor.
+    as given, else as the parent has it for the same tensor. `tool`: the given signature is no word of the
+    author's, but a tool's, which has no place to say what a tensor means.
     """
     before = parent.document.data if parent is not None else None
     old = before.get("signature") if isinstance(before, dict) else None
@@ -29,7 +32,9 @@ def signed(
     for key in ("inputs", "outputs"):
         stated = _tensors(given, key)
         seen = _tensors(_observed(data), key) or stated or _tensors(old, key)
-        told = [_one(tensor, key, stated, _tensors(old, key), inputs, meant) for tensor in seen.values()]
+        meaning = {} if tool else stated
+        known = _meant(_tensors(old, key), data.get("features"))
+        told = [_one(tensor, key, meaning, known, inputs, meant) for tensor in seen.values()]
         # What is stated and not in the bytes stays: a rule says so.
         told += [tensor for name, tensor in stated.items() if name not in seen]
         if told:
@@ -67,6 +72,20 @@ def _one(
     if key == "inputs" and name in inputs:
         plain["from"] = list[Data](inputs[name])
     return plain
+
+
+def _meant(old: dict[str, dict[str, Data]], features: Data) -> dict[str, dict[str, Data]]:
+    """Return the parent's tensors; without the fields of views where it reads none (`features: []`)."""
+    if features != []:
+        return old
+    return {
+        name: {one: node for one, node in tensor.items() if one != "from" or not _of_views(node)}
+        for name, tensor in old.items()
+    }
+
+
+def _of_views(sources: Data) -> bool:
+    return isinstance(sources, list) and any(not str(one).startswith("request.") for one in sources)
 
 
 def _observed(data: Mapping[str, Data]) -> Data:

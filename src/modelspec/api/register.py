@@ -42,6 +42,7 @@ class Captured:
 
     `version` None: the next one by evidence. `features`: `VIEW` or `VIEW@N`, None where nobody said.
     `inputs`: input -> the fields that fill it. `parent`: a version, "" for none, None where nobody said.
+    `tool`: its signature is what a tool wrote down (an MLmodel), which knows nothing of the fields.
     """
 
     model: str
@@ -51,6 +52,7 @@ class Captured:
     inputs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     parent: str | None = None
     notes: tuple[str, ...] = ()
+    tool: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,7 @@ def whole(registry: Registry, captured: Captured) -> Whole | Declined:
     if parent is not None:
         data["lineage"] = {"parent": f"{parent.value.version}@{parent.digest}"}
         _architecture(data, parent, notes)
-    data |= signed(data, captured.inputs, parent, notes)
+    data |= signed(data, captured.inputs, parent, notes, tool=captured.tool)
     return Whole({key: data[key] for key in ORDER if key in data}, parent, tuple(notes))
 
 

@@ -309,6 +309,7 @@ def _captured(model: str, version: str | None, given: dict[str, Any], taken: Tak
         inputs,
         "" if parent == "none" else parent,
         tuple(taken.notes),
+        tool=given["signature"] is None,
     )
 
 
