@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import pickle
@@ -16,6 +17,7 @@ from conftest import GIT_ENV, Git, Run, reference
 from modelspec.cli.main import VERBS
 from register.conftest import Register
 
+ARRAYS = Path(__file__).parents[1] / "formats/fixtures/artifacts/arrays.joblib"
 VERSION = "registry/models/eta/versions/4.0.0.yaml"
 SIGNATURE = """\
 inputs:
@@ -221,6 +223,11 @@ def packed(kind: str, folder: Path) -> Path:
         path.write_bytes(bytes(whole))
     elif kind == "7-Zip":
         path.write_bytes(b"7z\xbc\xaf\x27\x1c" + data)
+    elif kind.startswith("joblib"):
+        data = ARRAYS.read_bytes()
+        if "called" in kind:
+            data = data[:-1] + b"0cos\nsystem\n(S'true'\ntR."
+        path.write_bytes(gzip.compress(data) if "compressed" in kind else data)
     elif kind == "harmless":
         path.write_bytes(pickle.dumps({"weights": [1.0]}))
     return path
@@ -235,16 +242,22 @@ def packed(kind: str, folder: Path) -> Path:
         ("a broken member", False, True),
         ("7-Zip", False, True),
         ("harmless", False, False),
+        ("joblib", False, False),
+        ("joblib, compressed", False, False),
+        ("joblib, called", True, False),
+        ("joblib, compressed and called", True, False),
     ],
 )
 def test_what_a_scanner_says_and_what_it_could_not_read(
     kind: str, dangerous: bool, failed: bool, tmp_path: Path
 ) -> None:
     pytest.importorskip("picklescan", reason="the extra `scan` is not installed")
-    from modelspec.world.scan import scanned
+    from modelspec.cli.scanning import suspected
 
-    found = scanned(packed(kind, tmp_path))
-    assert (bool(found.dangerous), found.failed is not None) == (dangerous, failed), found
+    notes: list[str] = []
+    said = suspected("model", packed(kind, tmp_path), notes) or ""
+    assert ("finds" in said, "failed" in said) == (dangerous, failed and not dangerous), said
+    assert any("bytes of numbers" in note for note in notes) == (kind in ("joblib", "joblib, compressed"))
 
 
 @pytest.mark.parametrize("kind", ["bare", "7-Zip", "harmless"])

@@ -79,7 +79,7 @@ def take_artifact(given: dict[str, Any], store: str, taken: Taken) -> None:
         from modelspec.world.source import place
 
         places = {file.path: place(file) for file in taken.artifact.files}
-        said = [suspected(path, places[path]) for path, _ in unsafe]
+        said = [suspected(path, places[path], taken.notes) for path, _ in unsafe]
         taken.lacks.extend(f"artifact: {one}" for one in said if one is not None)
         if unsafe and not any(said):
             taken.notes.append("picklescan finds nothing that it knows, which proves nothing")

@@ -115,7 +115,7 @@ def _troubles(source: Source, row: Row, looked: Looked, scan: bool) -> Iterator[
             yield f"{visible(file.path)} is {one.why}, and the version does not say `unsafe: pickle`"
         for name in one.lacking(file.path, paths)[:3]:
             yield f"{visible(file.path)} keeps numbers in {visible(name, 200)}, which is not among its files"
-        said = suspected(file.path, tree.tree / file.path) if one.unsafe and scan else None
+        said = suspected(file.path, tree.tree / file.path, []) if one.unsafe and scan else None
         if said is not None:
             yield said
         seen.append(one)

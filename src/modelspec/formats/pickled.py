@@ -27,6 +27,9 @@ _LENGTHS: Final = {
 }
 _RUNS: Final = frozenset(["REDUCE", "BUILD", "INST", "OBJ", "NEWOBJ", "NEWOBJ_EX"])
 _IMPORTS: Final = frozenset(["GLOBAL", "STACK_GLOBAL", "EXT1", "EXT2", "EXT4"])
+MARK: Final = object()
+"""On a stack, what an opcode takes everything above of."""
+_VALUE: Final = object()
 _MAX_OPCODES: Final = 100_000
 _MAX_BYTES: Final = 16 * 1024 * 1024
 
@@ -56,10 +59,10 @@ def runs_code(stream: Reading | IO[bytes], most: int = _MAX_BYTES) -> bool:
     bounded = _Bounded(stream, most)
     if bounded.begins(_MARKED):
         return True
-    stack: list[bool] = []
+    stack: list[Any] = []
     imported = False
-    for count, (opcode, argument) in enumerate(_opcodes(bounded)):
-        if not _step(stack, opcode) or count > _MAX_OPCODES:
+    for count, (opcode, argument) in enumerate(opcodes(bounded)):
+        if not effect(stack, opcode) or count > _MAX_OPCODES:
             return count > _MAX_OPCODES
         if opcode.name in _RUNS:
             return True
@@ -71,7 +74,7 @@ def runs_code(stream: Reading | IO[bytes], most: int = _MAX_BYTES) -> bool:
     return bounded.spent
 
 
-def _opcodes(stream: _Bounded) -> Iterator[tuple[Any, bytes]]:
+def opcodes(stream: Reading) -> Iterator[tuple[Any, bytes]]:
     """Yield opcodes with their arguments as bytes, as far as they are any.
 
     `pickletools.genops` decodes arguments, and stops at what a loader with another encoding takes.
@@ -107,11 +110,11 @@ class _Bounded:
         self._head = self.read(2)
         return pattern.match(self._head) is not None
 
-    def read(self, size: int) -> bytes:
+    def read(self, size: int = -1, /) -> bytes:
         held, self._head = self._head[:size], self._head[size:]
         return held + self._take(self._stream.read, size - len(held))
 
-    def readline(self) -> bytes:
+    def readline(self, size: int = -1, /) -> bytes:
         held, newline, self._head = self._head.partition(b"\n")
         return held + (newline or self._take(self._stream.readline, self._left))
 
@@ -123,21 +126,24 @@ class _Bounded:
         return found
 
 
-def _step(stack: list[bool], opcode: Any) -> bool:
-    """Do to a stack of marks (True) and values what an opcode does; False where a loader would stop."""
+def effect(stack: list[Any], opcode: Any) -> bool:
+    """Do to a stack of marks and values what an opcode does; False where a loader would stop.
+
+    What comes onto it is a value of which nothing is known.
+    """
     before, after = opcode.stack_before, opcode.stack_after
-    if opcode.name == "POP" and stack and stack[-1]:
+    if opcode.name == "POP" and stack and stack[-1] is MARK:
         # It takes a mark away as well.
         stack.pop()
         return True
     if pickletools.markobject in before:
-        if True not in stack:
+        if not any(one is MARK for one in reversed(stack)):
             return False
-        while not stack.pop():
+        while stack.pop() is not MARK:
             pass
         before = before[: before.index(pickletools.markobject)]
-    if len(stack) < len(before) or any(stack[len(stack) - len(before) :]):
+    if len(stack) < len(before) or any(one is MARK for one in stack[len(stack) - len(before) :]):
         return False
     del stack[len(stack) - len(before) :]
-    stack.extend(one is pickletools.markobject for one in after)
+    stack.extend(MARK if one is pickletools.markobject else _VALUE for one in after)
     return True

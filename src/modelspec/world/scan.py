@@ -6,11 +6,14 @@ never taken for silence.
 
 from __future__ import annotations
 
+import io
 import json
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import IO, Any, BinaryIO, Final
 
 from modelspec.tree.finding import Refusal
 from modelspec.world.foreign import foreign
@@ -22,14 +25,25 @@ _SEVEN: Final = b"7z\xbc\xaf\x27\x1c"
 
 @dataclass(frozen=True, slots=True)
 class Scanned:
-    """What a scanner says of a file: what is dangerous in it, and why it did not see all of it."""
+    """What a scanner says of a file: what is dangerous in it, and why it did not see all of it.
+
+    `numbers`: so many bytes lie between its opcodes and are none; it was given the opcodes alone.
+    """
 
     dangerous: tuple[str, ...] = ()
     failed: str | None = None
+    numbers: int = 0
 
 
-def scanned(path: Path) -> Scanned:
-    """Scan one file; raises Refusal without the package, and for a file that can't be opened."""
+Opcodes = Callable[[BinaryIO], tuple[tuple[bytes, ...], int] | None]
+"""Gives the pickles of a file in which other bytes lie between the opcodes, and how many those are."""
+
+
+def scanned(path: Path, opcodes: Opcodes) -> Scanned:
+    """Scan one file; raises Refusal without the package, and for a file that can't be opened.
+
+    Where the scanner stumbles over the file, it is given the opcodes alone, if `opcodes` tells them.
+    """
     from importlib.util import find_spec
 
     if find_spec("picklescan") is None:
@@ -39,10 +53,10 @@ def scanned(path: Path) -> Scanned:
         if stream.read(len(_SEVEN)) == _SEVEN:
             return Scanned(failed="it is packed with 7-Zip")
     try:
-        found = json.loads(isolated(lambda: _scan(path)))
+        found = json.loads(isolated(lambda: _scan(path, opcodes)))
     except Refusal as refusal:
         return Scanned(failed=refusal.message)
-    return Scanned(tuple(found["dangerous"]), found["failed"])
+    return Scanned(tuple(found["dangerous"]), found["failed"], found["numbers"])
 
 
 class _Complaints(logging.Handler):
@@ -56,24 +70,38 @@ class _Complaints(logging.Handler):
         self.count += not str(record.msg).endswith("FOUND")
 
 
-def _scan(path: Path) -> bytes:
+def _scan(path: Path, opcodes: Opcodes) -> bytes:
     from picklescan import scanner
 
+    dangerous, failed = _asked(
+        lambda: path.open("rb"), lambda stream: scanner.scan_bytes(stream, "file", path.suffix.lower())
+    )
+    numbers = 0
+    if failed is not None:
+        with path.open("rb") as stream:
+            told = opcodes(stream)
+        if told is not None:
+            pickles, numbers = told
+            said = [
+                _asked(partial(io.BytesIO, one), lambda stream: scanner.scan_pickle_bytes(stream, "file"))
+                for one in pickles
+            ]
+            dangerous = dangerous.union(*(names for names, _ in said))
+            failed = next((why for _, why in said if why is not None), None)
+    return json.dumps({"dangerous": sorted(dangerous), "failed": failed, "numbers": numbers}).encode()
+
+
+def _asked(opened: Callable[[], IO[bytes]], scan: Callable[[IO[bytes]], Any]) -> tuple[set[str], str | None]:
+    """Return what a scanner calls dangerous in a stream, and why it did not see all of it."""
     complaints, log = _Complaints(), logging.getLogger("picklescan")
     log.handlers, log.propagate = [complaints], False
-    dangerous: list[str] = []
-    failed: str | None = None
     try:
-        with path.open("rb") as stream:
-            result = scanner.scan_bytes(stream, "file", path.suffix.lower())
-        dangerous = sorted(
-            {f"{one.module}.{one.name}" for one in result.globals if one.safety.value == "dangerous"}
-        )
-        if result.scan_err or complaints.count:
-            failed = "it could not read all of it"
+        with opened() as stream:
+            result = scan(stream)
+        dangerous = {f"{one.module}.{one.name}" for one in result.globals if one.safety.value == "dangerous"}
+        return dangerous, "it could not read all of it" if result.scan_err or complaints.count else None
     except MemoryError:
         raise
     except Exception as error:
         # picklescan, and what it reads with, raise whatever the bytes make them raise.
-        failed = f"it stumbled over it: {type(error).__name__}"
-    return json.dumps({"dangerous": dangerous, "failed": failed}).encode()
+        return set(), f"it stumbled over it: {type(error).__name__}"
