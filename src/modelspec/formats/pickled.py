@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import pickle
 import pickletools
 import re
 from collections.abc import Callable, Iterator
 from typing import IO, Any, Final, Protocol
 
-_MARKED: Final = re.compile(rb"\x80[\x00-\xff]")
+_MARK: Final = 0x80
+"""The opcode that says a protocol: a pickle of protocol 2 and later begins with it."""
+_PROTOCOL: Final = pickle.HIGHEST_PROTOCOL
+_LATER: Final = _PROTOCOL + 3
+"""What a later Python may write. Its opcodes are not known here, so they can't be followed."""
 _NAMES: Final = re.compile(rb"[A-Za-z_][A-Za-z0-9_.]*")
 _TEXTS: Final = {
     "INT": re.compile(rb"\s*[-+]?[0-9][0-9A-Za-z_]*\s*"),
     "LONG": re.compile(rb"\s*[-+]?[0-9][0-9A-Za-z_]*\s*"),
     "FLOAT": re.compile(rb"\s*[-+]?[0-9A-Za-z_.+-]+\s*"),
     "STRING": re.compile(rb"\"[^\n]*\"|'[^\n]*'"),
-    "GET": re.compile(rb"\s*[0-9]+\s*"),
-    "PUT": re.compile(rb"\s*[0-9]+\s*"),
+    "GET": re.compile(rb"\s*[-+]?[0-9][0-9_]*\s*"),
+    "PUT": re.compile(rb"\s*[-+]?[0-9][0-9_]*\s*"),
 }
-"""What a line after an opcode has to be at least. The loader in C reads it up to a zero, in any base."""
+"""What a line after an opcode has to be at least. The loader in C reads numbers up to a zero, in any base."""
 _OPCODES: Final = {one.code: one for one in pickletools.opcodes}
 _LENGTHS: Final = {
     pickletools.TAKEN_FROM_ARGUMENT1: 1,
@@ -49,15 +54,18 @@ class Reading(Protocol):
 def runs_code(stream: Reading | IO[bytes], most: int = _MAX_BYTES) -> bool:
     """Whether a loader would take what a stream gives for a pickle that runs something.
 
-    Whatever begins with the mark of a protocol (2 and later) is one, whole or not: a loader obeys what
-    comes before the damage. Older protocols have no mark and look like text, so their opcodes are followed
-    as far as a loader's stack would bear them: it is one when something is called, or imported and kept,
-    and also when there are more opcodes or bytes (`most`) than are followed.
+    Its opcodes are followed as far as a loader's stack would bear them: it is one when something is called,
+    and also when there are more opcodes or bytes (`most`) than are followed. What begins with the mark of a
+    protocol, as all have from 2 on, is one as well when it imports, reaches its end, or is cut off: only at
+    what no loader takes is it something else, such as numbers of which the first byte happens to be 128.
+    Older protocols have no mark and look like text: to import is not enough there, unless it is kept.
 
     What the stream raises is raised.
     """
     bounded = _Bounded(stream, most)
-    if bounded.begins(_MARKED):
+    head = bounded.peek(2)
+    marked = len(head) == 2 and head[0] == _MARK and head[1] <= _LATER
+    if marked and head[1] > _PROTOCOL:
         return True
     stack: list[Any] = []
     imported = False
@@ -66,12 +74,15 @@ def runs_code(stream: Reading | IO[bytes], most: int = _MAX_BYTES) -> bool:
             return count > _MAX_OPCODES
         if opcode.name in _RUNS:
             return True
+        imports = opcode.name in _IMPORTS
+        if marked and (imports or opcode.name == "STOP"):
+            return True
         if opcode.name == "GLOBAL" and not all(map(_NAMES.fullmatch, argument.split(b"\n"))):
             return False
-        imported = imported or opcode.name in _IMPORTS
+        imported = imported or imports
         if opcode.name == "STOP":
             return imported
-    return bounded.spent
+    return bounded.spent or (marked and bounded.ended)
 
 
 def opcodes(stream: Reading) -> Iterator[tuple[Any, bytes]]:
@@ -86,7 +97,8 @@ def opcodes(stream: Reading) -> Iterator[tuple[Any, bytes]]:
             whole = all(line.endswith(b"\n") for line in lines)
             argument = b"\n".join(line[:-1] for line in lines)
             text = _TEXTS.get(opcode.name)
-            if not whole or (text is not None and not text.fullmatch(argument.split(b"\0")[0])):
+            read = argument if opcode.name == "STRING" else argument.split(b"\0")[0]
+            if not whole or (text is not None and not text.fullmatch(read)):
                 return
         else:
             if kind in _LENGTHS:
@@ -98,25 +110,30 @@ def opcodes(stream: Reading) -> Iterator[tuple[Any, bytes]]:
 
 
 class _Bounded:
-    """A stream of which so many bytes are read; notes that it was not enough."""
+    """A stream of which so many bytes are read; notes when it has more (`spent`), and no more (`ended`)."""
 
     def __init__(self, stream: Reading | IO[bytes], most: int) -> None:
         self._stream = stream
         self._left = most
         self._head = b""
         self.spent = False
+        self.ended = False
 
-    def begins(self, pattern: re.Pattern[bytes]) -> bool:
-        self._head = self.read(2)
-        return pattern.match(self._head) is not None
+    def peek(self, size: int) -> bytes:
+        self._head = self._take(self._stream.read, size)
+        return self._head
 
     def read(self, size: int = -1, /) -> bytes:
         held, self._head = self._head[:size], self._head[size:]
-        return held + self._take(self._stream.read, size - len(held))
+        found = held + self._take(self._stream.read, size - len(held))
+        self.ended = self.ended or len(found) < size
+        return found
 
     def readline(self, size: int = -1, /) -> bytes:
         held, newline, self._head = self._head.partition(b"\n")
-        return held + (newline or self._take(self._stream.readline, self._left))
+        found = held + (newline or self._take(self._stream.readline, self._left))
+        self.ended = self.ended or not found.endswith(b"\n")
+        return found
 
     def _take(self, source: Callable[[int], bytes], size: int) -> bytes:
         # What is longer than the rest of the file ends the reading by itself.
