@@ -168,7 +168,13 @@ def test_a_closed_pipe_is_no_traceback(example: Path) -> None:
     assert len(done.stdout) == 10
 
 
-@pytest.mark.parametrize("verb", ["check", "list", "--help", "schema Pin"])
+OUTPUT = [
+    "check", "check --format json", "compile --check", "list", "show eta", "explain MS101", "schema Pin", "digest registry/modelspec.yaml",
+    "codeowners", "completion bash", "--help", "--version",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("verb", OUTPUT)
 def test_output_that_nobody_reads_is_no_finding(verb: str, example: Path) -> None:
     command = [sys.executable, "-m", "modelspec", *verb.split()]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
