@@ -61,6 +61,24 @@ def test_a_version_is_captured_whole(register: Register, shop: Git, invoke: Run)
     assert {levels[name] for name in ("artifact", "code", "features", "config")} == {"verified"}
 
 
+def test_notes_are_told_where_something_stands_in_the_way(
+    register: Register, shop: Git, tmp_path: Path
+) -> None:
+    signature = tmp_path / "signature.yaml"
+    signature.write_text(
+        "inputs:\n  - {name: features, dtype: float32, shape: [-1, 4]}\n"
+        "outputs:\n  - {name: minutes, dtype: float32, shape: [-1, 1]}\n"
+    )
+    refused = register("5.0.0", feature="trip_features", signature=str(signature))
+    assert refused.returncode == 1 and "MS217" in refused.stdout
+    assert "  note: trip_features was named without a number: taken at its newest, 2\n" in refused.stdout
+    # Nothing has this reference: nothing was written.
+    assert "its reference is" not in refused.stdout
+    lacking = register("5.0.0", param="rate=1.50", lock=None)
+    assert lacking.returncode == 1 and "--lock FILE" in lacking.stderr
+    assert "  note: rate is recorded as the text 1.50" in lacking.stderr
+
+
 def test_a_version_that_reads_no_feature_has_no_input_filled_from_one(register: Register, shop: Git) -> None:
     done = register("5.0.0", feature=None, none="features", threshold=None)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -92,7 +92,13 @@ def derive_all(
         return Proposal("derive", "", "derive/all", left=tuple(left))
     found = _proposal(files, settings, registry)
     return Proposal(
-        found.verb, found.title, found.branch, found.patch, found.steps, left=tuple(left), notes=found.notes
+        found.verb,
+        found.title,
+        found.branch,
+        found.patch,
+        found.steps,
+        left=tuple(left),
+        results=found.results,
     )
 
 
@@ -103,11 +109,11 @@ def _proposal(
     patch = {VERSION.locate(model, number): text for model, _, number, text in files}
     names = ", ".join(f"{model} {parent} -> {number}" for model, parent, number, _ in files)
     title = f"Derive: {names} ({what})" if len(files) == 1 else f"Derive: {len(files)} versions ({what})"
-    notes = []
+    results = []
     for path, text in patch.items():
         entry = read_as(registry, path, text)
         if isinstance(entry, Entry):
-            notes.append(f"the reference of {entry.value.model} is {entry.value.version}@{entry.digest}")
+            results.append(f"the reference of {entry.value.model} is {entry.value.version}@{entry.digest}")
     model, _, number, _ = files[0]
     return Proposal(
         "derive",
@@ -115,7 +121,7 @@ def _proposal(
         f"derive/{model}-{number}" if len(files) == 1 else "derive/all",
         patch,
         tuple(Step("derive", model, "", parent, number) for model, parent, number, _ in files),
-        notes=tuple(notes),
+        results=tuple(results),
     )
 
 

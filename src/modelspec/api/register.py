@@ -147,7 +147,8 @@ def register(registry: Registry, captured: Captured) -> Proposal | Declined:
         f"register/{model}-{version}",
         {path: text},
         (Step("register", model, "", "", version),),
-        notes=(*found.notes, *((f"its parent is {was}",) if was else ()), f"its reference is {ref}"),
+        notes=(*found.notes, *((f"its parent is {was}",) if was else ())),
+        results=(f"its reference is {ref}",),
     )
 
 

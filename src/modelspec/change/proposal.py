@@ -50,7 +50,8 @@ class Proposal:
     """A patch of `registry/`, with its meaning.
 
     `steps` become the trailers. `already` says what is as it was asked for, `left` what was not touched
-    though it was meant, and why. `restores`: the change only goes back, so nothing that time did may stop it.
+    though it was meant, and why; `results` what to know of it once it is written. `restores`: the change
+    only goes back, so nothing that time did may stop it.
     """
 
     verb: str
@@ -62,6 +63,7 @@ class Proposal:
     already: tuple[str, ...] = ()
     left: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    results: tuple[str, ...] = ()
     restores: bool = False
 
     def message(self) -> str:

@@ -327,6 +327,7 @@ def _complete(registry: Registry, captured: Captured, taken: Taken, asks: bool) 
         found = crowded(registry, _planned(captured, taken)) or found
     if isinstance(found, Declined):
         click.echo(f"{found.message}\n  fix: {found.fix}", err=True)
+        _noted(taken)
         return None
     # The store's answer is not there yet; and what is no format's fault is said once.
     lacks = [*taken.lacks, *(str(one) for one in found if not _said(one, taken))]
@@ -336,7 +337,14 @@ def _complete(registry: Registry, captured: Captured, taken: Taken, asks: bool) 
     for lack in lacks:
         click.echo(f"  {lack}", err=True)
     click.echo('for a component that is lost for good: --unknown COMPONENT="why"', err=True)
+    _noted(taken)
     return None
+
+
+def _noted(taken: Taken) -> None:
+    """Say what was found out on the way: it may be why something is missing."""
+    for note in taken.notes:
+        click.echo(f"  note: {visible(note, 300)}", err=True)
 
 
 def _planned(captured: Captured, taken: Taken) -> Captured:

@@ -45,6 +45,8 @@ def outcome_text(outcome: Outcome, paint: Paint) -> str:
     judged = outcome.judged
     if judged is not None and judged.blocked:
         text = "".join(line + "\n" for line in lines) + findings_text(judged.registry, judged.findings, paint)
+        # What was found out on the way may be what is wrong.
+        text += "".join(f"  note: {visible(one, 300)}\n" for one in found.notes)
         errors = [one for one in judged.findings if one.blocks]
         text += f"{plural(len(errors), 'error')}: nothing was changed\n"
         return text + paint.dim(f"modelspec explain {errors[0].code} says more") + "\n"
@@ -62,7 +64,7 @@ def _done(outcome: Outcome, found: Proposal, judged: Judged | None) -> list[str]
     if found.verb != "prune" or changed:
         lines += [f"  {step}" for step in found.steps]
     lines += [visible(one, 300) for one in (*found.already, *found.left)]
-    lines += [f"  note: {visible(one, 300)}" for one in found.notes]
+    lines += [f"  note: {visible(one, 300)}" for one in (*found.notes, *found.results)]
     if judged is not None and judged.patch and (outcome.wrote or outcome.commit):
         own = [path for path in judged.patch if not path.startswith("compiled/")]
         compiled = len(judged.patch) - len(own)
@@ -122,7 +124,7 @@ def outcome_json(outcome: Outcome) -> str:
             ],
             "already": list(found.already),
             "left": list(found.left),
-            "notes": list(found.notes),
+            "notes": [*found.notes, *found.results],
             "verdicts": [_stands(one) for one in found.standings],
             "findings": findings_data(judged.registry, judged.findings) if judged is not None else [],
             "files": list(judged.patch) if judged is not None else [],
