@@ -79,6 +79,23 @@ def test_notes_are_told_where_something_stands_in_the_way(
     assert "  note: rate is recorded as the text 1.50" in lacking.stderr
 
 
+def test_an_empty_file_is_no_model(register: Register, shop: Git, tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model/model.onnx").touch()
+    for given in (str(tmp_path / "model"), str(tmp_path / "model/model.onnx")):
+        for form in ("onnx", "a-new-one"):
+            done = register("5.0.0", artifact=given, artifact_format=form)
+            assert done.returncode == 1 and "model.onnx is empty: was it written" in done.stderr, done.stderr
+    (tmp_path / "model/config.json").write_text("{}")
+    done = register("5.0.0", artifact=str(tmp_path / "model"), artifact_format="onnx")
+    assert done.returncode == 1 and "model.onnx is empty, and no file of it is onnx: was it" in done.stderr
+    # Beside a model an empty file is none of its business.
+    shutil.copy(MODEL, tmp_path / "model/model.onnx")
+    (tmp_path / "model/__init__.py").touch()
+    done = register("5.0.0", artifact=str(tmp_path / "model"), artifact_format="onnx")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_a_version_that_reads_no_feature_has_no_input_filled_from_one(register: Register, shop: Git) -> None:
     done = register("5.0.0", feature=None, none="features", threshold=None)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from modelspec.formats.artifact import TOLD
 from modelspec.formats.mlcode import NAME, WHY, by_content
 from modelspec.tree.data import Data
 from modelspec.tree.text import visible
@@ -67,6 +69,7 @@ def take_artifact(given: dict[str, Any], store: str, taken: Taken) -> None:
         )
     if chosen is not None:
         part["format"] = chosen
+    taken.lacks.extend(_empty(chosen, formats, taken.sizes()))
     for key in ("architecture", "precision"):
         if given[key] is not None:
             part[key] = given[key]
@@ -85,6 +88,16 @@ def take_artifact(given: dict[str, Any], store: str, taken: Taken) -> None:
             taken.notes.append("picklescan finds nothing that it knows, which proves nothing")
     unsafe += [(path, WHY) for path in by_content(files, _mlmodels(taken))]
     _accepted(given, part, unsafe, taken)
+
+
+def _empty(chosen: str | None, formats: list[str], sizes: dict[str, int]) -> Iterator[str]:
+    """Say that there is no model in an artifact: no byte, or an empty file where its format should be."""
+    empty = [path for path, size in sizes.items() if not size]
+    if not empty or (len(empty) < len(sizes) and (chosen not in TOLD or chosen in formats)):
+        return
+    more = f" and {len(empty) - 1} more are" if len(empty) > 1 else " is"
+    what = f", and no file of it is {chosen}" if len(empty) < len(sizes) else ""
+    yield f"artifact: {visible(empty[0], 200)}{more} empty{what}: was it written to its end?"
 
 
 def _accepted(

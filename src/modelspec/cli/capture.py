@@ -62,6 +62,16 @@ class Taken:
         files = self.artifact.files if self.artifact is not None else ()
         return {file.path: partial(foreign, place(file)) for file in files}
 
+    def sizes(self) -> dict[str, int]:
+        """Return the artifact's files by path: how many bytes each has."""
+        if self.placed is not None:
+            return {file.path: file.size for file in self.placed.placed}
+        if self.artifact is None:
+            return {}
+        return {
+            file.path: state[0] for file, state in zip(self.artifact.files, self.artifact.states, strict=True)
+        }
+
     def keep(self, name: str, data: bytes) -> str:
         """Have bytes stored as a tree of one file; return its digest."""
         from modelspec.world.code import Bytes

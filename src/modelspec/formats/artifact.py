@@ -29,6 +29,8 @@ _COMPRESSED_OTHERWISE: Final = re.compile(rb"\x04\x22\x4d\x18|ZF0x|\x28\xb5\x2f\
 """What joblib compresses with as well, and can't be looked into here: lz4, its own old format, zstd."""
 _HDF5: Final = b"\x89HDF\r\n\x1a\n"
 _TAR: Final = 512
+TOLD: Final = frozenset(["catboost", "gguf", "keras", "lightgbm", "onnx", "safetensors", "skops"])
+"""The formats that bytes always tell; old xgboost and torch have forms that they don't."""
 Opened = Callable[[], AbstractContextManager[IO[bytes]]]
 """Opens a stream, from its beginning each time."""
 
