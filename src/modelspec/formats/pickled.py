@@ -31,6 +31,7 @@ _LENGTHS: Final = {
     pickletools.TAKEN_FROM_ARGUMENT8U: 8,
 }
 _RUNS: Final = frozenset(["REDUCE", "BUILD", "INST", "OBJ", "NEWOBJ", "NEWOBJ_EX"])
+_ENDS: Final = _RUNS | {"STOP"}
 _IMPORTS: Final = frozenset(["GLOBAL", "STACK_GLOBAL", "EXT1", "EXT2", "EXT4"])
 MARK: Final = object()
 """On a stack, what an opcode takes everything above of."""
@@ -54,28 +55,31 @@ class Reading(Protocol):
 def runs_code(stream: Reading | IO[bytes], most: int = _MAX_BYTES) -> bool:
     """Whether a loader would take what a stream gives for a pickle that runs something.
 
-    Its opcodes are followed as far as a loader's stack would bear them: it is one when something is called,
-    and also when there are more opcodes or bytes (`most`) than are followed. What begins with the mark of a
-    protocol, as all have from 2 on, is one as well when it imports, reaches its end, or is cut off: only at
-    what no loader takes is it something else, such as numbers of which the first byte happens to be 128.
-    Older protocols have no mark and look like text: to import is not enough there, unless it is kept.
+    What begins with the mark of a protocol, as all pickles have from 2 on, is one when it calls, imports,
+    reaches its end or is cut off: it is something else, such as numbers of which the first byte happens to
+    be 128, only where a byte is reached that no loader has an opcode for. Older protocols have no mark and
+    look like text: their opcodes are followed as far as a loader's stack would bear them, and it is one when
+    something is called, or imported and kept. It is also one when there are more opcodes or bytes (`most`)
+    than are followed.
 
     What the stream raises is raised.
     """
     bounded = _Bounded(stream, most)
-    head = bounded.peek(2)
-    marked = len(head) == 2 and head[0] == _MARK and head[1] <= _LATER
+    head = bounded.peek(3)
+    marked = len(head) > 1 and head[0] == _MARK and head[1] <= _LATER
     if marked and head[1] > _PROTOCOL:
-        return True
+        # A zero is no opcode, and begins the rest of many a length.
+        return head[2:] != b"\0"
     stack: list[Any] = []
     imported = False
-    for count, (opcode, argument) in enumerate(opcodes(bounded)):
-        if not effect(stack, opcode) or count > _MAX_OPCODES:
-            return count > _MAX_OPCODES
-        if opcode.name in _RUNS:
-            return True
+    for count, (opcode, argument) in enumerate(opcodes(bounded, checked=not marked)):
         imports = opcode.name in _IMPORTS
-        if marked and (imports or opcode.name == "STOP"):
+        # Behind a mark no stack is trusted to say that a loader stops.
+        if count > _MAX_OPCODES or (marked and (imports or opcode.name in _ENDS)):
+            return True
+        if not marked and not effect(stack, opcode):
+            return False
+        if opcode.name in _RUNS:
             return True
         if opcode.name == "GLOBAL" and not all(map(_NAMES.fullmatch, argument.split(b"\n"))):
             return False
@@ -85,9 +89,10 @@ def runs_code(stream: Reading | IO[bytes], most: int = _MAX_BYTES) -> bool:
     return bounded.spent or (marked and bounded.ended)
 
 
-def opcodes(stream: Reading) -> Iterator[tuple[Any, bytes]]:
+def opcodes(stream: Reading, *, checked: bool = True) -> Iterator[tuple[Any, bytes]]:
     """Yield opcodes with their arguments as bytes, as far as they are any.
 
+    `checked`: ends at a line that is none of its opcode's, such as a number that no loader reads.
     `pickletools.genops` decodes arguments, and stops at what a loader with another encoding takes.
     """
     while (opcode := _OPCODES.get(stream.read(1).decode("latin-1"))) is not None:
@@ -98,7 +103,7 @@ def opcodes(stream: Reading) -> Iterator[tuple[Any, bytes]]:
             argument = b"\n".join(line[:-1] for line in lines)
             text = _TEXTS.get(opcode.name)
             read = argument if opcode.name == "STRING" else argument.split(b"\0")[0]
-            if not whole or (text is not None and not text.fullmatch(read)):
+            if not whole or (checked and text is not None and not text.fullmatch(read)):
                 return
         else:
             if kind in _LENGTHS:
