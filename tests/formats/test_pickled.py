@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from modelspec.formats.artifact import Told, told
+from modelspec.formats.artifact import Detected, detect
 from modelspec.formats.pickled import runs_code
 
 
@@ -87,7 +87,7 @@ CALL = b"cos\nsystem\n(S'true'\ntR."
 def test_what_a_loader_runs_is_found(data: bytes) -> None:
     assert any(loaded(data))
     assert runs_code(io.BytesIO(data))
-    assert told(io.BytesIO(data)).unsafe
+    assert detect(io.BytesIO(data)).unsafe
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_what_a_loader_runs_is_found(data: bytes) -> None:
      b"\x80\x06", b"\x80\x08\xff", b"\x80\x02R" + bytes(4096), b"\x80\x02Ino number\n" + CALL],
 )  # fmt: skip
 def test_a_pickle_that_runs_nothing_or_is_cut_off_or_of_later_is_one(data: bytes) -> None:
-    assert told(io.BytesIO(data)).unsafe
+    assert detect(io.BytesIO(data)).unsafe
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_a_pickle_that_runs_nothing_or_is_cut_off_or_of_later_is_one(data: bytes
 )
 def test_numbers_that_begin_as_a_pickle_does_are_none(data: bytes) -> None:
     assert loaded(data) == (False, False)
-    assert told(io.BytesIO(data)) == Told()
+    assert detect(io.BytesIO(data)) == Detected()
 
 
 @pytest.fixture

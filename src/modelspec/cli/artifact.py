@@ -21,7 +21,7 @@ _MLMODEL: Final = 16 * 1024 * 1024
 
 def take_artifact(given: dict[str, Any], store: str, taken: Taken) -> None:
     """Fill the component `artifact`, and what an MLmodel in it says of others."""
-    from modelspec.cli.telling import told_each
+    from modelspec.cli.detecting import detect_each
     from modelspec.world.source import source_of
 
     addresses = [one for one in map(str, given["artifact"]) if "://" in one]
@@ -43,7 +43,7 @@ def take_artifact(given: dict[str, Any], store: str, taken: Taken) -> None:
         taken.lacks.append("artifact: the model's files (--artifact PATH)")
         return
     files = taken.files()
-    found = told_each(files, shared=taken.placed is not None)
+    found = detect_each(files, shared=taken.placed is not None)
     for path, one in found:
         for name in one.lacking(path, files.keys())[:3]:
             taken.lacks.append(

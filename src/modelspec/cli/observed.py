@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
-from modelspec.formats.artifact import Told, told
+from modelspec.formats.artifact import Detected, detect
 from modelspec.formats.foreign import Unreadable
 from modelspec.tree.data import Data
 from modelspec.tree.digest import stamp
@@ -28,11 +28,11 @@ class Looked:
     """What files of trees are by their bytes: each is looked at once, best while it is being read."""
 
     def __init__(self) -> None:
-        self._told: dict[str, Told] = {}
+        self._known: dict[str, Detected] = {}
 
     def tree(self, tree: Path) -> _Tree:
         """Return what looks at the files of a tree."""
-        return _Tree(tree, self._told)
+        return _Tree(tree, self._known)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,28 +40,28 @@ class _Tree:
     """Looks at the files of one tree."""
 
     tree: Path
-    known: dict[str, Told]
+    known: dict[str, Detected]
 
     def at(self, path: str, whole: Chunk | None) -> object:
-        """Return what a file is; None where it can't be told, which `told` will say."""
+        """Return what a file is; None where it can't be told, which `detected` will say."""
         with suppress(Refusal, Unreadable):
             if whole is not None:
-                return told(cast("BinaryIO", Viewed(memoryview(whole))))
+                return detect(cast("BinaryIO", Viewed(memoryview(whole))))
             return self._look(path)
         return None
 
     def keep(self, path: str, seen: object) -> None:
         """Keep what a file is."""
-        if isinstance(seen, Told):
+        if isinstance(seen, Detected):
             self.known[f"{self.tree}/{path}"] = seen
 
-    def told(self, path: str) -> Told:
+    def detected(self, path: str) -> Detected:
         """Return what a file is; raises Unreadable where its bytes contradict themselves, or Refusal."""
         return self.known.get(f"{self.tree}/{path}") or self._look(path)
 
-    def _look(self, path: str) -> Told:
+    def _look(self, path: str) -> Detected:
         with foreign(f"{self.tree}/{path}") as stream:
-            return told(stream)
+            return detect(stream)
 
 
 def contradicted(source: Source, rows: Iterable[Row], looked: Looked, scan: bool = False) -> tuple[Row, ...]:
@@ -102,12 +102,12 @@ def _troubles(source: Source, row: Row, looked: Looked, scan: bool) -> Iterator[
     store = open_store(source.root, artifact.store or "", settings.stores[artifact.store or ""])
     if not isinstance(store, FolderStore):
         return
-    seen: list[Told] = []
+    seen: list[Detected] = []
     paths = {file.path for file in artifact.files}
     tree = looked.tree(store.root / stamp(artifact.digest))
     for file in artifact.files:
         try:
-            one = tree.told(file.path)
+            one = tree.detected(file.path)
         except Unreadable as error:
             yield f"{visible(file.path)} is refused: {visible(error.message, 200)}"
             continue
@@ -121,12 +121,12 @@ def _troubles(source: Source, row: Row, looked: Looked, scan: bool) -> Iterator[
         seen.append(one)
     if artifact.unsafe is None:
         yield from _imported(artifact, tree.tree)
-    told_of = [one for one in seen if one.observed and one.format == artifact.format]
-    if artifact.observed is None or len(told_of) != 1:
+    telling = [one for one in seen if one.observed and one.format == artifact.format]
+    if artifact.observed is None or len(telling) != 1:
         return
     recorded = entry.document.value(("artifact", "observed")) if entry is not None else None
     for key, node in recorded.items() if isinstance(recorded, dict) else ():
-        if not _agrees(node, told_of[0].observed.get(key)):
+        if not _agrees(node, telling[0].observed.get(key)):
             yield f"the bytes say otherwise of `observed.{visible(key)}` than the version does"
 
 

@@ -227,8 +227,3 @@ _READERS: Final[tuple[tuple[Callable[[bytes], bool], Callable[[BinaryIO], Detect
     (boosters.is_lightgbm, _lightgbm),
     (boosters.is_xgboost, _xgboost),
 )
-
-
-Told = Detected
-"""The old names, until their last users have the new ones."""
-told = detect

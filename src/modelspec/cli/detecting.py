@@ -1,4 +1,4 @@
-"""Tells what the files of an artifact are, before any of them is stored."""
+"""Detects what the files of an artifact are, before any of them is stored."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import BinaryIO
 
-from modelspec.formats.artifact import Told, told
+from modelspec.formats.artifact import Detected, detect
 from modelspec.formats.foreign import Unreadable
 from modelspec.tree.finding import Refusal
 from modelspec.tree.protocols import Progress
@@ -16,21 +16,21 @@ from modelspec.world.shares import each_of
 Opens = Callable[[], AbstractContextManager[BinaryIO]]
 
 
-def told_each(files: Mapping[str, Opens], *, shared: bool) -> list[tuple[str, Told]]:
+def detect_each(files: Mapping[str, Opens], *, shared: bool) -> list[tuple[str, Detected]]:
     """Return what each file is by its bytes; raises Refusal for one whose bytes contradict themselves.
 
     `shared`: they come through one connection, and so one after the other.
     """
     if shared:
-        return [_told(file, _silent) for file in files.items()]
-    return each_of(_told, list(files.items()), _silent)
+        return [_detected(file, _silent) for file in files.items()]
+    return each_of(_detected, list(files.items()), _silent)
 
 
-def _told(file: tuple[str, Opens], _: Progress) -> tuple[str, Told]:
+def _detected(file: tuple[str, Opens], _: Progress) -> tuple[str, Detected]:
     path, opens = file
     try:
         with opens() as stream:
-            return path, told(stream)
+            return path, detect(stream)
     except Unreadable as error:
         raise Refusal(f"{visible(path, 200)} is refused: {error.message}", error.fix) from None
 
