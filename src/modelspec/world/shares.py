@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import Final, TypeVar
 
 from modelspec.tree.protocols import Progress
-from modelspec.world.beside import forked
+from modelspec.world.forks import forked
 from modelspec.world.parallel import can_fork, each, threads
 
 MANY: Final = 512

@@ -1,6 +1,6 @@
 """Files that a store takes over instead of copying them: its names for the bytes that lie there already.
 
-The store's name is a hard link, the bytes are hashed through it, and the old names go last (`leave`). So
+The store's name is a hard link, the bytes are hashed through it, and the old names go last (`originals`). So
 until the very end each byte has both names, and what fails or is killed has lost nothing.
 """
 
@@ -26,7 +26,7 @@ from modelspec.tree.text import visible
 from modelspec.world.files import READ, LocalFile
 from modelspec.world.folders import said
 from modelspec.world.shares import each_of
-from modelspec.world.stores.leave import Left, Place
+from modelspec.world.stores.originals import Original, Originals
 from modelspec.world.stores.pour import hashed
 from modelspec.world.stores.stage import PREFIX, TREE, Stage
 
@@ -89,7 +89,7 @@ class Adopted:
                 finally:
                     os.close(descriptor)
 
-    def left(self) -> Left:
+    def left(self) -> Originals:
         """Return the files where they came from, which may go; raises Refusal when one changed meanwhile.
 
         Asked when the stage is gone: its links count in a file's time of change.
@@ -102,8 +102,8 @@ class Adopted:
                 raise _changed(taken.file.file) from None
             if _state(found) != state:
                 raise _changed(taken.file.file)
-            places.append(Place(taken.file.path, taken.file.file, found))
-        return Left(tuple(places))
+            places.append(Original(taken.file.path, taken.file.file, found))
+        return Originals(tuple(places))
 
     def _take(self, file: LocalFile, before: os.stat_result, names: Counter[tuple[int, int]]) -> None:
         if not stat.S_ISREG(before.st_mode):
