@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +16,7 @@ from modelspec.cli.landing import Where, carry_out, chosen, landing_options, pre
 from modelspec.cli.moving import gone, moving_of, put, settle
 from modelspec.cli.options import complete, format_option, model_names, root_option
 from modelspec.cli.progress import progress_of
-from modelspec.cli.signing import OPTIONS as SIGNING
+from modelspec.cli.register_options import register_options
 from modelspec.cli.signing import signed, signing_of
 from modelspec.cli.source import open_registry
 from modelspec.tree.data import Data
@@ -33,98 +32,11 @@ if TYPE_CHECKING:
     from modelspec.tree.protocols import Store
     from modelspec.world.stores.placed import PlacedTree
 
-_PATH = click.Path(path_type=Path)
-_OPTIONS: tuple[Callable[[Any], Any], ...] = (
-    click.option("--next", "following", is_flag=True, help="Number it by what changed since its parent."),
-    click.option(
-        "--artifact",
-        metavar="PATH|URI",
-        multiple=True,
-        type=click.Path(),
-        help="A file or folder of the model, repeatable; or an s3:// or gs:// address, whose bytes stay.",
-    ),
-    click.option("--move", is_flag=True, help="Move the artifact into the store instead of copying it."),
-    click.option(
-        "--artifact-format", metavar="NAME", help="The artifact's format, where its bytes do not tell."
-    ),
-    click.option("--architecture", metavar="TEXT", help="The kind of model, such as gradient-boosted-trees."),
-    click.option("--precision", metavar="TEXT", help="The precision of its numbers, such as int8."),
-    click.option(
-        "--unsafe", type=click.Choice(["pickle"]), help="Accept files that can run code when loaded."
-    ),
-    click.option("--scan", is_flag=True, help="Scan pickles with picklescan; a finding stops this."),
-    click.option("--code", type=_PATH, help="The training script, in its git repository."),
-    click.option("--repository", metavar="URL", help="The address of that repository; default: origin."),
-    click.option("--allow-dirty", is_flag=True, help="Record uncommitted changes as code.patch."),
-    click.option(
-        "--dataset",
-        metavar="URI|PATH",
-        multiple=True,
-        help="The training data: an address, a path to hash, or one of each.",
-    ),
-    click.option("--dataset-name", metavar="NAME", help="A name for the data."),
-    click.option("--dataset-digest", metavar="DIGEST", help="The digest of the data, or of its manifest."),
-    click.option("--snapshot", metavar="T", help="Which state of the data: a time, a table version."),
-    click.option("--feature", metavar="VIEW[@N]", multiple=True, help="A view that it reads; repeatable."),
-    click.option(
-        "--input", "inputs", metavar="NAME=FIELD,...", multiple=True, help="The fields of an input."
-    ),
-    click.option("--lock", type=_PATH, help="The lock file of its packages."),
-    click.option(
-        "--package", metavar="NAME", multiple=True, help="One more package of the lock to list; repeatable."
-    ),
-    click.option("--image", metavar="REF@DIGEST", help="The image that serves it, by digest."),
-    click.option("--python", metavar="V", help="The Python that serves it, such as 3.11."),
-    click.option("--threads", type=click.IntRange(1), help="Threads of one inference."),
-    click.option("--accelerator", metavar="TEXT", help="The accelerator that it needs."),
-    click.option("--param", metavar="K=V", multiple=True, help="A hyperparameter; repeatable."),
-    click.option("--params", type=_PATH, help="A file of hyperparameters, YAML or JSON."),
-    click.option(
-        "--threshold", metavar="NAME=OUTPUT>=V", multiple=True, help="A decision threshold; repeatable."
-    ),
-    click.option("--metric", metavar="K=V", multiple=True, help="A measured metric; repeatable."),
-    click.option(
-        "--tolerance", type=click.FloatRange(0), help="The largest difference that a replay may have."
-    ),
-    click.option("--golden", type=_PATH, help="Inputs (.npz) to run now, kept with their answers."),
-    click.option("--reference", type=_PATH, help="A sample of the training data, kept as bins."),
-    click.option("--capture", metavar="MODULE:OBJECT", help="IMPORTS YOUR CODE: scalers, encoders, classes."),
-    click.option("--request", type=_PATH, help="A file with the fields that come with a request."),
-    click.option("--signature", type=_PATH, help="A file with the input and output tensors."),
-    click.option(
-        "--need", metavar="MODEL@REF", multiple=True, help="A version that must be served beside it."
-    ),
-    click.option("--description", metavar="TEXT", help="What is new in this version."),
-    click.option(
-        "--parent", metavar="VERSION|none", help="What it was made from; default: the last release."
-    ),
-    click.option(
-        "--unknown", metavar="COMPONENT=REASON", multiple=True, help="A component that is lost, and why."
-    ),
-    click.option("--none", type=click.Choice(["features", "config"]), multiple=True, help="It has none."),
-    click.option("--store", metavar="NAME", help="The store to put it into; default: the first one."),
-    click.option("--from-mlflow", metavar="URI", help="runs:/ID[/PATH] or models:/NAME/VERSION."),
-    click.option("--mlflow", metavar="WHERE", help="A folder, a sqlite file or a server; default: ./mlruns."),
-    click.option("--from-dvc", metavar="FILE", help="A .dvc file, or dvc.lock:STAGE."),
-    click.option(
-        "--from-hf",
-        metavar="DIR|URI",
-        type=click.Path(),
-        help="A downloaded snapshot of a Hugging Face repository, or hf://OWNER/NAME@COMMIT.",
-    ),
-)
-
-
-def _options(command: Callable[..., Any]) -> Callable[..., Any]:
-    for option in reversed((*_OPTIONS, *SIGNING)):
-        command = option(command)
-    return command
-
 
 @click.command("register")
 @click.argument("model", shell_complete=complete(model_names))
 @click.argument("version", required=False)
-@_options
+@register_options
 @landing_options
 @format_option("text", "json")
 @root_option
@@ -147,8 +59,6 @@ def register_command(
         --params params.yaml --metric mae_minutes=2.1
       modelspec register eta --next --from-mlflow models:/eta/7 --feature trip_features@2 --commit --push
     """
-    from modelspec.api.register import register
-
     if (version is None) != given["following"]:
         raise click.UsageError("Name a version, or --next: one of the two.")
     where = chosen(commit, branch, push)
@@ -165,7 +75,7 @@ def register_command(
         captured = _complete(registry, _captured(model, version, given, taken), taken, asks)
         if captured is None:
             return 1
-    return _store_and_write(root, store, captured, taken, where, form, register, moved)
+    return _store_and_write(root, store, captured, taken, where, form, moved)
 
 
 def _again(
@@ -180,18 +90,21 @@ def _again(
 
 def _store_and_write(
     root: str | None, store: Store, captured: Captured, taken: Taken, where: Where, form: str,
-    register: Callable[[Registry, Captured], Proposal | Declined], moved: Path | None,
+    moved: Path | None,
 ) -> int:  # fmt: skip
+    """Store the artifact and what else was captured, then write the version's file; return the exit code."""
     from dataclasses import replace
+
+    from modelspec.api.register import register
 
     parts, trees, notes = dict(captured.parts), list[str](), captured.notes
     given = "unknown" not in _map(parts.get("artifact"))
-    left, code = None, 1
+    originals, code = None, 1
     with _kept(store):
         try:
             if taken.artifact is not None and given:
                 with progress_of("storing", taken.artifact.bytes) as progress, preparing():
-                    tree, left, more = put(store, taken.artifact.files, moved, progress)
+                    tree, originals, more = put(store, taken.artifact.files, moved, progress)
                 notes = (*notes, *more)
                 taken.artifact.unchanged(linked=moved is not None)
                 proof = {} if taken.signing is None else {"signature": signed(store, tree, taken.signing)}
@@ -209,7 +122,7 @@ def _store_and_write(
             code = carry_out(root, "register", propose, where, form, beside)
         finally:
             # Its old names go when all else is done, and not when anything fails.
-            settle(left, moved, code == 0)
+            settle(originals, moved, code == 0)
     return code
 
 
