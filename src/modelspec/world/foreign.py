@@ -12,6 +12,7 @@ from typing import BinaryIO, Final
 
 from modelspec.tree.finding import Refusal
 from modelspec.tree.text import visible
+from modelspec.world.folders import said
 
 _OPEN: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
@@ -25,8 +26,8 @@ def foreign(path: Path | str) -> Iterator[BinaryIO]:
         shown = visible(str(path), 200)
         if os.path.islink(path):  # noqa: PTH114  (Path.is_symlink raises for a name that is too long)
             raise Refusal(f"{shown} is a symbolic link", "name the file that it leads to") from None
-        told = error.strerror if isinstance(error, OSError) else str(error)
-        raise Refusal(f"{shown} can't be read: {(told or 'unknown error').lower()}") from None
+        why = said(error) if isinstance(error, OSError) else str(error).lower()
+        raise Refusal(f"{shown} can't be read: {why}") from None
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise Refusal(f"{visible(str(path), 200)} is not a regular file")
@@ -38,5 +39,4 @@ def foreign(path: Path | str) -> Iterator[BinaryIO]:
             # A call on an open file does not name it; one that names a file is about another.
             if error.errno is None or error.filename is not None:
                 raise
-            told = (error.strerror or "unknown error").lower()
-            raise Refusal(f"{visible(str(path), 200)} can't be read: {told}") from None
+            raise Refusal(f"{visible(str(path), 200)} can't be read: {said(error)}") from None

@@ -24,6 +24,7 @@ from modelspec.tree.digest import sha256, short
 from modelspec.tree.finding import Refusal
 from modelspec.tree.text import visible
 from modelspec.world.clock import now
+from modelspec.world.folders import said
 
 EXTRA: Final = 'pip install "modelspec-gitops[signing]"'
 PASSWORD: Final = "MODELSPEC_SIGN_PASSWORD"  # noqa: S105
@@ -220,7 +221,7 @@ def _public(key: Path) -> bytes:
     try:
         private = load_pem_private_key(key.read_bytes(), _password())
     except OSError as error:
-        raise Refusal(f"{shown} can't be read: {os.strerror(error.errno or 0).lower()}") from None
+        raise Refusal(f"{shown} can't be read: {said(error)}") from None
     except (TypeError, ValueError) as error:
         # A TypeError is of the password: one that is missing, or one that nothing asks for.
         unasked = isinstance(error, TypeError) and _password() is not None

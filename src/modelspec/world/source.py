@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from modelspec.tree.listing import paths_trouble
 from modelspec.tree.protocols import SourceFile
 from modelspec.tree.text import visible
 from modelspec.world.files import LocalFile
+from modelspec.world.folders import said
 from modelspec.world.stores.pointers import DvcFile, dvc_tree, lfs_file, pointed_tree
 
 State = tuple[int, int, int, int]
@@ -90,7 +90,5 @@ def _state(path: Path) -> State:
     try:
         found = path.lstat()
     except OSError as error:
-        raise Refusal(
-            f"{visible(str(path), 200)} can't be read: {os.strerror(error.errno or 0).lower()}"
-        ) from None
+        raise Refusal(f"{visible(str(path), 200)} can't be read: {said(error)}") from None
     return found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino

@@ -20,6 +20,7 @@ from typing import Final
 from modelspec.tree.finding import Fault, Refusal
 from modelspec.tree.snapshot import EXECUTABLE, LIMIT, LINK, REGULAR, Blob, Snapshot, irregular
 from modelspec.tree.text import visible
+from modelspec.world.folders import said
 from modelspec.world.limits import MAX_DEPTH, MAX_NODES, too_large
 
 JUDGED: Final = ("registry", "templates")
@@ -39,7 +40,7 @@ class WorkTree:
             descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError as error:
             raise Refusal(
-                f"{visible(str(root), 200)} can't be opened: {_said(error)}",
+                f"{visible(str(root), 200)} can't be opened: {said(error)}",
                 "name the registry's root: --root",
             ) from None
         self.root = root
@@ -189,7 +190,7 @@ class WorkTree:
             if error.errno == errno.ELOOP:
                 return irregular(LINK) or _vanished()
             return Fault(
-                _RULE, f"the file can't be read: {_said(error)}", "give yourself the right to read it"
+                _RULE, f"the file can't be read: {said(error)}", "give yourself the right to read it"
             )
         try:
             found = os.fstat(descriptor)
@@ -200,7 +201,7 @@ class WorkTree:
                 return too_large(found.st_size)
             return _bytes(descriptor)
         except OSError as error:
-            return Fault(_RULE, f"the file can't be read: {_said(error)}")
+            return Fault(_RULE, f"the file can't be read: {said(error)}")
         finally:
             os.close(descriptor)
 
@@ -250,12 +251,8 @@ def _id(mine: Blob, theirs: Blob) -> str:
 def _closed_folder(path: str, error: OSError) -> Refusal:
     shown = visible(path) or "the root"
     return Refusal(
-        f"the folder {shown} can't be read: {_said(error)}", f"give yourself the right: chmod u+rx {shown}"
+        f"the folder {shown} can't be read: {said(error)}", f"give yourself the right: chmod u+rx {shown}"
     )
-
-
-def _said(error: OSError) -> str:
-    return (error.strerror or "unknown error").lower()
 
 
 def _close(descriptors: OrderedDict[str, int]) -> None:

@@ -18,6 +18,7 @@ from typing import Any, BinaryIO, Final, Protocol
 from modelspec.tree.finding import Refusal
 from modelspec.tree.record import Unreadable
 from modelspec.tree.text import visible
+from modelspec.world.folders import said
 
 _OPEN: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 _MAGIC: Final = frozenset("*?[")
@@ -72,7 +73,7 @@ class LocalPlace:
             return ()
         except OSError as error:
             where = visible(str(self.root / folder), 200)
-            raise Refusal(f"{where} can't be listed: {os.strerror(error.errno or 0).lower()}") from None
+            raise Refusal(f"{where} can't be listed: {said(error)}") from None
         return sorted(found, key=lambda child: os.fsencode(child.name))
 
     def open(self, path: str) -> BinaryIO:
@@ -83,9 +84,7 @@ class LocalPlace:
             descriptor = os.open(self.root / path, _OPEN)
         except OSError as error:
             linked = error.errno == errno.ELOOP
-            raise OSError(
-                "it is a symbolic link" if linked else os.strerror(error.errno or 0).lower()
-            ) from None
+            raise OSError("it is a symbolic link" if linked else said(error)) from None
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             os.close(descriptor)
             raise OSError("it is no regular file")
@@ -254,8 +253,8 @@ def _located_url(url: str) -> Located:
 
         system, root = fsspec.core.url_to_fs(url)
     except (OSError, RuntimeError) as error:
-        said = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
-        raise Refusal(f"{_shown(url)} can't be read: {visible(said, 100)}") from None
+        why = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
+        raise Refusal(f"{_shown(url)} can't be read: {visible(why, 100)}") from None
     except (ImportError, ValueError):
         extra = _EXTRAS.get(scheme)
         raise Refusal(
