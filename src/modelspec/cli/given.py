@@ -88,7 +88,7 @@ def texts_noted(values: Mapping[str, Data]) -> list[str]:
         said = plain(value) if isinstance(value, str) else None
         meant = str(said) if isinstance(said, int | float) else ""
         if isinstance(said, Ambiguous):
-            meant = said.fix.partition(", or write ")[2].removesuffix(" for the number")
+            meant = said.meant
         if meant:
             shown = visible(str(value))
             found.append(

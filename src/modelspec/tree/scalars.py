@@ -52,6 +52,8 @@ class Ambiguous:
 
     why: str
     fix: str
+    meant: str = ""
+    """The one spelling that all readers take for what was probably meant; "" where there is none."""
 
 
 _DIFFER: Final = "is read differently by different readers of YAML"
@@ -69,7 +71,7 @@ def _typed(text: str) -> Scalar | Ambiguous:
     if text in _MEANT:
         meant = _MEANT[text]
         why = f"is written {meant} here" if text.lower() == meant else _DIFFER
-        return Ambiguous(why, f"{_quoted(text)}, or write {meant}")
+        return Ambiguous(why, f"{_quoted(text)}, or write {meant}", meant)
     if text in _INFINITE:
         return Ambiguous("is no finite number", _quoted(text))
     if text == "<<":
@@ -88,7 +90,7 @@ def _typed(text: str) -> Scalar | Ambiguous:
     if _NUMERIC_SOMEWHERE.fullmatch(text):
         number = _meant_number(text.replace("_", ""))
         hint = "" if number is None else f", or write {number} for the number"
-        return Ambiguous(_DIFFER, _quoted(text) + hint)
+        return Ambiguous(_DIFFER, _quoted(text) + hint, number or "")
     return text
 
 
