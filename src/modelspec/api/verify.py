@@ -156,8 +156,10 @@ def _row(registry: Registry, one: Claims, outcomes: Mapping[Claim, Outcome], ser
     unmet = []
     for environment in sorted(serving):
         place = registry.value(ENVIRONMENT, environment)
-        for name in COMPONENTS if place is not None else ():
-            wanted = getattr(place.value.requires, name) if place is not None else "recorded"
+        if place is None:
+            continue
+        for name in COMPONENTS:
+            wanted = getattr(place.value.requires, name)
             if LEVELS.index(levels[name]) < LEVELS.index(wanted):
                 unmet.append(f"{environment} requires {name} to be {wanted}: it is {levels[name]}")
     order = {name: index for index, name in enumerate(COMPONENTS)}

@@ -10,6 +10,7 @@ from typing import Any, Final
 from modelspec.formats.foreign import Unreadable
 from modelspec.formats.lock import is_local, read_lock
 from modelspec.formats.strictjson import text_of
+from modelspec.formats.uvlock import maps
 from modelspec.tree.text import visible
 
 _NAME: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
@@ -73,7 +74,7 @@ def _elsewhere(row: dict[str, Any]) -> str | None:
 
 def _hashes(row: dict[str, Any]) -> Iterator[str]:
     """Yield the hashes of a package's files: `hash` (uv, poetry) or `hashes.sha256` (pylock)."""
-    files = [one for key in ("wheels", "files") for one in _list(row.get(key))]
+    files = [one for key in ("wheels", "files") for one in maps(row.get(key))]
     files += [one for key in ("sdist", "archive") if isinstance(one := row.get(key), dict)]
     for file in files:
         given = file.get("hash")
@@ -82,7 +83,3 @@ def _hashes(row: dict[str, Any]) -> Iterator[str]:
             given = f"sha256:{several.get('sha256')}"
         if isinstance(given, str) and _HASH.fullmatch(given):
             yield given
-
-
-def _list(value: Any) -> list[dict[str, Any]]:
-    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []

@@ -16,7 +16,7 @@ Row = dict[str, Any]
 
 def installed(data: dict[str, Any], platforms: Platforms) -> list[Row]:
     """Return the packages that any of the platforms may install, with all extras and groups."""
-    rows = _maps(data.get("package"))
+    rows = maps(data.get("package"))
     own = [_any(row.get("resolution-markers"), platforms) for row in rows]
     named: dict[str, list[int]] = {}
     for index, row in enumerate(rows):
@@ -56,18 +56,18 @@ def _any(markers: Any, platforms: Platforms) -> int:
 
 def _wanted(row: Row) -> Iterator[Row]:
     """Yield what a package depends on, with what its extras and groups do."""
-    yield from _maps(row.get("dependencies"))
+    yield from maps(row.get("dependencies"))
     for key in ("optional-dependencies", "dev-dependencies"):
         several = row.get(key)
         for one in several.values() if isinstance(several, dict) else ():
-            yield from _maps(one)
+            yield from maps(one)
 
 
 def _asked(manifest: Row) -> Iterator[Row]:
-    yield from _maps(manifest.get("requirements"))
+    yield from maps(manifest.get("requirements"))
     groups = manifest.get("dependency-groups")
     for one in groups.values() if isinstance(groups, dict) else ():
-        yield from _maps(one)
+        yield from maps(one)
 
 
 def _step(
@@ -80,5 +80,6 @@ def _step(
             yield index, where
 
 
-def _maps(node: Any) -> list[Row]:
+def maps(node: Any) -> list[Row]:
+    """Return the maps of a list; none where there is no list."""
     return [one for one in node if isinstance(one, dict)] if isinstance(node, list) else []
