@@ -16,11 +16,11 @@ from pathlib import Path
 import pytest
 
 from conftest import EXAMPLE, ROOT, edit, reference
+from world.injected import ERRORS
 from world.strace import Call, changing, needs_strace, run
 
 pytestmark = needs_strace
 
-ERRORS = ("ENOSPC", "EIO", "EACCES", "EINTR")
 Tree = dict[str, bytes]
 
 

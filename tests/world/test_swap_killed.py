@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from world.injected import ERRORS, between
 from world.strace import Call, calls, changing, drive, needs_strace
 from world.trees import put
 
@@ -56,9 +57,6 @@ SCENARIOS: dict[str, tuple[Tree, Tree, list[str], list[str]]] = {
 }  # fmt: skip
 SAMPLED = [(name, 6) for name in SCENARIOS if name != "many"]
 EVERY = [pytest.param(name, 1, marks=pytest.mark.slow) for name in SCENARIOS]
-
-
-ERRORS = ("ENOSPC", "EIO", "EACCES", "EINTR")
 
 
 class Stage:
@@ -196,12 +194,6 @@ def unflushed(trace: Path, root: Path) -> list[str]:
     place = next(between(part) for part in reversed(events[swap].arguments.split(", ")) if "<" in part)
     found += [f"{folder} after the swap" for folder in {str(root), place} if folder not in after]
     return found
-
-
-def between(text: str) -> str:
-    match = re.search(r"<([^>]+)>", text)
-    assert match is not None, text
-    return match[1]
 
 
 @pytest.mark.parametrize("name", ["one pin", "the first compile", "a new pin", "many"])

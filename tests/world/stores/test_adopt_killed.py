@@ -5,15 +5,15 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from modelspec.world.stores.folder import FolderStore
 from modelspec.world.stores.verified import troubles
-from world.stores.test_folder_killed import ERRORS, OTHER, SOURCE, between, sources
-from world.strace import Call, calls, changing, drive, needs_strace
+from world.injected import Injected, between
+from world.stores.test_folder_killed import OTHER, SOURCE, sources
+from world.strace import calls, changing, drive, needs_strace
 from world.trees import put
 
 pytestmark = needs_strace
@@ -41,25 +41,23 @@ def lay(root: Path, name: str) -> Path:
     return root
 
 
-def points(folder: Path, name: str, every: int) -> list[Call]:
-    root = lay(folder / "traced", name)
-    done = drive(root, "move", folder, trace=folder / "trace")
-    assert (done.returncode, done.stdout, done.stderr) == (0, "done\n", "taken\n")
-    assert not (root / "source").exists()
-    found = changing(folder / "trace")
-    counts = Counter(call.name for call in found)
-    assert counts["linkat"] >= len(SOURCE) and counts["unlink"] >= len(SOURCE)
-    return [
-        call for at, call in enumerate(found) if at % every == 0 or call.name.startswith(("rename", "flock"))
-    ]
-
-
 def contents(folder: Path) -> set[str]:
     return {hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.rglob("*") if path.is_file()}
 
 
-def judge(root: Path, wanted: set[str]) -> None:
+def wanted_of(root: Path) -> set[str]:
+    """Return the digests of what is laid out as the source of a scenario."""
+    texts = [*SOURCE.values(), *(str(number) for number in range(40 if root.name.startswith("many") else 0))]
+    return {hashlib.sha256(text.encode()).hexdigest() for text in texts}
+
+
+def whole_source(root: Path) -> None:
+    assert wanted_of(root) <= contents(root / "source")
+
+
+def judge(root: Path) -> None:
     """The source is whole, or the store has a whole tree of it; a rerun completes."""
+    wanted = wanted_of(root)
     store = FolderStore(root / "store")
     damaged = [digest for digest in store.trees() if troubles(store, digest)]
     assert not damaged or "damaged" in root.name
@@ -79,37 +77,17 @@ def judge(root: Path, wanted: set[str]) -> None:
     assert {path.name for path in store.root.iterdir()} == stems | {f"{stem}.sha256sum" for stem in stems}
 
 
+KILLED = Injected("move", lay, judge, into="store", said="taken\n", refused=whole_source)
+
+
 @pytest.mark.parametrize(("name", "every"), [*SAMPLED, *EVERY])
 def test_a_kill_loses_nothing_and_a_rerun_completes(tmp_path: Path, name: str, every: int) -> None:
-    def killed(call: Call) -> None:
-        root = lay(tmp_path / f"{name}-{call.name}-{call.number}", name)
-        wanted = contents(root / "source")
-        done = drive(root, "move", root, inject=f"{call.name}:signal=KILL:when={call.number}")
-        assert done.stdout == "", f"{call} was not reached"
-        judge(root, wanted)
-
-    with ThreadPoolExecutor(2) as pool:
-        list(pool.map(killed, points(tmp_path, name, every)))
+    KILLED.kill(tmp_path, name, every)
 
 
 @pytest.mark.parametrize(("name", "every"), [*SAMPLED, *EVERY])
 def test_a_failing_disk_loses_nothing(tmp_path: Path, name: str, every: int) -> None:
-    def failed(job: tuple[int, Call]) -> None:
-        at, call = job
-        error = ERRORS[at % 4]
-        root = lay(tmp_path / f"{name}-{call.name}-{call.number}-{error}", name)
-        wanted = contents(root / "source")
-        done = drive(root, "move", root, inject=f"{call.name}:error={error}:when={call.number}")
-        assert "Traceback" not in done.stderr, f"{error} in {call}: {done.stderr}"
-        assert done.returncode in (0, 3)
-        if done.returncode == 3:
-            assert "can't be" in done.stdout
-            assert wanted <= contents(root / "source")
-        assert not list((root / "store").glob(".incoming-*")), f"{error} in {call}: litter"
-        judge(root, wanted)
-
-    with ThreadPoolExecutor(2) as pool:
-        list(pool.map(failed, enumerate(points(tmp_path, name, every))))
+    KILLED.fail(tmp_path, name, every)
 
 
 def risked(trace: Path, root: Path) -> list[str]:
@@ -160,6 +138,9 @@ def test_the_old_names_go_when_the_new_ones_are_on_the_disk(tmp_path: Path, name
     root = lay(tmp_path / "root", name)
     assert drive(root, "move", root, trace=tmp_path / "trace").stdout == "done\n"
     assert risked(tmp_path / "trace", root) == []
+    assert not (root / "source").exists()
+    counts = Counter(call.name for call in changing(tmp_path / "trace"))
+    assert counts["linkat"] >= len(SOURCE) and counts["unlink"] >= len(SOURCE)
 
 
 @pytest.mark.parametrize(

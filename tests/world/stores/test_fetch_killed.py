@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from modelspec.world.files import local_tree, tree_files
 from modelspec.world.stores.folder import FolderStore
-from world.stores.test_folder_killed import ERRORS, LARGE, between
-from world.strace import Call, calls, changing, drive, needs_strace
+from world.injected import Injected, between
+from world.stores.test_folder_killed import LARGE
+from world.strace import calls, drive, needs_strace
 from world.trees import put
 
 pytestmark = needs_strace
@@ -35,16 +35,6 @@ def lay(root: Path, name: str) -> Path:
     return root
 
 
-def points(folder: Path, name: str, every: int) -> list[Call]:
-    root = lay(folder / "traced", name)
-    done = drive(root, "fetch", folder, trace=folder / "trace")
-    assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr
-    found = changing(folder / "trace")
-    assert {"rename", "renameat", "renameat2"} & {call.name for call in found}
-    always = ("rename", "flock", "pwrite")
-    return [call for at, call in enumerate(found) if at % every == 0 or call.name.startswith(always)]
-
-
 def judge(root: Path) -> None:
     """A folder that exists is complete, or empty as it was before; a rerun completes and leaves no litter."""
     target = root / "out/target"
@@ -58,36 +48,19 @@ def judge(root: Path) -> None:
     assert sorted(path.name[:7] for path in (root / "store").iterdir()) == ["sha256-", "sha256-"]
 
 
+KILLED = Injected("fetch", lay, judge, into="out")
+
+
 @pytest.mark.parametrize(("name", "every"), [*SAMPLED, *EVERY])
 def test_a_kill_leaves_a_whole_folder_or_none_and_a_rerun_completes(
     tmp_path: Path, name: str, every: int
 ) -> None:
-    def killed(call: Call) -> None:
-        root = lay(tmp_path / f"{name}-{call.name}-{call.number}", name)
-        done = drive(root, "fetch", root, inject=f"{call.name}:signal=KILL:when={call.number}")
-        assert done.stdout == "", f"{call} was not reached"
-        judge(root)
-
-    with ThreadPoolExecutor(2) as pool:
-        list(pool.map(killed, points(tmp_path, name, every)))
+    KILLED.kill(tmp_path, name, every)
 
 
 @pytest.mark.parametrize(("name", "every"), [*SAMPLED, *EVERY])
 def test_a_failing_disk_is_a_refusal_with_nothing_half_written(tmp_path: Path, name: str, every: int) -> None:
-    def failed(job: tuple[int, Call]) -> None:
-        at, call = job
-        error = ERRORS[at % 4]
-        root = lay(tmp_path / f"{name}-{call.name}-{call.number}-{error}", name)
-        done = drive(root, "fetch", root, inject=f"{call.name}:error={error}:when={call.number}")
-        assert done.stderr == "", f"{error} in {call}: {done.stderr}"
-        assert done.returncode in (0, 3)
-        if done.returncode == 3:
-            assert "can't be" in done.stdout
-        assert not list((root / "out").glob(".incoming-*")), f"{error} in {call}: litter"
-        judge(root)
-
-    with ThreadPoolExecutor(2) as pool:
-        list(pool.map(failed, enumerate(points(tmp_path, name, every))))
+    KILLED.fail(tmp_path, name, every)
 
 
 def unflushed(trace: Path, out: Path) -> list[str]:

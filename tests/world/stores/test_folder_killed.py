@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import re
 import shutil
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from modelspec.world.stores.folder import FolderStore
 from modelspec.world.stores.verified import troubles
-from world.strace import Call, calls, changing, drive, needs_strace
+from world.injected import Injected, between
+from world.strace import calls, drive, needs_strace
 from world.trees import put
 
 pytestmark = needs_strace
-ERRORS = ("ENOSPC", "EIO", "EACCES", "EINTR")
 SCENARIOS = (
     "first",
     "beside another",
@@ -67,17 +66,6 @@ def sources(root: Path, files: dict[str, str]) -> list[object]:
     return list(local_tree(folder))
 
 
-def points(folder: Path, name: str, every: int) -> list[Call]:
-    root = lay(folder / "traced", name)
-    done = drive(root, "store", folder, trace=folder / "trace")
-    assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr
-    found = changing(folder / "trace")
-    assert {"rename", "renameat"} & {call.name for call in found}
-    # Whatever is left out, the calls that give names, those that lock, and those of a lane are not.
-    always = ("rename", "flock", "pwrite")
-    return [call for at, call in enumerate(found) if at % every == 0 or call.name.startswith(always)]
-
-
 def judge(root: Path) -> None:
     """Every tree that exists is whole; a rerun completes and leaves nothing beside them."""
     store = FolderStore(root / "store")
@@ -91,40 +79,17 @@ def judge(root: Path) -> None:
     assert {path.name for path in store.root.iterdir()} == stems | {f"{stem}.sha256sum" for stem in stems}
 
 
+KILLED = Injected("store", lay, judge, into="store")
+
+
 @pytest.mark.parametrize(("name", "every"), [*SAMPLED, *EVERY])
 def test_a_kill_leaves_whole_trees_only_and_a_rerun_completes(tmp_path: Path, name: str, every: int) -> None:
-    def killed(call: Call) -> None:
-        root = lay(tmp_path / f"{name}-{call.name}-{call.number}", name)
-        done = drive(root, "store", root, inject=f"{call.name}:signal=KILL:when={call.number}")
-        assert done.stdout == "", f"{call} was not reached"
-        judge(root)
-
-    with ThreadPoolExecutor(2) as pool:
-        list(pool.map(killed, points(tmp_path, name, every)))
+    KILLED.kill(tmp_path, name, every)
 
 
 @pytest.mark.parametrize(("name", "every"), [*SAMPLED, *EVERY])
 def test_a_failing_disk_is_a_refusal_with_nothing_half_written(tmp_path: Path, name: str, every: int) -> None:
-    def failed(job: tuple[int, Call]) -> None:
-        at, call = job
-        error = ERRORS[at % 4]
-        root = lay(tmp_path / f"{name}-{call.name}-{call.number}-{error}", name)
-        done = drive(root, "store", root, inject=f"{call.name}:error={error}:when={call.number}")
-        assert done.stderr == "", f"{error} in {call}: {done.stderr}"
-        assert done.returncode in (0, 3)
-        if done.returncode == 3:
-            assert "can't be" in done.stdout
-        assert not list((root / "store").glob(".incoming-*")), f"{error} in {call}: litter"
-        judge(root)
-
-    with ThreadPoolExecutor(2) as pool:
-        list(pool.map(failed, enumerate(points(tmp_path, name, every))))
-
-
-def between(text: str) -> str:
-    match = re.search(r"<([^>]+)>", text)
-    assert match is not None, text
-    return match[1]
+    KILLED.fail(tmp_path, name, every)
 
 
 def unflushed(trace: Path, store: Path) -> list[str]:
