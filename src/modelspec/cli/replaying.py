@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from modelspec.cli.source import Source
 from modelspec.tree.finding import Refusal
@@ -65,16 +65,13 @@ class Loaded:
         Raises Refusal when it can't be had.
         """
         from modelspec.world.stores.fetch import fetch_tree
-        from modelspec.world.stores.opening import is_remote, open_store
+        from modelspec.world.stores.opening import is_remote, open_store, stores_of
 
         artifact = held.version.artifact
         name = f"{held.version.model} {held.version.version}"
         if artifact is None or artifact.store is None:
             raise Refusal(f"{name} names no store")
-        # Where bytes lie is a matter of today; which bytes they are was fixed then.
-        stores: dict[str, Any] = {}
-        for registry in (held.registry, self.source.registry):
-            stores |= registry.settings.stores if registry.settings is not None else {}
+        stores = stores_of(held.registry, self.source.registry)
         if artifact.store not in stores:
             raise Refusal(
                 f"{name} is in the store {visible(artifact.store)}, which modelspec.yaml does not have",

@@ -17,7 +17,6 @@ from modelspec.cli.source import Source, renderer, trusted
 from modelspec.spec.model import ModelVersion
 from modelspec.spec.reader import Entry
 from modelspec.spec.registry import Registry
-from modelspec.spec.settings import StoreSettings
 from modelspec.tree.digest import artifact_digest, short
 from modelspec.tree.finding import Refusal
 from modelspec.tree.paths import path_trouble
@@ -130,13 +129,10 @@ class _Collection:
         return reproduce.image_piece(claim.name)
 
     def _tree(self, part: Part) -> Piece:
-        from modelspec.world.stores.opening import is_remote, open_store
+        from modelspec.world.stores.opening import is_remote, open_store, stores_of
 
         claim = part.claim
-        # Where bytes lie is a matter of today; which bytes they are was fixed then.
-        stores: dict[str, StoreSettings] = {}
-        for registry in (self.declared.registry, self.declared.source.registry):
-            stores |= registry.settings.stores if registry.settings is not None else {}
+        stores = stores_of(self.declared.registry, self.declared.source.registry)
         if claim.where not in stores:
             raise Refusal(
                 f"the store {visible(claim.where)} is not in modelspec.yaml"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from modelspec.spec.settings import StoreSettings
 from modelspec.tree.finding import Refusal
@@ -11,6 +12,9 @@ from modelspec.tree.protocols import Store
 from modelspec.tree.text import visible
 from modelspec.tree.uri import store_uri_trouble
 from modelspec.world.stores.folder import FolderStore
+
+if TYPE_CHECKING:
+    from modelspec.spec.registry import Registry
 
 
 def open_store(root: Path, name: str, settings: StoreSettings) -> Store:
@@ -27,6 +31,18 @@ def open_store(root: Path, name: str, settings: StoreSettings) -> Store:
     if settings.uri is None:
         raise Refusal(f"the store {visible(name)} has neither path nor uri", "modelspec check")
     return remote_store(settings.uri)
+
+
+def stores_of(*registries: Registry) -> dict[str, StoreSettings]:
+    """Return the stores of several states of a registry, by name; of two, that of the later argument.
+
+    Where bytes lie is a matter of today; which bytes they are was fixed when a version was written.
+    """
+    return {
+        name: settings
+        for registry in registries
+        for name, settings in (registry.settings.stores if registry.settings is not None else {}).items()
+    }
 
 
 def is_remote(store: Store) -> bool:
