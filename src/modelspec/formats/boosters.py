@@ -6,6 +6,7 @@ import re
 from typing import Any, BinaryIO, Final
 
 from modelspec.formats.foreign import Unreadable
+from modelspec.formats.skipjson import without
 from modelspec.formats.ubjson import read_ubjson
 from modelspec.tree.data import Data
 
@@ -15,7 +16,10 @@ _JSON: Final = re.compile(rb'\s*\{\s*"(?:learner|version)"\s*:')
 _UBJSON: Final = re.compile(rb"\{(?:[iU]\x07|I\x00\x07|l\x00{3}\x07|L\x00{7}\x07)(?:learner|version)")
 _WIDTH: Final = re.compile(r"[0-9]{1,9}")
 _HEADER: Final = 8 * 1024 * 1024
+_TREES: Final = "gradient_booster"
 _MAX_JSON: Final = 512 * 1024 * 1024
+_MAX_REST: Final = 8 * 1024 * 1024
+"""The most bytes of a model's JSON without its trees: names, parameters, attributes."""
 
 
 def is_lightgbm(head: bytes) -> bool:
@@ -55,7 +59,7 @@ def from_xgboost(stream: BinaryIO) -> dict[str, Data]:
     stream.seek(0)
     head = stream.read(256)
     stream.seek(0)
-    data = _json(stream) if _JSON.match(head) else read_ubjson(stream, skip=("gradient_booster",))
+    data = _json(stream) if _JSON.match(head) else read_ubjson(stream, skip=(_TREES,))
     learner: Any = data.get("learner") if isinstance(data, dict) else None
     if not isinstance(learner, dict):
         raise Unreadable("it is an XGBoost model without a learner", "save it again with save_model")
@@ -75,12 +79,13 @@ def from_xgboost(stream: BinaryIO) -> dict[str, Data]:
 
 
 def _json(stream: BinaryIO) -> Data:
-    """Read it whole: JSON has no lengths to skip by."""
+    """Read it without its trees: JSON has no lengths to skip by, so all of it is gone through."""
     import json
 
-    source = stream.read(_MAX_JSON + 1)
-    if len(source) > _MAX_JSON:
+    if stream.seek(0, 2) > _MAX_JSON:
         raise Unreadable("it is an XGBoost model of more than 512 MiB of JSON", "save it as .ubj")
+    stream.seek(0)
+    source = without(stream, _TREES, _MAX_REST)
     try:
         data: Data = json.loads(source)
     except (ValueError, RecursionError):
