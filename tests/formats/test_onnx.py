@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import time
 import tracemalloc
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 
 from conftest import ROOT
 from formats.fixture import FIXTURES
+from modelspec.formats import protobuf
 from modelspec.formats.artifact import Detected, detect
 from modelspec.formats.foreign import Unreadable
 from modelspec.formats.onnx import DTYPES, Graph, observed, read_graph
@@ -216,6 +218,15 @@ def test_a_graph_of_too_many_inputs_is_refused() -> None:
     body = b"\x5a\x03\x0a\x01x" * 10_002
     with pytest.raises(Unreadable, match="more than 10,000"):
         read(b"\x08\x09\x3a" + _varint(len(body)) + body)
+
+
+def test_names_of_more_than_fits_into_memory_are_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protobuf, "MAX_READ", 10_000)
+    body = b"\x2a\xeb\x07\x42\xe8\x07" + b"n" * 1000
+    for count, refused in ((10, False), (11, True)):
+        data = b"\x08\x09\x3a" + _varint(len(body) * count) + body * count
+        with pytest.raises(Unreadable, match="more than 10,000 bytes") if refused else nullcontext():
+            read(data)
 
 
 def test_numbers_in_another_file_are_asked_for_beside_it(tmp_path: Path) -> None:

@@ -20,6 +20,8 @@ MAX_TAGS: Final = 1_000_000
 """Fields that one file may be walked through: more is no graph that somebody serves."""
 MAX_BYTES: Final = 1024 * 1024
 """The most bytes of one text, or of one message that is read into memory."""
+MAX_READ: Final = 128 * 1024 * 1024
+"""The most bytes of all that is read into memory of one file: a million texts may have a megabyte each."""
 _WINDOW: Final = 4096
 
 
@@ -43,6 +45,7 @@ class Wire:
         self._window = b""
         self._at = 0
         self._tags = 0
+        self._read_so_far = 0
 
     def parts(self, begin: int = 0, end: int | None = None) -> Iterator[Part]:
         """Yield the fields of the message in a part of the stream; raises Unreadable for what is none."""
@@ -86,6 +89,9 @@ class Wire:
             raise Unreadable(f"at byte {part.begin:,}: field {part.number} is no text")
         if part.end - part.begin > MAX_BYTES:
             raise Unreadable(f"at byte {part.begin:,}: a text of {part.end - part.begin:,} bytes")
+        self._read_so_far += part.end - part.begin
+        if self._read_so_far > MAX_READ:
+            raise Unreadable(f"its names and texts have more than {MAX_READ:,} bytes")
         return self._read(part.begin, part.end - part.begin)
 
     def text(self, part: Part) -> str:
