@@ -175,9 +175,18 @@ def test_a_zip_bomb_is_not_unpacked() -> None:
     assert of(bomb) == Detected()
 
 
-def _safetensors(dtype: str, shape: list[int]) -> bytes:
-    header = json.dumps({"a": {"dtype": dtype, "shape": shape, "data_offsets": [0, 4]}}).encode()
-    return struct.pack("<Q", len(header)) + header + bytes(4)
+def _safetensors(dtype: str, shape: list[int], *places: tuple[int, int]) -> bytes:
+    """Return a file of tensors, one for each place where its four bytes are."""
+    ends = places or ((0, 4),)
+    tensors = {
+        f"t{at}": {"dtype": dtype, "shape": shape, "data_offsets": [*end]} for at, end in enumerate(ends)
+    }
+    header = json.dumps(tensors).encode()
+    return struct.pack("<Q", len(header)) + header + bytes(max(last for _, last in ends))
+
+
+def test_tensors_may_lie_in_any_order() -> None:
+    assert of(_safetensors("F32", [1], (4, 8), (0, 4))).observed == {"parameters": 2}
 
 
 @pytest.mark.parametrize(
@@ -190,6 +199,9 @@ def _safetensors(dtype: str, shape: list[int]) -> bytes:
         (struct.pack("<Q", 16) + b'{"a":{"b": [1]}}', "no shape"),
         (_safetensors("F9", [10**15] * 60), "another space"),
         (_safetensors("F32", [1] * 65), "more than 64 dimensions"),
+        (_safetensors("F32", [1], (0, 4), (0, 4)), "overlap"),
+        (_safetensors("F32", [1], (0, 4), (8, 12)), "a hole"),
+        (_safetensors("F32", [1], (4, 8)), "a hole"),
         ((FIXTURES / "booster.ubj").read_bytes()[:900], "cut off"),
         ((FIXTURES / "booster.json").read_bytes()[:900], "cut off"),
         ((FIXTURES / "booster.txt").read_bytes()[:900], "cut off"),

@@ -86,6 +86,9 @@ def test_what_is_no_version(version: str) -> None:
         ("...", "ends in a dot or a space"),
         ("CON", "reserved device name"),
         ("a/nul.onnx", "reserved device name"),
+        ("con .txt", "reserved device name"),
+        ("CONIN$", "reserved device name"),
+        ("com¹.bin", "reserved device name"),
         ("a\udcff", "UTF-8"),
         (".git/config", ".git"),
         ("a/.GIT", ".git"),
@@ -135,7 +138,7 @@ def test_what_is_clean_never_leaves_its_root(path: str) -> None:
 
 @pytest.mark.parametrize(
     ("one", "two"),
-    [("README", "readme"), ("\u00e9", "e\u0301"), ("\u00c9", "e\u0301"), ("stra\u00dfe", "STRASSE"), ("\ufb01", "FI"), ("\u03c2", "\u03a3"), ("\u1e9e", "ss")],
+    [("README", "readme"), ("\u00e9", "e\u0301"), ("\u00c9", "e\u0301"), ("stra\u00dfe", "STRASSE"), ("\ufb01", "FI"), ("\u03c2", "\u03a3"), ("\u1e9e", "ss"), ("a\u200db", "ab")],
 )  # fmt: skip
 def test_what_one_file_system_takes_for_the_same(one: str, two: str) -> None:
     assert fold(one) == fold(two)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import prod
+from operator import itemgetter
 from typing import BinaryIO, Final
 
 from modelspec.formats.foreign import Unreadable
@@ -36,10 +37,12 @@ def observed(stream: BinaryIO) -> dict[str, Data]:
     if not isinstance(header, dict):
         raise Unreadable("its header is no map")
     metadata = header.pop("__metadata__", None)
+    places = [_tensor(name, tensor) for name, tensor in header.items()]
     total, end = 0, 0
-    for name, tensor in header.items():
-        count, last = _tensor(name, tensor)
-        total, end = total + count, max(end, last)
+    for count, first, last in sorted(places, key=itemgetter(1, 2)):
+        if first != end:
+            raise Unreadable("its tensors overlap, or have a hole between them", "write it again")
+        total, end = total + count, last
     if stream.seek(0, 2) != 8 + length + end:
         raise Unreadable("its size is not what its header says", "write it again: it may be cut off")
     found: dict[str, Data] = {}
@@ -48,8 +51,8 @@ def observed(stream: BinaryIO) -> dict[str, Data]:
     return {**found, "parameters": total}
 
 
-def _tensor(name: str, tensor: Data) -> tuple[int, int]:
-    """Return how many numbers a tensor holds, and where its bytes end."""
+def _tensor(name: str, tensor: Data) -> tuple[int, int, int]:
+    """Return how many numbers a tensor holds, and where its bytes begin and end."""
     shape = tensor.get("shape") if isinstance(tensor, dict) else None
     offsets = tensor.get("data_offsets") if isinstance(tensor, dict) else None
     bits = _SIZES.get(str(tensor.get("dtype"))) if isinstance(tensor, dict) else None
@@ -58,12 +61,12 @@ def _tensor(name: str, tensor: Data) -> tuple[int, int]:
     if isinstance(shape, list) and len(shape) > _MAX_DIMENSIONS:
         raise Unreadable(f"the tensor {visible(name)} has more than {_MAX_DIMENSIONS} dimensions")
     count = prod(shape)  # type: ignore[arg-type]
-    first, last = offsets
-    space = (int(last) - int(first)) * 8  # type: ignore[arg-type]
+    first, last = int(offsets[0]), int(offsets[1])  # type: ignore[arg-type]
+    space = (last - first) * 8
     # Of a type that is not known here, a number takes one bit at least.
     if space < count if bits is None else space != count * bits:
         raise Unreadable(f"the tensor {visible(name)} takes another space than its shape does")
-    return count, int(last)  # type: ignore[arg-type]
+    return count, first, last
 
 
 def _counts(node: Data) -> bool:

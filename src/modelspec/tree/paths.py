@@ -12,7 +12,15 @@ SEMVER = (
     r"(?:-(?:0|[1-9][0-9]{0,8}|[0-9]*[a-z-][0-9a-z-]*)(?:\.(?:0|[1-9][0-9]{0,8}|[0-9]*[a-z-][0-9a-z-]*))*)?"
 )
 _DEVICES = frozenset(
-    ["con", "prn", "aux", "nul", *(f"com{n}" for n in range(10)), *(f"lpt{n}" for n in range(10))]
+    [
+        "con",
+        "prn",
+        "aux",
+        "nul",
+        "conin$",
+        "conout$",
+        *(f"{kind}{n}" for kind in ("com", "lpt") for n in "0123456789¹²³"),
+    ]
 )
 MAX_PARTS = 64
 """Folders in folders, and the file: what is nested deeper can't even be removed again everywhere."""
@@ -65,7 +73,8 @@ def path_trouble(path: str) -> str | None:
             return "has a colon"
         if part.endswith((".", " ")):
             return "has a part that ends in a dot or a space"
-        if part.split(".", 1)[0].lower() in _DEVICES:
+        # Spaces before the dot count as little as those at the end.
+        if part.split(".", 1)[0].rstrip(" ").lower() in _DEVICES:
             return f"has the reserved device name {part!r}"
         if (part if part.isascii() else _IGNORED.sub("", part)).lower() in (".git", "git~1"):
             return "leads into .git"
@@ -80,6 +89,7 @@ def fold(path: str) -> str:
     """Return what a case-insensitive, normalising file system would take the path for."""
     if path.isascii():
         return path.lower()
+    path = _IGNORED.sub("", path)
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", path).casefold())
 
 
