@@ -43,6 +43,61 @@ def test_even_values_fall_into_ten_even_bins() -> None:
     assert counts == [100] * 9 + [101]
 
 
+@pytest.mark.parametrize(
+    ("values", "edges", "counts"),
+    [
+        ([0] * 70 + [1] * 30, [0, 1, 1], [70, 30]),
+        ([0] * 950 + list(range(1, 51)), [0, 1, 50], [950, 50]),
+        ([0] * 95 + [1] * 5, [0, 1, 1], [95, 5]),
+        ([0, 1, 2] * 100, [0, 1, 2, 2], [100, 100, 100]),
+        ([0] * 998 + [1] * 2, [0, 1], [1000]),
+    ],
+)
+def test_a_value_that_is_often_there_has_a_bin_of_its_own(
+    values: list[float], edges: list[float], counts: list[int]
+) -> None:
+    assert deciles(values) == (edges, counts)
+
+
+@given(st.lists(st.integers(0, 4).map(float), min_size=1, max_size=300))
+def test_no_value_of_a_tenth_shares_its_bin_with_a_greater_one(values: list[float]) -> None:
+    edges, counts = deciles(values)
+    assert sum(counts) == len(values) and len(counts) <= 10
+    for value in set(values):
+        if values.count(value) >= max(LEAST, len(values) / 5) and value != max(values):
+            inside = next(at for at, high in enumerate([*edges[1:-1], math.inf]) if value < high)
+            others = sum(
+                value < one and (one < edges[inside + 1] or inside + 2 == len(edges)) for one in values
+            )
+            assert others < LEAST
+
+
+def test_why_a_column_has_no_bins_is_said() -> None:
+    stream = io.BytesIO()
+    columns = {
+        "ok": [1.0] * 200,
+        "list": [[1]] * 200,
+        "none": pa.nulls(200),
+        "ids": [f"v{at}" for at in range(200)],
+    }
+    pq.write_table(pa.table(columns), stream)
+    _, notes = reference(stream)
+    assert notes == (
+        "no bins of list: a value is a list, neither a number nor a text",
+        "no bins of none: it has no value",
+        "no bins of ids: it has more than 100 different texts",
+    )
+    with pytest.raises(Unreadable, match="no bins of a: some values are numbers, and some are texts"):
+        reference(io.BytesIO(b"a\nx\n1\n"))
+
+
+def test_a_table_with_a_column_twice_is_refused() -> None:
+    stream = io.BytesIO()
+    pq.write_table(pa.Table.from_arrays([pa.array([1]), pa.array([2])], names=["a", "a"]), stream)
+    with pytest.raises(Unreadable, match="a column twice"):
+        reference(stream)
+
+
 def test_csv_and_parquet_of_one_sample_give_the_same_bins() -> None:
     rows = 40
     city = ["ams"] * 30 + ["ber"] * 7 + ["lis"] * 2 + [None]

@@ -6,9 +6,10 @@ Bins that hold fewer than `LEAST` rows are merged with their neighbour: a rate o
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from itertools import islice
+from itertools import islice, pairwise
 from typing import Any, BinaryIO, Final
 
 from modelspec.formats import arrow
@@ -51,12 +52,12 @@ def reference(stream: BinaryIO) -> tuple[bytes, tuple[str, ...]]:
     notes: list[str] = []
     for name, column in zip(names, columns, strict=True):
         told = column.bins()
-        if told is None:
-            notes.append(f"no bins of {visible(name)}: too many different texts, or no value at all")
+        if isinstance(told, str):
+            notes.append(f"no bins of {visible(name)}: {told}")
         else:
             features[name] = told
     if not features:
-        raise Unreadable("no column of it can be counted in bins")
+        raise Unreadable(f"no column of it can be counted in bins: {'; '.join(notes[:3])}")
     if count == most:
         notes.append(f"the bins are those of the first {count:,} rows")
     whole: dict[str, Data] = {
@@ -87,12 +88,19 @@ def columns_of_sample(stream: BinaryIO) -> dict[str, list[float]]:
 def deciles(values: Sequence[float], least: int = LEAST) -> tuple[list[float], list[int]]:
     """Return the edges of the bins and their counts; every value is in one, and no bin but a sole one has
     fewer than `least`. The values are finite and at least one.
+
+    A value that is two deciles at once has a bin of its own: else all of a column of zeros and ones, or one
+    that is nearly always 0, would be one bin. The greatest stands there twice.
     """
     ordered = sorted(values)
     last = len(ordered) - 1
-    edges = sorted({ordered[round(last * tenth / 10)] for tenth in range(11)})
-    if len(edges) == 1:
-        return [edges[0], edges[0]], [len(ordered)]
+    points = [ordered[round(last * tenth / 10)] for tenth in range(11)]
+    if points[0] == points[-1]:
+        return [points[0], points[0]], [len(ordered)]
+    often = {value for value, following in pairwise(points) if value == following}
+    after = {ordered[place] for value in often if (place := bisect_right(ordered, value)) <= last}
+    edges = sorted({*points, *after})
+    edges += edges[-1:] if edges[-1] in often | after else []
     counts = [0] * (len(edges) - 1)
     place = 0
     for value in ordered:
@@ -128,6 +136,8 @@ class _Column:
         self.numbers: list[float] = []
         self.texts: Counter[str] | None = Counter()
         self.missing = 0
+        self.odd: str | None = None
+        """The type of a value that is neither a number nor a text."""
 
     def take(self, value: Any) -> None:
         """Take in one value."""
@@ -141,17 +151,21 @@ class _Column:
         elif isinstance(value, int | float):
             self.numbers.append(float(value))
         else:
-            self.texts = None
+            self.odd = type(value).__name__
 
-    def bins(self) -> dict[str, Data] | None:
-        """Return its bins, or None where it has none."""
-        if self.texts is None or (self.texts and self.numbers):
-            return None
+    def bins(self) -> dict[str, Data] | str:
+        """Return its bins, or why it has none."""
+        if self.odd is not None:
+            return f"a value is a {self.odd}, neither a number nor a text"
+        if self.texts is None:
+            return f"it has more than {MAX_CATEGORIES} different texts"
+        if self.texts and self.numbers:
+            return "some values are numbers, and some are texts"
         if self.numbers:
             edges, counts = deciles(self.numbers)
             return {"missing": self.missing, "edges": list[Data](edges), "counts": list[Data](counts)}
         if not self.texts:
-            return None
+            return "it has no value"
         kept = {text: count for text, count in sorted(self.texts.items()) if count >= LEAST}
         other = self.texts.total() - sum(kept.values())
         return {"missing": self.missing, "categories": dict[str, Data](kept), "other": other}
@@ -184,6 +198,8 @@ def _value(text: str) -> Any:
 
 def _table(stream: BinaryIO) -> tuple[list[str], Iterator[Sequence[Any]]]:
     schema, what = arrow.read_schema(stream)
+    if len(set(schema.names)) != len(schema.names):
+        raise Unreadable("it has a column twice")
 
     def rows() -> Iterator[Sequence[Any]]:
         for batch in table_batches(arrow.pyarrow(), stream, what, MAX_ROWS):
