@@ -21,6 +21,13 @@ _UNABLE: Final = (
     "its file system can't do what keeps a write whole (fsync of a folder, say), or takes no such name: use "
     "another file system, a local one"
 )
+_IN_THE_WAY: Final = "a file is where a folder is to be: name another place, or move it away"
+_CURES: Final = {
+    errno.EEXIST: _IN_THE_WAY,
+    errno.ENOTDIR: _IN_THE_WAY,
+    errno.EROFS: "mount it for writing, or name a folder on another file system",
+    errno.ENAMETOOLONG: "name a shorter one",
+}
 _ENTER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _UNSAFE: Final = frozenset(["", ".", "..", ".git"])
 
@@ -136,7 +143,7 @@ def _emptied(folder: int, top: int, depth: int) -> bool:
 
 def cure_of(error: OSError) -> str:
     """Return what to do when a write failed."""
-    return _UNABLE if error.errno in UNSUPPORTED else AGAIN
+    return _UNABLE if error.errno in UNSUPPORTED else _CURES.get(error.errno or 0, AGAIN)
 
 
 def said(error: OSError) -> str:

@@ -205,6 +205,22 @@ def test_what_is_there_is_verified_without_the_store(tmp_path: Path, held: tuple
     assert fetch_tree(FolderStore(tmp_path / "nothing"), tree, tmp_path / "target").already
 
 
+@pytest.mark.parametrize(
+    ("place", "cure"),
+    [
+        ("file/in/it", "a file is where a folder is to be"),
+        ("x" * 256, "name a shorter one"),
+    ],
+)
+def test_the_cure_is_that_of_what_is_in_the_way(
+    tmp_path: Path, held: tuple[FolderStore, str], place: str, cure: str
+) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(Refusal, match="can't be written") as refused:
+        fetch_tree(*held, tmp_path / place)
+    assert cure in (refused.value.hint or "")
+
+
 def test_a_target_without_a_name_makes_nothing(tmp_path: Path, held: tuple[FolderStore, str]) -> None:
     store, tree = held
     with pytest.raises(Refusal, match=r"ends in `\.\.`"):
