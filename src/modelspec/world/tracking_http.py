@@ -14,12 +14,12 @@ from typing import Any, Final
 from modelspec.tree.finding import Refusal
 from modelspec.tree.listing import paths_trouble
 from modelspec.tree.text import visible
-from modelspec.world.stores.retried import bounded, paced
+from modelspec.world.stores.retried import CONNECT, READ, bounded, paced
+from modelspec.world.waiting import waiting
 
 _FILES: Final = 4096
 _DEPTH: Final = 8
 _MODELS: Final = 100
-_TIMEOUT: Final = 60.0
 _ANSWER: Final = 16 * 1024 * 1024
 """The most bytes of an answer about a run, which is in memory as a whole."""
 _ADDRESS: Final = "see that --mlflow is the address of one, and what stands before it"
@@ -79,7 +79,7 @@ class Server:
         auth = (user, word or "") if user and not token else None
         self._shown = visible(self.url, 200)
         self._errors = (httpx.HTTPError, httpx.InvalidURL)
-        self._client = httpx.Client(headers=headers, auth=auth, timeout=_TIMEOUT)
+        self._client = httpx.Client(headers=headers, auth=auth, timeout=httpx.Timeout(READ, connect=CONNECT))
 
     def version(self, name: str, number: str) -> Any:
         """Ask for a registered version."""
@@ -162,6 +162,7 @@ class Server:
         call, params = of.file(path)
         try:
             with (
+                waiting(f"{visible(path, 200)} is still being downloaded"),
                 self._client.stream("GET", f"{self.url}/{call}", params=params) as answer,
                 file.open("xb") as stream,
             ):
@@ -173,7 +174,10 @@ class Server:
 
     def _json(self, call: str, **params: str) -> Any:
         try:
-            with self._client.stream("GET", f"{self.url}/api/2.0/mlflow/{call}", params=params) as answer:
+            with (
+                waiting(f"{self._shown} is still being asked"),
+                self._client.stream("GET", f"{self.url}/api/2.0/mlflow/{call}", params=params) as answer,
+            ):
                 answer.raise_for_status()
                 data = json.loads(bounded(self._shown, answer, _ANSWER, _ADDRESS))
         except self._errors as error:

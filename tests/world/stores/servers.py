@@ -56,6 +56,25 @@ def silent() -> Iterator[int]:
 
 
 @contextlib.contextmanager
+def mute() -> Iterator[int]:
+    """A port where every connection is taken, and nothing is ever said."""
+    taken: list[socket.socket] = []
+    with socket.create_server(("127.0.0.1", 0)) as one:
+
+        def take() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    taken.append(one.accept()[0])
+
+        threading.Thread(target=take, daemon=True).start()
+        try:
+            yield int(one.getsockname()[1])
+        finally:
+            for each in taken:
+                each.close()
+
+
+@contextlib.contextmanager
 def running(
     command: list[str], port: int, log: Path, env: Mapping[str, str] | None = None
 ) -> Iterator[subprocess.Popen[bytes]]:

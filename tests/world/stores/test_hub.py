@@ -11,6 +11,7 @@ import pytest
 
 from modelspec.tree.finding import Refusal
 from modelspec.world.files import local_tree
+from modelspec.world.stores import hub as hub_module
 from modelspec.world.stores import oci_http, retried
 from modelspec.world.stores.folder import FolderStore
 from modelspec.world.stores.hub import hub_here, hub_tree
@@ -150,3 +151,15 @@ def test_what_comes_is_compared_with_what_the_hub_says(hub: Web, tmp_path: Path)
     kept_by_lfs(hub, "1" * 64)
     with pytest.raises(Refusal, match="did not come as the hub says"):
         hub_here(hub_tree(f"hf://ada/net@{COMMIT}"), tmp_path / "again")
+
+
+def test_the_pages_of_a_list_have_a_limit_and_an_end(hub: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hub_module, "_ANSWER", 200)
+    with pytest.raises(Refusal, match="the hub answers with more than 200 bytes"):
+        hub_tree(f"hf://ada/net@{COMMIT}")
+    path = f"/api/models/ada/net/tree/{COMMIT}?recursive=true"
+    del hub.answers[path]
+    link = {"Link": f'<http://127.0.0.1:{hub.port}{path}>; rel="next"'}
+    hub.replies[path] = (200, link, b"[]")
+    with pytest.raises(Refusal, match="no list of the files"):
+        hub_tree(f"hf://ada/net@{COMMIT}")

@@ -183,6 +183,8 @@ def translated() -> Iterator[None]:
         status = getattr(error, "status_code", None)
         # A connection that died while somebody logged in: SSH calls that so, too.
         broken = "EOF" in str(error)
+        if names & {"SSHException"} and re.search("protocol banner|No existing session", str(error)):
+            raise TimeoutError(type(error).__name__) from None
         if (
             (names & _DENIED and not broken)
             or status in (401, 403)

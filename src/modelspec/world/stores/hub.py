@@ -20,7 +20,7 @@ from modelspec.tree.listing import paths_trouble
 from modelspec.tree.protocols import Progress
 from modelspec.tree.text import visible
 from modelspec.world.stores.folder import FolderStore
-from modelspec.world.stores.retried import bounded, paced, resumed, retried
+from modelspec.world.stores.retried import CONNECT, READ, bounded, paced, resumed, retried
 
 if TYPE_CHECKING:
     import httpx
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 _URI: Final = re.compile(r"hf://([A-Za-z0-9._-]{1,96}/[A-Za-z0-9._-]{1,96})@([0-9a-f]{40})")
 _OID: Final = re.compile(r"[0-9a-f]{64}")
 _ENDPOINT: Final = "https://huggingface.co"
-_TIMEOUT: Final = 60.0
 _MOST: Final = 100_000
 _ANSWER: Final = 16 * 1024 * 1024
 """The most bytes of one page of a list of files: pages have a thousand."""
@@ -105,8 +104,12 @@ def hub_tree(uri: str) -> Sequence[HubFile]:
     name, commit = match.groups()
     endpoint = (os.environ.get("HF_ENDPOINT") or _ENDPOINT).rstrip("/")
     token = _token()
-    # httpx drops the header when a redirect leads to another host.
-    client = httpx.Client(timeout=_TIMEOUT, headers={"Authorization": f"Bearer {token}"} if token else {})
+    # httpx drops the token when a redirect leads to another host. Bytes as they are: what is compressed on
+    # the way has another size, and may have any.
+    client = httpx.Client(
+        timeout=httpx.Timeout(READ, connect=CONNECT),
+        headers={"Accept-Encoding": "identity", **({"Authorization": f"Bearer {token}"} if token else {})},
+    )
     rows = _rows(client, f"{endpoint}/api/models/{name}/tree/{commit}?recursive=true", name)
     try:
         files = [

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 from modelspec.tree.finding import Refusal
 from modelspec.tree.protocols import SourceFile, StoredFile
 from modelspec.tree.text import visible
-from modelspec.world.stores.retried import AGAIN, CONNECT, bounded, paced, resumed, retried
+from modelspec.world.stores.retried import AGAIN, CONNECT, READ, bounded, paced, resumed, retried
 
 if TYPE_CHECKING:
     import httpx
@@ -32,7 +32,6 @@ _LOOPBACK: Final = re.compile(r"(?:localhost|127(?:\.[0-9]{1,3}){3})(?::[0-9]+)?
 _LOCAL: Final = re.compile(rf"http://{_LOOPBACK.pattern}(?:/|$)")
 _CHALLENGE: Final = re.compile(r'(\w+)="([^"]*)"')
 _CHALLENGED: Final = "www-authenticate"
-_TIMEOUT: Final = 60.0
 _ADDRESS: Final = "see that the address is that of a registry, and what stands before it"
 
 
@@ -61,7 +60,7 @@ class RegistryHttp:
         self._base = f"{'http' if self._plain else 'https'}://{host}/v2/{repository}"
         # Bytes as they are: what is packed on the way has another size, and may have any size.
         self._client: httpx.Client = httpx.Client(
-            timeout=httpx.Timeout(_TIMEOUT, connect=CONNECT),
+            timeout=httpx.Timeout(READ, connect=CONNECT),
             follow_redirects=False,
             headers={"Accept-Encoding": "identity"},
         )

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from modelspec.tree.finding import Refusal
 from modelspec.tree.text import visible
+from modelspec.world.waiting import LONG, say, waiting
 
 T = TypeVar("T")
 AGAIN: Final = "see that the network and the store are well, then run this again"
@@ -22,8 +23,10 @@ FIRST: Final = 0.1
 """Seconds before the second try; each further one waits twice as long, and a random part more."""
 CONNECT: Final = 5.0
 """Seconds in which a server has to take a connection."""
-_UNHEARD: Final = frozenset(["ConnectTimeoutError", "ConnectTimeout", "ConnectionTimeoutError"])
-"""What libraries call it when none was taken: it takes long, and is tried twice."""
+READ: Final = 60.0
+"""Seconds without a byte after which an answer is given up."""
+_SILENT: Final = 2
+"""Tries of a server that says nothing: each takes long."""
 _BUSY: Final = frozenset(["SlowDown", "Throttling", "ThrottlingException", "RequestLimitExceeded"])
 """What stores say that are asked too often; they get ten times as long."""
 FINAL: Final = (FileNotFoundError, FileExistsError, PermissionError, IsADirectoryError, NotADirectoryError)
@@ -33,12 +36,14 @@ FINAL: Final = (FileNotFoundError, FileExistsError, PermissionError, IsADirector
 def retried(what: str, call: Callable[[], T], sleep: Callable[[float], object] = time.sleep) -> T:
     """Return what the call returns; raises Refusal when it failed `TRIES` times.
 
-    A Refusal and an answer (there is no such file, no right to it) are passed on at once. The message
-    says the kind of error and no more: its text may hold an endpoint or a signature.
+    Or `_SILENT` times by silence; and what takes long is said on stderr meanwhile. A Refusal and an answer
+    (there is no such file, no right to it) are passed on at once. The message says the kind of error and no
+    more: its text may hold an endpoint or a signature.
     """
     for attempt in range(1, TRIES + 1):
         try:
-            return call()
+            with waiting(_waits(what)):
+                return call()
         except (Refusal, ImportError, TypeError, AttributeError, NameError):
             raise
         except Exception as error:
@@ -46,7 +51,7 @@ def retried(what: str, call: Callable[[], T], sleep: Callable[[float], object] =
                 raise PermissionError(kind_of(error)) from (error.__cause__ or error)
             if isinstance(error, FINAL) and not _hides_a_failure(error):
                 raise
-            if attempt == (2 if type(error.__cause__ or error).__name__ in _UNHEARD else TRIES):
+            if attempt >= (_SILENT if _unheard(error) else TRIES):
                 raise Refusal(f"{what}: {kind_of(error)}, {attempt} times", AGAIN) from None
             wait(attempt, sleep, 10 if _code(error) in _BUSY else 1)
     raise AssertionError("the last try returns or raises")
@@ -66,19 +71,24 @@ def resumed(
     `TRIES` connections in a row bring nothing, and when more comes than there is.
     """
     at = fruitless = 0
+    heard = time.monotonic()
     while at < size:
         begun = at
         with closing(read(at)) as chunks, suppress(*broken):
             for chunk in chunks:
                 at += len(chunk)
+                heard = time.monotonic()
                 if at > size:
                     raise Refusal(f"{shown} gives more bytes of {of} than it says that there are")
                 yield chunk
         # What went on for a while is no failed try.
         fruitless = fruitless + 1 if at == begun else 0
-        if fruitless == TRIES:
+        silent = time.monotonic() - heard
+        if fruitless == TRIES or (fruitless and silent > _SILENT * READ):
             raise Refusal(f"{shown} gives {at:,} of {size:,} bytes of {of}, and no more", AGAIN)
         if fruitless:
+            if silent > LONG:
+                say(f"{shown} gives no more of {of}, and is asked again")
             wait(fruitless)
 
 
@@ -141,12 +151,24 @@ def bounded(shown: str, answer: Answer, limit: int, cure: str) -> bytes:
     return bytes(data)
 
 
+def _waits(what: str) -> str:
+    """Return what is said of a call that takes long; `what` is said when it fails."""
+    return what.replace(" can't be ", " is still being ", 1) if " can't be " in what else f"{what} yet"
+
+
+def _unheard(error: BaseException) -> bool:
+    """Whether nothing was heard for so long that it was given up; each library has its own name for that."""
+    cause = error.__cause__ or error
+    return isinstance(cause, TimeoutError) or "Timeout" in type(cause).__name__
+
+
 def _hides_a_failure(error: BaseException) -> bool:
     """Whether "there is no such file" was made of an error: fsspec says so of any status."""
     status = _status(error)
     if status is not None:
         return status not in (404, 410)
-    return type(error.__cause__).__module__.startswith("aiohttp")
+    cause = error.__cause__
+    return isinstance(cause, TimeoutError) or type(cause).__module__.startswith("aiohttp")
 
 
 def _status(error: BaseException) -> int | None:

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from modelspec.tree.finding import Refusal
 from modelspec.world.stores.packages import absent
-from modelspec.world.stores.retried import CONNECT, kind_of, retried
+from modelspec.world.stores.retried import CONNECT, READ, kind_of, retried
 from modelspec.world.stores.web import SCHEMES, client
 
 PART: Final = 8 * 1024 * 1024
@@ -53,7 +53,8 @@ def file_system(scheme: str, **more: bool | str) -> Any:
         if scheme in SCHEMES:
             options["client_kwargs"] = client()
         if scheme == "s3":
-            options["config_kwargs"] = {"connect_timeout": CONNECT, "retries": {"max_attempts": 0}}
+            once = {"connect_timeout": CONNECT, "read_timeout": READ, "retries": {"max_attempts": 0}}
+            options["config_kwargs"] = once
         with _OPENING:
             system = fsspec.filesystem(scheme, **options, **more)
         if scheme == "s3":

@@ -9,19 +9,18 @@ from collections.abc import Generator, Iterator, Mapping
 from typing import Any, Final
 
 from modelspec.tree.finding import Refusal
-from modelspec.world.stores.retried import CONNECT, Pace, resumed
+from modelspec.world.stores.retried import CONNECT, READ, Pace, resumed
 
 SCHEMES: Final = ("http", "https")
 _CHUNK: Final = 1024 * 1024
-_READ: Final = 60.0
-"""Seconds without a byte after which a connection is given up."""
 
 
 def client() -> Mapping[str, Any]:
     """Return how the client of a web server is set up."""
     from aiohttp import ClientTimeout
 
-    return {"auto_decompress": False, "timeout": ClientTimeout(total=_READ, sock_connect=CONNECT)}
+    # fsspec asks a server twice for a size, in two ways.
+    return {"auto_decompress": False, "timeout": ClientTimeout(total=READ / 2, sock_connect=CONNECT)}
 
 
 def is_web(system: Any) -> bool:
@@ -96,7 +95,7 @@ async def _answer(shown: str, system: Any, url: str, span: str | None) -> Any:
     headers = {"Accept-Encoding": "identity", **({"Range": span} if span is not None else {})}
     session = await system.set_session()
     answer = await session.get(
-        system.encode_url(url), headers=headers, timeout=ClientTimeout(sock_connect=CONNECT, sock_read=_READ)
+        system.encode_url(url), headers=headers, timeout=ClientTimeout(sock_connect=CONNECT, sock_read=READ)
     )
     try:
         if answer.status in (404, 410):
