@@ -9,6 +9,7 @@ import random
 import socket
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,8 @@ import pytest
 from modelspec.tree.digest import listing
 from modelspec.tree.finding import Refusal
 from modelspec.world.files import LocalFile, local_tree
+from modelspec.world.stores import stage
+from modelspec.world.stores.collect import collect
 from modelspec.world.stores.fetch import fetch_tree
 from modelspec.world.stores.folder import FolderStore
 from modelspec.world.stores.verified import troubles, verified
@@ -280,6 +283,29 @@ for number in range(6):
     for name in (f"own{sys.argv[2]}-{number}", f"common{number}"):
         FolderStore(root / "store").put(local_tree(root / name))
 """
+
+
+@pytest.mark.parametrize("then", ["put", "gc"])
+def test_what_a_second_ctrl_c_leaves_is_removed_by_the_next_run(
+    then: str, tmp_path: Path, store: FolderStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = laid(tmp_path / "source")
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        # The first comes while it copies, the second while that is undone.
+        patched.setattr(stage.Stage, "flush", interrupted)
+        patched.setattr(stage, "discard", interrupted)
+        store.put(files)
+    assert [one.name[:10] for one in store.root.iterdir() if one.name.startswith(".inc")] == [".incoming-"]
+    assert not list(store.trees())
+    if then == "put":
+        store.put(files)
+    else:
+        collect(store, frozenset, now=datetime.now(UTC), grace=timedelta(hours=1), delete=True)
+    assert not list(store.root.glob(".incoming-*"))
 
 
 def test_writers_of_equal_and_of_other_trees_do_not_disturb_each_other(

@@ -46,8 +46,9 @@ def collect(
                 young += 1
             else:
                 dead.append(Dead(digest, _alone(store, digest)))
-        if delete and dead:
+        if delete:
             sweep(top)
+        if delete and dead:
             _sweep(store, top, dead, marks)
     return Swept(store.shown, tuple(dead), kept, young)
 
