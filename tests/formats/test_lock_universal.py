@@ -54,6 +54,21 @@ def test_poetry_writes_a_marker_beside_each() -> None:
     assert read_lock(grouped, "3.13").packages["numpy"] == "2.4.6"
 
 
+def test_a_lock_of_older_poetry_is_told_apart_by_what_each_package_needs_or_has_to_be_made_anew() -> None:
+    # As Poetry 1.8 writes it: no markers, and of each package the Pythons that can install it.
+    lines = (LOCKS / "poetry.lock").read_text().splitlines()
+    older = [line for line in lines if not line.startswith(("markers = ", "groups = "))]
+    source = "\n".join(older).replace('lock-version = "2.1"', 'lock-version = "2.0"').encode()
+    assert read_lock(source, "3.10").packages["numpy"] == "2.2.6"
+    with pytest.raises(Unreadable, match=r"it pins numpy at .* also for Python 3\.12") as caught:
+        read_lock(source, "3.12")
+    assert caught.value.fix is not None and "`poetry lock` of Poetry 2.0 or newer" in caught.value.fix
+    newer = "\n".join(older).encode()
+    with pytest.raises(Unreadable, match="it pins numpy") as caught:
+        read_lock(newer, "3.12")
+    assert caught.value.fix is not None and "lock for what serves, alone" in caught.value.fix
+
+
 def test_requirements_with_markers() -> None:
     source = b"numpy==1.26.4 ; python_version < '3.12'\nnumpy==2.4.6 ; python_version >= '3.12'\nx==1 ; os_name == 'nt'\n"
     assert read_lock(source, "3.11").packages == {"numpy": "1.26.4"}

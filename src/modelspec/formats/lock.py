@@ -99,7 +99,19 @@ def _toml(text: str, python: str | None, places: Platforms | None) -> Locked:
             raise _another(visible(requires), python)
         rows = uvlock.installed(data, places) if shape == "uv.lock" else _held(rows, places)
     kept = tuple(row for row in rows if isinstance(row, dict))
-    return Locked(shape, _named(kept, python), hashed=hashed, rows=kept)
+    return Locked(shape, _named(kept, python, _older(data, shape)), hashed=hashed, rows=kept)
+
+
+def _older(data: dict[str, Any], shape: str) -> str | None:
+    """Return what to do where a lock of Poetry has no markers: those before 2.0 wrote none."""
+    metadata = data.get("metadata")
+    written = str(metadata.get("lock-version")) if isinstance(metadata, dict) else ""
+    if shape != "poetry.lock" or re.fullmatch(r"1\.[0-9]+|2\.0", written) is None:
+        return None
+    return (
+        "this lock does not say where each is meant: run `poetry lock` of Poetry 2.0 or newer, which keeps "
+        "the versions and writes the markers"
+    )
 
 
 def _another(wanted: str, python: str | None) -> Unreadable:
@@ -110,9 +122,12 @@ def _another(wanted: str, python: str | None) -> Unreadable:
 
 
 def _held(rows: list[Any], places: Platforms) -> list[Any]:
-    """Return the rows whose own markers hold somewhere."""
+    """Return the rows whose own markers hold somewhere, and that this Python can install."""
 
     def held(row: Any) -> bool:
+        requires = row.get("python-versions") if isinstance(row, dict) else None
+        if isinstance(requires, str) and not places.fits(requires):
+            return False
         told = (row.get("marker") or row.get("markers")) if isinstance(row, dict) else None
         # Poetry writes a marker for each of several groups.
         several = list(told.values()) if isinstance(told, dict) else [told]
@@ -121,12 +136,12 @@ def _held(rows: list[Any], places: Platforms) -> list[Any]:
     return [row for row in rows if held(row)]
 
 
-def _named(rows: Iterable[dict[str, Any]], python: str | None) -> dict[str, str]:
+def _named(rows: Iterable[dict[str, Any]], python: str | None, older: str | None) -> dict[str, str]:
     found: dict[str, str] = {}
     for row in rows:
         name, version = row.get("name"), row.get("version")
         if isinstance(name, str) and isinstance(version, str) and not is_local(row):
-            _put(found, name, version, python)
+            _put(found, name, version, python, older)
     return found
 
 
@@ -224,13 +239,17 @@ def _parted(line: str) -> tuple[str, list[str]]:
     return " ".join(words[:end]), words[end:]
 
 
-def _put(found: dict[str, str], name: str, version: str, python: str | None) -> None:
+def _put(
+    found: dict[str, str], name: str, version: str, python: str | None, older: str | None = None
+) -> None:
     key = _normal(name)
     if found.setdefault(key, version) == version:
         return
     several = f"it pins {visible(name)} at {visible(found[key])} and at {visible(version)}"
     if python is None:
         raise Unreadable(several, "say which Python serves (--python), or lock for what serves, alone")
+    if older is not None:
+        raise Unreadable(f"{several}, also for Python {visible(python)} on Linux alone", older)
     # Told apart by the processor, by extras, or by a release of Python that was not named.
     fix = "lock for what serves, alone, as with uv pip compile --python-platform or uv export --extra"
     whole = "; or name the --python whole, as in 3.11.7" if python.count(".") == 1 else ""
