@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import pty
 import select
+import shutil
 import signal
 import sys
 import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import pytest
 
@@ -24,14 +27,14 @@ ANSWERS = {
 """What is typed at each question, one after the other: slips are asked again."""
 
 
-def begun(shop: Git) -> tuple[int, int]:
+MISSING = ("--dataset", "--snapshot", "--python", "--param", "--feature")
+LOCK = Path(__file__).parents[1] / "formats/fixtures/locks/uv.lock"
+
+
+def begun(shop: Git, missing: Sequence[str] = MISSING, **changed: str) -> tuple[int, int]:
     """Begin to register on a terminal, with things missing; return the process and its terminal."""
-    given = [
-        part
-        for key, value in WHOLE.items()
-        if key not in ("--dataset", "--snapshot", "--python", "--param", "--feature")
-        for part in (key, value)
-    ]
+    options = WHOLE | {f"--{key}": value for key, value in changed.items()}
+    given = [part for key, value in options.items() if key not in missing for part in (key, value)]
     clean = {key: value for key, value in os.environ.items() if key != "CI" and not key.startswith("GIT_")}
     pid, terminal = pty.fork()
     if pid == 0:
@@ -42,9 +45,9 @@ def begun(shop: Git) -> tuple[int, int]:
     return pid, terminal
 
 
-def test_what_is_missing_is_asked_for(shop: Git) -> None:
-    pid, terminal = begun(shop)
-    left = {word: list(answers) for word, answers in ANSWERS.items()}
+def talked(pid: int, terminal: int, answers: Mapping[str, Sequence[str]]) -> bytes:
+    """Answer the questions that have a word in them, until it ends; return what was said."""
+    left = {word: list(several) for word, several in answers.items()}
     said, end = b"", time.monotonic() + 60
     while time.monotonic() < end:
         if not select.select([terminal], [], [], 1)[0]:
@@ -57,12 +60,29 @@ def test_what_is_missing_is_asked_for(shop: Git) -> None:
             break
         said += told
         question = said.rpartition(b"\n")[2]
-        asked = [answers for word, answers in left.items() if word.encode() in question and answers]
-        if question.rstrip().endswith(b":") and b"why`)" in question and asked:
+        asked = [several for word, several in left.items() if word.encode() in question and several]
+        if question.endswith(b": ") and asked:
             said += b"\n"
             os.write(terminal, asked[0].pop(0).encode("utf-8", "surrogateescape") + b"\n")
     _, status = os.waitpid(pid, 0)
     assert os.waitstatus_to_exitcode(status) == 0, said.decode(errors="replace")
+    return said
+
+
+def test_the_python_of_a_lock_for_many_is_asked_for(shop: Git) -> None:
+    shutil.copy(LOCK, shop.root / "uv.lock")
+    shop.commit("A lock")
+    answers = {"pins packages for several Pythons": ["three", "3.8", "3.11"]}
+    said = talked(*begun(shop, ["--python"], lock="uv.lock"), answers)
+    assert b"three is no version of Python" in said and b"not for 3.8" in said
+    data, _ = read((shop.root / "registry/models/eta/versions/3.0.1.yaml").read_bytes())
+    assert isinstance(data, dict)
+    runtime = data["runtime"]
+    assert (runtime["python"], runtime["packages"]["numpy"]) == ("3.11", "2.4.6")  # type: ignore[call-overload, index]
+
+
+def test_what_is_missing_is_asked_for(shop: Git) -> None:
+    said = talked(*begun(shop), ANSWERS)
     data, _ = read((shop.root / "registry/models/eta/versions/3.0.1.yaml").read_bytes())
     assert isinstance(data, dict)
     assert data["dataset"] == {"unknown": {"reason": "Deleted in 2024"}}

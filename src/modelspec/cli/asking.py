@@ -35,7 +35,7 @@ def asked(registry: Registry, captured: Captured) -> Captured:
         if lack is None:
             return captured
         passed.add((lack.component, lack.key))
-        text = _line(f"{lack.component}: {lack.what} (or `unknown: why`): ").strip()
+        text = line(f"{lack.component}: {lack.what} (or `unknown: why`): ").strip()
         if not text:
             continue
         answered = _tried(registry, captured, lack, text)
@@ -58,7 +58,7 @@ def _noted(captured: Captured, lack: Lack) -> None:
         click.echo(f"  note: {note}", err=True)
 
 
-def _line(question: str) -> str:
+def line(question: str) -> str:
     """Return what is typed at a question; Ctrl-C and SIGTERM end it at any moment, and so does Ctrl-D."""
     click.echo(question, nl=False, err=True)
     typed(sys.stdin.fileno())

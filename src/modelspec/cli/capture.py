@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -20,11 +21,13 @@ from modelspec.tree.finding import Refusal
 from modelspec.tree.text import visible
 
 if TYPE_CHECKING:
+    from modelspec.formats.lock import Locked
     from modelspec.world.code import Bytes
     from modelspec.world.signing import Signing
     from modelspec.world.source import Source
     from modelspec.world.stores.placed import PlacedTree
 
+_PYTHON: Final = re.compile(r"[0-9]+\.[0-9]+(?:\.[0-9]+)?", re.ASCII)
 MATTERING: Final = frozenset(
     ["catboost", "cloudpickle", "joblib", "keras", "lightgbm", "mlflow", "numpy", "onnx", "onnxruntime",
      "onnxruntime-gpu", "pandas", "safetensors", "scikit-learn", "scipy", "skops", "tensorflow", "tokenizers",
@@ -45,6 +48,8 @@ class Taken:
     notes: list[str] = field(default_factory=list)
     lacks: list[str] = field(default_factory=list)
     signing: Signing | None = None
+    ask: Callable[[str], str] | None = None
+    """Asks a person at a terminal; None where there is none."""
 
     def part(self, name: str) -> dict[str, Any]:
         """Return a component, to be filled."""
@@ -200,8 +205,7 @@ def _dataset(given: dict[str, Any], taken: Taken) -> None:
 
 
 def _runtime(given: dict[str, Any], taken: Taken) -> None:
-    from modelspec.formats.foreign import Unreadable
-    from modelspec.formats.lock import credential, read_lock
+    from modelspec.formats.lock import credential
     from modelspec.world.foreign import foreign
 
     part = taken.part("runtime")
@@ -212,10 +216,7 @@ def _runtime(given: dict[str, Any], taken: Taken) -> None:
         with foreign(given["lock"]) as stream:
             source = stream.read(64 * 1024 * 1024)
         name = given["lock"].name
-        try:
-            locked = read_lock(source, part.get("python"))
-        except Unreadable as error:
-            raise Refusal(f"{visible(name)} is no lock: {error.message}", error.fix) from None
+        locked = _locked(name, source, part, taken)
         if (line := credential(source)) is not None:
             raise Refusal(
                 f"{visible(name)} has a password or a token in an address, on line {line}: all who read "
@@ -223,20 +224,59 @@ def _runtime(given: dict[str, Any], taken: Taken) -> None:
                 "write the address without; pip and others take it from their own configuration",
             )
         part["lock"] = {"path": name, "digest": taken.keep(name, source)}
-        if locked.python is not None:
-            part.setdefault("python", locked.python)
-        wanted = MATTERING | set(given["package"])
-        packages = {one: version for one, version in locked.packages.items() if one in wanted}
-        for one in given["package"]:
-            if one not in locked.packages:
-                raise click.UsageError(f"--package {visible(one)} is not in {visible(name)}.")
-        part["packages"] = packages or locked.packages
-        if unsure := ", ".join(sorted(wanted & set(locked.differing))):
-            taken.notes.append(f"{visible(name)} pins {unsure} at several versions: not recorded")
-        if not locked.hashed:
-            taken.notes.append(f"{visible(name)} has no hashes: it names versions, and not their bytes")
+        if locked is not None:
+            _packages(given, name, locked, part, taken)
     order = ("image", "python", "lock", "packages", "threads", "accelerator")
     taken.parts["runtime"] = {key: part[key] for key in order if key in part}
+
+
+def _locked(name: str, source: bytes, part: dict[str, Any], taken: Taken) -> Locked | None:
+    """Return what a lock pins for the Python that serves, which is asked for where it matters.
+
+    None where nobody is there to be asked: then it is among what is missing.
+    """
+    from modelspec.formats.foreign import Unreadable
+    from modelspec.formats.lock import SeveralError, read_lock
+
+    try:
+        return read_lock(source, part.get("python"))
+    except SeveralError as error:
+        if taken.ask is None:
+            taken.lacks.append(f"runtime: {visible(name)} can't be read: {error.message} ({error.fix})")
+            return None
+        several = error
+    except Unreadable as error:
+        raise Refusal(f"{visible(name)} is no lock: {error.message}", error.fix) from None
+    question = (
+        f"runtime: {visible(name)} pins packages for several Pythons; which one serves it, such as 3.11: "
+    )
+    while text := taken.ask(question).strip():
+        try:
+            if _PYTHON.fullmatch(text) is None:
+                raise Unreadable(f"{visible(text)} is no version of Python", "3.11, or whole, as in 3.11.7")
+            found = read_lock(source, text)
+        except Unreadable as error:
+            # A slip must not cost what was given before it.
+            click.echo(f"  {error.message} ({error.fix})", err=True)
+        else:
+            part["python"] = text
+            return found
+    raise Refusal(f"{visible(name)} can't be read: {several.message}", several.fix)
+
+
+def _packages(given: dict[str, Any], name: str, locked: Locked, part: dict[str, Any], taken: Taken) -> None:
+    if locked.python is not None:
+        part.setdefault("python", locked.python)
+    wanted = MATTERING | set(given["package"])
+    packages = {one: version for one, version in locked.packages.items() if one in wanted}
+    for one in given["package"]:
+        if one not in locked.packages:
+            raise click.UsageError(f"--package {visible(one)} is not in {visible(name)}.")
+    part["packages"] = packages or locked.packages
+    if unsure := ", ".join(sorted(wanted & set(locked.differing))):
+        taken.notes.append(f"{visible(name)} pins {unsure} at several versions: not recorded")
+    if not locked.hashed:
+        taken.notes.append(f"{visible(name)} has no hashes: it names versions, and not their bytes")
 
 
 def _config(given: dict[str, Any], none: set[str], taken: Taken) -> None:

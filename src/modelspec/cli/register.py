@@ -70,7 +70,12 @@ def register_command(
         moved = moving_of(given, folder, store, local)
         if moved is not None and not os.path.lexists(moved):
             return _again(root, where, form, model, *gone(moved, store, registry, model, version))
-        taken = capture(given, folder, name, local, brought(given))
+        found = brought(given)
+        if asks:
+            from modelspec.cli.asking import line
+
+            found.ask = line
+        taken = capture(given, folder, name, local, found)
         taken.signing = signing
         captured = _complete(registry, _captured(model, version, given, taken), taken, asks)
         if captured is None:

@@ -34,6 +34,10 @@ _LOCAL: Final = frozenset(["virtual", "editable", "directory"])
 SHAPES: Final = "requirements.txt, uv.lock, poetry.lock, conda-lock.yml, pylock.toml"
 
 
+class SeveralError(Unreadable):
+    """It pins a package at several versions, and nobody said for which Python it is meant."""
+
+
 @dataclass(frozen=True, slots=True)
 class Locked:
     """Package -> version, by its normalised name; the Python, where exact; whether each has hashes."""
@@ -52,7 +56,8 @@ def read_lock(source: bytes, python: str | None = None) -> Locked:
     """Return what a lock file pins, told by its content; raises Unreadable, also for what pins nothing.
 
     A lock may be for many platforms at once. `python`: the version, as far as it is known, of the Python
-    on Linux that is meant; None takes everything that stands there, whatever its markers say.
+    on Linux that is meant; None takes everything that stands there, whatever its markers say, and raises
+    SeveralError where that is too much.
     """
     if len(source) > LIMIT:
         raise Unreadable(
@@ -247,7 +252,7 @@ def _put(
         return
     several = f"it pins {visible(name)} at {visible(found[key])} and at {visible(version)}"
     if python is None:
-        raise Unreadable(several, "say which Python serves (--python), or lock for what serves, alone")
+        raise SeveralError(several, "say which Python serves (--python), or lock for what serves, alone")
     if older is not None:
         raise Unreadable(f"{several}, also for Python {visible(python)} on Linux alone", older)
     # Told apart by the processor, by extras, or by a release of Python that was not named.
