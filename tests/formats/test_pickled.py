@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import os
 import pickle
 import random
@@ -77,7 +78,7 @@ CALL = b"cos\nsystem\n(S'true'\ntR."
         b"\x80\x02" + b"N0" * 200_000 + CALL,
         # Lines that a loader takes, and a strict reader does not.
         *(mark + line + b"0" + CALL for mark in (b"", b"\x80\x02") for line in (
-            b"S'a\0b'\n", b"Np+0\n", b"Np0_0\n", b"Np-0\n", b"Np0\ng+0\n0", b"Np0\ng0_0\n0", b"Np\v0 \n")),
+            b"S'a\0b'\n", b"Np+0\n", b"Np0_0\n", b"Np-0\n", b"Np0\ng+0\n0", b"Np0\ng0_0\n0", b"Np\v0 \n", b"I\0x\n", b"L0 L\n")),
         # Marked, an import is enough: it runs what is in the module.
         b"\x80\x02cthis\ns\n",
         b"\x80\x02cth\xc3\xafs\ns\n.",
@@ -148,3 +149,12 @@ def test_no_change_of_bytes_hides_what_a_loader_still_runs(protocol: int) -> Non
         if calls or (marked and imports):
             assert runs_code(io.BytesIO(bytes(data))), bytes(data)
     assert ran > 200
+
+
+@pytest.mark.parametrize("before", [b"I", b"L", b"F", b"S", b"Np", b"Np0\n0g", b"V", b"P"])
+def test_no_line_that_a_loader_takes_ends_the_search(before: bytes) -> None:
+    odd = bytes([0, 1, 9, 11, 12, 13, 28, 32, 0x85, 0xA0, 0xFF]) + b"019aALlexXobBnifyN_+-.'\"#,"
+    lines = [bytes(line) for size in (1, 2, 3) for line in itertools.product(odd, repeat=size)]
+    for line in random.Random(1).sample(lines, 4000):
+        data = before + line + b"\n0" + CALL
+        assert runs_code(io.BytesIO(data)) or not loaded(data)[1], data

@@ -15,14 +15,15 @@ _LATER: Final = _PROTOCOL + 3
 """What a later Python may write. Its opcodes are not known here, so they can't be followed."""
 _NAMES: Final = re.compile(rb"[A-Za-z_][A-Za-z0-9_.]*")
 _TEXTS: Final = {
-    "INT": re.compile(rb"\s*[-+]?[0-9][0-9A-Za-z_]*\s*"),
-    "LONG": re.compile(rb"\s*[-+]?[0-9][0-9A-Za-z_]*\s*"),
+    "INT": re.compile(rb"\s*[-+]?[0-9][0-9A-Za-z_]*\s*|"),
+    "LONG": re.compile(rb"\s*[-+]?[0-9][0-9A-Za-z_]*\s*L?"),
     "FLOAT": re.compile(rb"\s*[-+]?[0-9A-Za-z_.+-]+\s*"),
     "STRING": re.compile(rb"\"[^\n]*\"|'[^\n]*'"),
     "GET": re.compile(rb"\s*[-+]?[0-9][0-9_]*\s*"),
     "PUT": re.compile(rb"\s*[-+]?[0-9][0-9_]*\s*"),
 }
-"""What a line after an opcode has to be at least. The loader in C reads numbers up to a zero, in any base."""
+"""What a line after an opcode has to be at least. The loader in C reads numbers up to a zero, in any base, and
+takes nothing at all for one."""
 _OPCODES: Final = {one.code: one for one in pickletools.opcodes}
 _LENGTHS: Final = {
     pickletools.TAKEN_FROM_ARGUMENT1: 1,
