@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from modelspec.tree.finding import Refusal
-from modelspec.world.lock import lock
+from modelspec.world.lock import lock, shared
 
 HOLD = """
 import sys
@@ -38,6 +38,19 @@ def test_the_second_writer_is_refused_until_the_first_one_ends_however_it_ends(t
         with lock(tmp_path):
             pass
     assert list(tmp_path.iterdir()) == []
+
+
+def test_who_shares_waits_for_the_one_who_does_not(tmp_path: Path) -> None:
+    code = HOLD.replace("sys.stdin.read()", "import time; time.sleep(0.5)")
+    with subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"held\n"
+        with pytest.raises(Refusal, match=r"\(gc\) is removing"), shared(tmp_path, patience=0.0):
+            pass
+        with shared(tmp_path), shared(tmp_path, patience=0.0):
+            assert holder.wait() == 0
+            with pytest.raises(Refusal, match="is writing"), lock(tmp_path):
+                pass
 
 
 def test_of_many_at_once_exactly_one_writes_and_each_other_says_so(tmp_path: Path) -> None:

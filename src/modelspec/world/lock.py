@@ -18,6 +18,8 @@ from modelspec.tree.finding import Refusal
 from modelspec.tree.text import visible
 
 _PAUSE: Final = 0.02
+_PATIENCE: Final = 120.0
+"""Seconds that a `shared` one waits: a pipeline that registers is not to fail as `gc` happens to look."""
 
 
 @contextmanager
@@ -31,9 +33,9 @@ def lock(root: Path, patience: float = 0.0) -> Iterator[None]:
 
 
 @contextmanager
-def shared(root: Path) -> Iterator[None]:
-    """Hold the lock of a folder together with others who share it; raises Refusal while `lock` holds it."""
-    with _locked(root, fcntl.LOCK_SH, "another modelspec (gc) is removing from", 0.0):
+def shared(root: Path, patience: float = _PATIENCE) -> Iterator[None]:
+    """Hold the lock of a folder together with others who share it; waits for `lock`, as `lock` can."""
+    with _locked(root, fcntl.LOCK_SH, "another modelspec (gc) is removing from", patience):
         yield
 
 
