@@ -22,8 +22,8 @@ _TEXTS: Final = {
     "GET": re.compile(rb"\s*[-+]?[0-9][0-9_]*\s*"),
     "PUT": re.compile(rb"\s*[-+]?[0-9][0-9_]*\s*"),
 }
-"""What a line after an opcode has to be at least. The loader in C reads numbers up to a zero, in any base, and
-takes nothing at all for one."""
+"""What a line after an opcode has to be at least. The loader in C reads numbers up to a zero, in any base,
+and takes nothing at all for one."""
 _OPCODES: Final = {one.code: one for one in pickletools.opcodes}
 _LENGTHS: Final = {
     pickletools.TAKEN_FROM_ARGUMENT1: 1,
