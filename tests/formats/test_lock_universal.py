@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -181,3 +182,18 @@ def test_a_lock_that_is_too_large_is_called_one() -> None:
 def test_many_releases_that_are_named_cost_little() -> None:
     platforms = Platforms("3.11", " ".join(f"3.11.{one}" for one in range(1000)))
     assert platforms.where("sys_platform == 'linux'") == platforms.all
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_packages_of_one_name_that_all_want_it_cost_no_more_than_there_are(named: bool) -> None:
+    head = 'version = 1\nrequires-python = ">=3.8"\n[[package]]\nname = "me"\nversion = "0"\n'
+    head += 'source = { virtual = "." }\ndependencies = [{ name = "a" }]\n'
+    rows = "".join(
+        f'[[package]]\nname = "a"\nversion = "{number}"\nsource = {{ registry = "https://x/" }}\n'
+        f'dependencies = [{{ name = "a"{f", version = {chr(34)}{number}{chr(34)}" if named else ""} }}]\n'
+        for number in range(10_000)
+    )
+    begin = time.process_time()
+    with pytest.raises(Unreadable, match="it pins a at 0 and at 1"):
+        read_lock((head + rows).encode(), "3.11")
+    assert time.process_time() - begin < 10

@@ -6,21 +6,23 @@ and so on from package to package.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
-from typing import Any
+from itertools import product
+from typing import Any, Final
 
 from modelspec.formats.markers import Platforms
 
 Row = dict[str, Any]
+_NAMED: Final = ("name", "version", "source")
+"""What a dependency names of a package."""
 
 
 def installed(data: dict[str, Any], platforms: Platforms) -> list[Row]:
     """Return the packages that any of the platforms may install, with all extras and groups."""
     rows = maps(data.get("package"))
     own = [_any(row.get("resolution-markers"), platforms) for row in rows]
-    named: dict[str, list[int]] = {}
-    for index, row in enumerate(rows):
-        named.setdefault(str(row.get("name")), []).append(index)
+    reach = _Reach(rows, platforms)
     reached = [0] * len(rows)
     roots = [index for index, row in enumerate(rows) if _local(row.get("source"))]
     # A script has no project: what it wants stands in the manifest.
@@ -29,14 +31,14 @@ def installed(data: dict[str, Any], platforms: Platforms) -> list[Row]:
     if not roots and not asked:
         return [row for row, here in zip(rows, own, strict=True) if here]
     open_ = [(index, platforms.all) for index in roots]
-    open_ += [step for one in asked for step in _step(one, platforms.all, named, rows, platforms)]
+    open_ += [step for one in asked for step in reach.step(one, platforms.all)]
     while open_:
         index, here = open_.pop()
         new = here & own[index] & ~reached[index]
         if new:
             reached[index] |= new
             for one in _wanted(rows[index]):
-                open_ += _step(one, new, named, rows, platforms)
+                open_ += reach.step(one, new)
     return [row for row, here in zip(rows, reached, strict=True) if here]
 
 
@@ -70,14 +72,35 @@ def _asked(manifest: Row) -> Iterator[Row]:
         yield from maps(one)
 
 
-def _step(
-    wanted: Row, here: int, named: dict[str, list[int]], rows: list[Row], platforms: Platforms
-) -> Iterator[tuple[int, int]]:
-    marker = wanted.get("marker")
-    where = here & (platforms.where(marker) if isinstance(marker, str) else platforms.all)
-    for index in named.get(str(wanted.get("name")), ()) if where else ():
-        if all(key not in wanted or wanted[key] == rows[index].get(key) for key in ("version", "source")):
-            yield index, where
+class _Reach:
+    """From what is wanted to the packages that it may be: each is gone to once for each platform.
+
+    A lock may come from anybody, and be thousands of packages of one name that all want that name.
+    """
+
+    def __init__(self, rows: list[Row], platforms: Platforms) -> None:
+        self._platforms = platforms
+        self._been: dict[tuple[str, ...], int] = {}
+        self._rows: dict[tuple[str, ...], list[int]] = {}
+        for index, row in enumerate(rows):
+            name, version, source = (_spelled(row.get(key)) for key in _NAMED)
+            for known in product((name,), (version, ""), (source, "")):
+                self._rows.setdefault(known, []).append(index)
+
+    def step(self, wanted: Row, here: int) -> Iterator[tuple[int, int]]:
+        """Yield (package, platforms) that a dependency leads to: by its name, and what else it names."""
+        marker = wanted.get("marker")
+        where = here & (self._platforms.where(marker) if isinstance(marker, str) else self._platforms.all)
+        key = tuple(_spelled(wanted[part]) if part in wanted else "" for part in _NAMED)
+        new = where & ~self._been.get(key, 0)
+        if new:
+            self._been[key] = self._been.get(key, 0) | new
+            for index in self._rows.get(key, ()):
+                yield index, new
+
+
+def _spelled(node: Any) -> str:
+    return json.dumps(node, sort_keys=True, default=str)
 
 
 def maps(node: Any) -> list[Row]:
