@@ -181,20 +181,8 @@ def placed_at(uri: str, progress: Progress = lambda _: None) -> PlacedTree:
     Raises Refusal when there is nothing, and when the bucket does not count the versions of its objects.
     """
     system, shown = _system(uri), visible(uri, 200)
-
-    def ask() -> list[tuple[str, Mapping[str, Any]]]:
-        info = _info(system, shown, uri)
-        own = uri.rpartition("/")[2]
-        if info["type"] == "file":
-            return [(own, info)]
-        start = len(system._strip_protocol(uri)) + 1
-        names = [str(name)[start:] for name in system.find(uri)]
-        if names == [own]:
-            raise Refusal(f"the folder {shown} holds one object of its own name", "name the object itself")
-        return [(name, _info(system, shown, f"{uri}/{name}")) for name in names]
-
     try:
-        found = asked(shown, "read", ask)
+        found = _objects(system, shown, uri)
     except FileNotFoundError:
         found = []
     if not found:
@@ -225,6 +213,22 @@ def placed_at(uri: str, progress: Progress = lambda _: None) -> PlacedTree:
         return PlacedFile(file.path, file.size, "sha256:" + total.hexdigest(), file.object)
 
     return PlacedTree(uri, tuple(each(hashed, unread)), system)
+
+
+def _objects(system: Any, shown: str, uri: str) -> list[tuple[str, Mapping[str, Any]]]:
+    """Return the objects at an address by their paths below it, and what is known of each.
+
+    Raises FileNotFoundError where there is nothing.
+    """
+    info, own = _info(system, shown, uri), uri.rpartition("/")[2]
+    if info["type"] == "file":
+        return [(own, info)]
+    start = len(system._strip_protocol(uri)) + 1
+    names = [str(name)[start:] for name in asked(shown, "read", lambda: system.find(uri))]
+    if names == [own]:
+        raise Refusal(f"the folder {shown} holds one object of its own name", "name the object itself")
+    infos = each(lambda name: _info(system, shown, f"{uri}/{name}"), names, workers=WORKERS)
+    return list(zip(names, infos, strict=True))
 
 
 def _system(uri: str) -> Any:
