@@ -420,6 +420,7 @@ def test_a_dvc_pointer_and_a_stage_of_dvc_lock(register: Register, shop: Git) ->
         "    - path: training/train.py\n      md5: 0123\n    - path: trips.csv\n      md5: 4567\n"
         f"    params:\n      params.yaml:\n        depth: 3\n        rate: 0.1\n    outs:\n    - path: model.onnx\n      md5: {md5}\n"
         "  evil:\n    outs:\n    - path: ../../secret\n"
+        "  odd:\n    outs:\n    - path: [model.onnx]\n"
     )
     shop.commit("DVC")
     data = brought(register, shop, "--from-dvc", "dvc.lock:train", code=None, param=None, snapshot=None)
@@ -428,7 +429,7 @@ def test_a_dvc_pointer_and_a_stage_of_dvc_lock(register: Register, shop: Git) ->
     assert data["dataset"]["digest"] == "sha256:" + hashlib.sha256(b"distance,city\n1,ams\n").hexdigest()  # type: ignore[index]
     again = register("3.0.1", "--from-dvc", "model.onnx.dvc", artifact=None, param=None, params="params.json")
     assert again.returncode == 3 and "params.json" in again.stderr
-    for wrong in ("dvc.lock:evil", "dvc.lock:none", "nothing.lock:x"):
+    for wrong in ("dvc.lock:evil", "dvc.lock:odd", "dvc.lock:none", "nothing.lock:x"):
         assert register("--next", "--from-dvc", wrong, artifact=None).returncode == 3
 
 

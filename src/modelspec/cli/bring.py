@@ -168,13 +168,13 @@ def _paths(stage: dict[str, Any], key: str) -> list[str]:
     from modelspec.tree.paths import path_trouble
 
     rows = stage.get(key)
-    found = (
-        [str(one.get("path", "")) for one in rows if isinstance(one, dict)] if isinstance(rows, list) else []
-    )
-    for path in found:
-        trouble = path_trouble(path)
-        if trouble is not None:
-            raise Refusal(f"the path {visible(path)} in dvc.lock {trouble}")
+    found: list[str] = []
+    for one in rows if isinstance(rows, list) else ():
+        path = one.get("path") if isinstance(one, dict) else None
+        trouble = path_trouble(path) if isinstance(path, str) else "is no text"
+        if trouble is not None or not isinstance(path, str):
+            raise Refusal(f"the path {visible(str(path))} in dvc.lock {trouble}", "dvc repro writes it again")
+        found.append(path)
     return found
 
 
