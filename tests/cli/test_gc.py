@@ -139,6 +139,13 @@ def test_what_anything_still_names_stays(old: Git, modelspec: Run, tmp_path: Pat
     assert dead(modelspec("gc", "--format", "json", cwd=old.root)) == []
 
 
+def test_a_stash_that_is_a_commit_without_parents_is_gone_through(old: Git, modelspec: Run) -> None:
+    old("update-ref", "--create-reflog", "refs/stash", old("rev-list", "--max-parents=0", "HEAD"))
+    gone(old, **OLD)
+    old("reflog", "expire", "--expire=now", "refs/heads/main", "HEAD")
+    assert dead(modelspec("gc", "--format", "json", cwd=old.root)) == []
+
+
 def test_an_index_that_can_t_be_read_stops_it(old: Git, modelspec: Run) -> None:
     (old.root / ".git/index").write_bytes(b"DIRC")
     done = modelspec("gc", "--delete", cwd=old.root)

@@ -172,7 +172,8 @@ def _stashes(repository: Repository) -> set[str]:
     if done.code != 0:
         raise Refusal("git can't list its stashes", "run `git fsck`")
     rows = [line.decode().split() for line in done.out.splitlines()]
-    return {name for commit, _, *more in rows for name in (commit, *more)}
+    # The first parent is what was checked out, on a branch or not. Whoever made it otherwise has no second.
+    return {name for commit, *parents in rows for name in (commit, *parents[1:])}
 
 
 def _log(found: _Marks, repository: Repository, objects: Objects, prefix: str, since: datetime) -> None:
