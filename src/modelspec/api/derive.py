@@ -26,7 +26,7 @@ _SHARED = frozenset(
     ["apiVersion", "kind", "model", "version", "created", "artifact", "lineage", "description"]
 )
 """What `--set` can't change: the artifact is shared, and the rest says which version it is."""
-_APART: Final = frozenset(["version", "created", "description"])
+_OWN: Final = frozenset(["version", "created", "description"])
 """What two versions may differ in and be the same one twice."""
 
 
@@ -196,7 +196,7 @@ def _same(registry: Registry, model: str, drafted: bytes, version: str | None) -
 
 def _unnumbered(data: Data) -> bytes:
     whole = data if isinstance(data, dict) else {}
-    return canonical({key: node for key, node in whole.items() if key not in _APART})
+    return canonical({key: node for key, node in whole.items() if key not in _OWN})
 
 
 def _renamed(source: bytes, entry: Entry[ModelVersion], description: str | None) -> bytes | Unedited:

@@ -117,7 +117,7 @@ class _Making:
         for shown in self.one.slots:
             hits = versions.by_stamp(shown.stamp, self.one.model)
             if len(hits) != 1:
-                self.found.wrong.append(self._unknown(shown.stamp, len(hits), versions))
+                self.found.wrong.append(self._unknown(shown.stamp, len(hits)))
                 return
             if model not in (None, hits[0].model):
                 said = f"it serves versions of two models: {visible(model or '')} and {hits[0].model}"
@@ -178,7 +178,7 @@ class _Making:
             evidence=visible(self.one.evidence, EVIDENCE),
         )
 
-    def _unknown(self, stamp: str, hits: int, versions: Versions) -> Unclear:
+    def _unknown(self, stamp: str, hits: int) -> Unclear:
         shown = visible(stamp.replace("sha256-", "sha256:"))
         whose = f"version of {visible(self.one.model)}" if self.one.model else "version of any model"
         if hits:

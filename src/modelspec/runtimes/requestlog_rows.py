@@ -152,11 +152,11 @@ def _columns(
     tensor: Tensor, arrays: Sequence[Array | None], counts: Sequence[int], batched: bool, key: bytes | None
 ) -> list[Any]:
     known = all(part.width is not None for part in tensor.parts)
-    return (_fixed if known else _open)(tensor, arrays, counts, batched, key)
+    return _fixed(tensor, arrays, counts, key) if known else _open(tensor, arrays, counts, batched, key)
 
 
 def _fixed(
-    tensor: Tensor, arrays: Sequence[Array | None], counts: Sequence[int], batched: bool, key: bytes | None
+    tensor: Tensor, arrays: Sequence[Array | None], counts: Sequence[int], key: bytes | None
 ) -> list[Any]:
     """Return the columns of a tensor whose rows all have the same number of values."""
     width = sum(part.width or 0 for part in tensor.parts)

@@ -153,20 +153,13 @@ class Tally:
             self.verdicts[index] += count
         off = np.flatnonzero(verdicts)
         if len(off):
-            self._off(ids, owner, worst, ulps, off)
+            self._off(worst, ulps, off)
             self._worst(ids, owner, was, now, both, output, worst, ulps, off)
         for threshold in thresholds:
             self._decide(threshold, ids, owner, was, now)
         return verdicts
 
-    def _off(
-        self,
-        ids: Sequence[str],
-        owner: NDArray[Any],
-        worst: NDArray[Any],
-        ulps: NDArray[Any],
-        off: NDArray[Any],
-    ) -> None:
+    def _off(self, worst: NDArray[Any], ulps: NDArray[Any], off: NDArray[Any]) -> None:
         import numpy as np
 
         finite = worst[off][np.isfinite(worst[off])]

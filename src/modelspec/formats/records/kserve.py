@@ -16,7 +16,6 @@ from modelspec.tree.record import Record, Unreadable
 from modelspec.tree.recordform import Piece, Side
 
 _TYPES: Final = ("org.kubeflow.serving.inference.", "io.seldon.serving.inference.")
-_EVENT: Final = ("id", "type", "time", "source")
 
 
 class KServe:
