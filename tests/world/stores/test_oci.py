@@ -85,6 +85,15 @@ def test_the_manifest_is_asked_for_no_oftener_than_trees_are_read(
         fetch_tree(store, tree.digest, tmp_path / "again")
 
 
+def test_no_more_than_the_last_manifests_are_remembered() -> None:
+    trees = [f"sha256:{number:064}" for number in range(40)]
+    store = OciStore("oci://registry.example.com/models", answering(*[(200, {}, b'{"layers": []}')] * 40))
+    for count, tree in enumerate(trees, 1):
+        assert store.exists(tree)
+        assert len(store._read) == min(count, 32)
+    assert list(store._read) == trees[-32:]
+
+
 def test_oras_pulls_what_we_push(tmp_path: Path, store: OciStore) -> None:
     oras = needed("oras", "make tools")
     tree = store.put(laid(tmp_path / "source"))

@@ -166,8 +166,9 @@ class OciStore:
         trouble = paths_trouble(path for path, _ in found)
         if trouble is not None:
             raise Refusal(f"{stamp(digest)} in {self.shown} is refused: {trouble}", REPAIR)
-        while len(self._read) >= _REMEMBERED:
-            self._read.pop(next(iter(self._read)), None)
+        # Of a list: other threads may remember trees meanwhile.
+        for oldest in list(self._read)[: max(0, len(self._read) + 1 - _REMEMBERED)]:
+            self._read.pop(oldest, None)
         layers = self._read[digest] = dict(found)
         return layers
 
