@@ -151,6 +151,17 @@ def test_no_change_of_bytes_hides_what_a_loader_still_runs(protocol: int) -> Non
     assert ran > 200
 
 
+def test_opcodes_that_only_the_end_of_a_frame_shows_are_found() -> None:
+    call = b"ca\nb\n(tR."
+    for data in (
+        b"\x95" + struct.pack("<Q", 5) + b"Px\nG" + bytes(8) + b"uB\x01\0\0\0aQ" + call,
+        b"\x80\x04\x95" + struct.pack("<Q", 3) + b"NU\x01" + b"\xffaa" + call,
+        b"\x95" + struct.pack("<Q", 25) + b"M\x01\x02\x95" + bytes(8) + b"2\x80\x04\x95"
+        + struct.pack("<Q", 3) + b"e" + call,
+    ):  # fmt: skip
+        assert runs_code(io.BytesIO(data)), data
+
+
 @pytest.mark.parametrize("before", [b"I", b"L", b"F", b"S", b"Np", b"Np0\n0g", b"V", b"P"])
 def test_no_line_that_a_loader_takes_ends_the_search(before: bytes) -> None:
     odd = bytes([0, 1, 9, 11, 12, 13, 28, 32, 0x85, 0xA0, 0xFF]) + b"019aALlexXobBnifyN_+-.'\"#,"

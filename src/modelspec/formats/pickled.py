@@ -61,7 +61,7 @@ def runs_code(stream: Reading | IO[bytes], most: int = _MAX_BYTES) -> bool:
     be 128, only where a byte is reached that no loader has an opcode for. Older protocols have no mark and
     look like text: their opcodes are followed as far as a loader's stack would bear them, and it is one when
     something is called, or imported and kept. It is also one when there are more opcodes or bytes (`most`)
-    than are followed.
+    than are followed, and when something is read across the end of a frame.
 
     What the stream raises is raised.
     """
@@ -73,7 +73,10 @@ def runs_code(stream: Reading | IO[bytes], most: int = _MAX_BYTES) -> bool:
         return head[2:] != b"\0"
     stack: list[Any] = []
     imported = False
+    frame = _Frame()
     for count, (opcode, argument) in enumerate(opcodes(bounded, checked=not marked)):
+        if frame.left(bounded.at) or (opcode.name == "FRAME" and frame.entered(argument)):
+            return True
         imports = opcode.name in _IMPORTS
         # Behind a mark no stack is trusted to say that a loader stops.
         if count > _MAX_OPCODES or (marked and (imports or opcode.name in _ENDS)):
@@ -87,7 +90,7 @@ def runs_code(stream: Reading | IO[bytes], most: int = _MAX_BYTES) -> bool:
         imported = imported or imports
         if opcode.name == "STOP":
             return imported
-    return bounded.spent or (marked and bounded.ended)
+    return bounded.spent or frame.left(bounded.at) or (marked and bounded.ended)
 
 
 def opcodes(stream: Reading, *, checked: bool = True) -> Iterator[tuple[Any, bytes]]:
@@ -115,6 +118,30 @@ def opcodes(stream: Reading, *, checked: bool = True) -> Iterator[tuple[Any, byt
         yield opcode, argument
 
 
+class _Frame:
+    """Where the frame ends that is read.
+
+    The loader in C forgets what it had of one when it reads across that end, and others go on as if there
+    were none: nobody can say which opcodes follow.
+    """
+
+    def __init__(self) -> None:
+        self._at = self._end = 0
+
+    def left(self, at: int) -> bool:
+        """Whether it was read across its end, up to `at`."""
+        across = self._at < self._end < at
+        self._at = at
+        return across
+
+    def entered(self, length: bytes) -> bool:
+        """Begin one; whether it reaches out of the one that it is in. One inside has no end of its own."""
+        end = self._at + int.from_bytes(length, "little")
+        out = self._at < self._end < end
+        self._end = max(self._end, end)
+        return out
+
+
 class _Bounded:
     """A stream of which so many bytes are read; notes when it has more (`spent`), and no more (`ended`)."""
 
@@ -122,6 +149,7 @@ class _Bounded:
         self._stream = stream
         self._left = most
         self._head = b""
+        self.at = 0
         self.spent = False
         self.ended = False
 
@@ -133,12 +161,14 @@ class _Bounded:
         held, self._head = self._head[:size], self._head[size:]
         found = held + self._take(self._stream.read, size - len(held))
         self.ended = self.ended or len(found) < size
+        self.at += len(found)
         return found
 
     def readline(self, size: int = -1, /) -> bytes:
         held, newline, self._head = self._head.partition(b"\n")
         found = held + (newline or self._take(self._stream.readline, self._left))
         self.ended = self.ended or not found.endswith(b"\n")
+        self.at += len(found)
         return found
 
     def _take(self, source: Callable[[int], bytes], size: int) -> bytes:
