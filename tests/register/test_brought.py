@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import shutil
@@ -19,6 +20,7 @@ from conftest import Git, Run
 from modelspec.formats.mlmodel import read_mlmodel
 from modelspec.tree.finding import Refusal
 from modelspec.tree.yaml import read
+from modelspec.world import tracking_http
 from modelspec.world.tracking import read_run
 from modelspec.world.tracking_http import Server
 from register.conftest import MODEL, Register
@@ -121,6 +123,7 @@ class Answers(BaseHTTPRequestHandler):
     files: ClassVar[dict[str, bytes]] = {}
     logged: ClassVar[dict[str, tuple[str, dict[str, bytes]]]] = {}
     source: ClassVar[str] = f"runs:/{RUN}/model"
+    packed: ClassVar[bool] = False
 
     def do_GET(self) -> None:
         url = urlsplit(self.path)
@@ -157,6 +160,9 @@ class Answers(BaseHTTPRequestHandler):
             return
         body = data if isinstance(data, bytes) else json.dumps(data).encode()
         self.send_response(200)
+        if self.packed and isinstance(data, bytes):
+            body = gzip.compress(body)
+            self.send_header("Content-Encoding", "gzip")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -169,11 +175,23 @@ class Answers(BaseHTTPRequestHandler):
 def server() -> Iterator[str]:
     """A server on loopback that answers as MLflow's does."""
     Answers.files, Answers.logged, Answers.source = {}, {}, f"runs:/{RUN}/model"
+    Answers.packed = False
     httpd = HTTPServer(("127.0.0.1", 0), Answers)
     threading.Thread(target=httpd.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{httpd.server_port}"
     httpd.shutdown()
     httpd.server_close()
+
+
+def test_a_tracking_server_that_packs_unasked_or_answers_without_end_is_refused(
+    server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Answers.files, Answers.packed = {"model/MLmodel": b"flavors: {}\n"}, True
+    with pytest.raises(Refusal, match="compresses its files unasked"):
+        read_run(server, f"runs:/{RUN}/model", tmp_path / "into")
+    monkeypatch.setattr(tracking_http, "_ANSWER", 10)
+    with pytest.raises(Refusal, match="answers with more than 10 bytes"):
+        read_run(server, f"runs:/{RUN}/model", tmp_path / "other")
 
 
 def test_a_tracking_server(server: str, tmp_path: Path) -> None:

@@ -167,6 +167,11 @@ class Server:
                 file.open("xb") as stream,
             ):
                 answer.raise_for_status()
+                if answer.headers.get("Content-Encoding", "identity").lower() not in ("", "identity"):
+                    raise Refusal(
+                        f"{self._shown} compresses its files unasked",
+                        "switch compression off for it, or --artifact takes a copy of them",
+                    )
                 for chunk in paced(self._shown, answer):
                     stream.write(chunk)
         except self._errors as error:
