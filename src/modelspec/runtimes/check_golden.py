@@ -2,7 +2,8 @@
 
 Stands alone: it is copied beside what it checks, and needs numpy and onnxruntime only.
     python check_golden.py MODEL.onnx GOLDEN.npz THREADS TOLERANCE
-Prints one JSON object. Exit code: 0 the answers are the same (or within the tolerance), 1 they differ.
+Prints one JSON object. Exit code: 0 the answers are the same (or within the tolerance), 1 they differ, 2 the
+model could not be asked, and a line says why.
 """
 
 from __future__ import annotations
@@ -48,12 +49,14 @@ def ask(model: str, golden: str, threads: int, tolerance: float) -> dict[str, An
     with np.load(golden, allow_pickle=False) as kept:
         inputs = {name[7:]: kept[name] for name in kept.files if name.startswith("inputs/")}
         outputs = {name[8:]: kept[name] for name in kept.files if name.startswith("outputs/")}
-    answers = dict(zip(outputs, session.run(list(outputs), inputs), strict=True)) if outputs else {}
+    if not outputs:
+        raise ValueError(f"{golden} holds no answers")
+    answers = dict(zip(outputs, session.run(list(outputs), inputs), strict=True))
     rows = [
         {"name": name, **compare(was, np.asarray(answers[name]), tolerance)} for name, was in outputs.items()
     ]
-    same = bool(rows) and all(row["same"] for row in rows)
-    within = bool(rows) and all(row["within"] for row in rows)
+    same = all(row["same"] for row in rows)
+    within = all(row["within"] for row in rows)
     return {
         "verdict": "bit for bit" if same else "within tolerance" if within else "differs",
         "tolerance": tolerance,
@@ -64,7 +67,18 @@ def ask(model: str, golden: str, threads: int, tolerance: float) -> dict[str, An
     }
 
 
-if __name__ == "__main__":
-    found = ask(sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4]))
+def main(model: str, golden: str, threads: str, tolerance: str) -> int:
+    """Ask, print and return the exit code."""
+    try:
+        found = ask(model, golden, int(threads), float(tolerance))
+    except Exception as error:
+        # Whatever numpy and onnxruntime raise; what they repeat of the files is not for a terminal as it is.
+        told = f"{type(error).__name__}: {error}".encode("unicode_escape").decode("ascii")
+        sys.stderr.write(f"check_golden: {told[:400]}\n")
+        return 2
     sys.stdout.write(json.dumps(found) + "\n")
-    sys.exit(1 if found["verdict"] == "differs" else 0)
+    return 1 if found["verdict"] == "differs" else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

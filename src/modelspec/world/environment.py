@@ -58,7 +58,8 @@ def answer_of(python: str, script: Path, arguments: Sequence[str]) -> dict[str, 
     except ValueError:
         found = None
     if not isinstance(found, dict):
-        raise Refusal("the model could not be asked again: what is above says why")
+        why = f"signal {-done.returncode} ended it" if done.returncode < 0 else "what is above says why"
+        raise Refusal(f"the model could not be asked again: {why}")
     return found
 
 
