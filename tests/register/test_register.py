@@ -390,6 +390,27 @@ def test_verify_finds_a_pickle_that_the_version_does_not_own_up_to(
     assert not canary.exists()
 
 
+def test_an_input_that_the_artifact_lacks_is_not_passed_over(register: Register, shop: Git) -> None:
+    """It would have had the parent's meaning, whatever was meant."""
+    done = register("3.0.1", input="fetures=trip_features.distance_norm")
+    assert done.returncode == 1
+    assert "fetures is no input of the artifact\n  fix: it has features: --input" in done.stderr
+    assert not (shop.root / "registry/models/eta/versions/3.0.1.yaml").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [(os.fsdecode(b"lock\xff"), "is not UTF-8"), ("a:b.txt", "has a colon"), ("CON", "device name")],
+)
+def test_a_lock_is_stored_under_its_name_which_has_to_be_clean(
+    name: str, says: str, register: Register, shop: Git, tmp_path: Path
+) -> None:
+    (tmp_path / name).write_text("numpy==2.4.6\n")
+    done = register("3.0.1", lock=str(tmp_path / name))
+    assert done.returncode == 3
+    assert "the lock's name" in done.stderr and says in done.stderr and "fix: rename it" in done.stderr
+
+
 def test_a_lock_with_a_password_is_refused_and_not_stored(register: Register, shop: Git) -> None:
     lock = shop.root / "training/requirements.txt"
     lock.write_text("--index-url https://me:secret@host/simple\nnumpy==2.4.6\n")

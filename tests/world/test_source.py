@@ -46,7 +46,7 @@ def test_files_that_take_one_place_are_refused(names: tuple[str, str], tmp_path:
     for name in names:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(name)
-    with pytest.raises(Refusal, match="can't be one artifact"):
+    with pytest.raises(Refusal, match="can't be one tree of files"):
         source_of([tmp_path / "a", tmp_path / "b"])
 
 

@@ -30,10 +30,10 @@ def signed(
     found: dict[str, Data] = {}
     meant: list[str] = []
     for key in ("inputs", "outputs"):
-        stated = _tensors(given, key)
-        seen = _tensors(_observed(data), key) or stated or _tensors(old, key)
+        stated = tensors(given, key)
+        seen = tensors(_observed(data), key) or stated or tensors(old, key)
         meaning = {} if tool else stated
-        known = _meant(_tensors(old, key), data.get("features"))
+        known = _meant(tensors(old, key), data.get("features"))
         told = [_one(tensor, key, meaning, known, inputs, meant) for tensor in seen.values()]
         # What is stated and not in the bytes stays: a rule says so.
         told += [tensor for name, tensor in stated.items() if name not in seen]
@@ -93,7 +93,8 @@ def _observed(data: Mapping[str, Data]) -> Data:
     return artifact.get("observed") if isinstance(artifact, dict) else None
 
 
-def _tensors(node: Data, key: str) -> dict[str, dict[str, Data]]:
+def tensors(node: Data, key: str) -> dict[str, dict[str, Data]]:
+    """Return the `inputs` or `outputs` of a signature by their names."""
     listed = node.get(key) if isinstance(node, dict) else None
     rows = listed if isinstance(listed, list) else []
     return {str(one.get("name")): one for one in rows if isinstance(one, dict)}
@@ -101,7 +102,7 @@ def _tensors(node: Data, key: str) -> dict[str, dict[str, Data]]:
 
 def _asks(signature: Mapping[str, Data]) -> bool:
     """Whether an input is filled from the request."""
-    for tensor in _tensors(dict(signature), "inputs").values():
+    for tensor in tensors(dict(signature), "inputs").values():
         sources = tensor.get("from")
         if isinstance(sources, list) and any(str(one).startswith("request.") for one in sources):
             return True

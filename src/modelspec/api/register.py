@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from modelspec.api.contract import signed
+from modelspec.api.contract import signed, tensors
 from modelspec.api.lacking import Lack, lacks
 from modelspec.change.layout import laid_out
 from modelspec.change.proposal import Declined, Proposal, Step
@@ -91,6 +91,12 @@ def whole(registry: Registry, captured: Captured) -> Whole | Declined:
         data["lineage"] = {"parent": f"{parent.value.version}@{parent.digest}"}
         _architecture(data, parent, notes)
     data |= signed(data, captured.inputs, parent, notes, tool=captured.tool)
+    known = list(tensors(data.get("signature"), "inputs"))
+    if known and (odd := next((name for name in captured.inputs if name not in known), None)) is not None:
+        # Else what it said would be dropped, and the parent's meaning taken.
+        return Declined(
+            f"{visible(odd)} is no input of the artifact", f"it has {visible(', '.join(known), 300)}: --input"
+        )
     return Whole({key: data[key] for key in ORDER if key in data}, parent, tuple(notes))
 
 

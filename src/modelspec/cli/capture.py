@@ -18,6 +18,7 @@ from modelspec.spec.model import COMPONENTS
 from modelspec.tree.data import Data
 from modelspec.tree.digest import artifact_digest, sha256
 from modelspec.tree.finding import Refusal
+from modelspec.tree.paths import path_trouble
 from modelspec.tree.text import visible
 
 if TYPE_CHECKING:
@@ -216,6 +217,10 @@ def _runtime(given: dict[str, Any], taken: Taken) -> None:
         with foreign(given["lock"]) as stream:
             source = stream.read(64 * 1024 * 1024)
         name = given["lock"].name
+        if (trouble := path_trouble(name)) is not None:
+            raise Refusal(
+                f"the lock's name {visible(name)} {trouble}", "rename it: it is stored under its name"
+            )
         locked = _locked(name, source, part, taken)
         if (line := credential(source)) is not None:
             raise Refusal(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from modelspec.tree.finding import Refusal
 from modelspec.tree.listing import paths_trouble
+from modelspec.tree.paths import path_trouble
 from modelspec.tree.protocols import SourceFile
 from modelspec.tree.text import visible
 from modelspec.world.files import LocalFile
@@ -70,7 +71,11 @@ def source_from(files: Sequence[SourceFile]) -> Source:
         raise Refusal("there are no files in it", "an artifact has at least one")
     trouble = paths_trouble(file.path for file in files)
     if trouble is not None:
-        raise Refusal(f"these can't be one artifact: {trouble}", "name a folder that holds them apart")
+        alone = any(path_trouble(file.path) is not None for file in files)
+        raise Refusal(
+            f"these can't be one tree of files: {trouble}",
+            "rename what has such a path" if alone else "name a folder that holds them apart",
+        )
     ordered = sorted(files, key=lambda file: file.path.encode("utf-8", "surrogateescape"))
     return Source(tuple(ordered), tuple(_state(place(file)) for file in ordered))
 

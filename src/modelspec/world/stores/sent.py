@@ -19,7 +19,10 @@ def ordered(files: Iterable[F]) -> list[F]:
     found = sorted(files, key=lambda file: file.path.encode("utf-8", "surrogateescape"))
     trouble = paths_trouble(file.path for file in found)
     if trouble is not None or not found:
-        raise Refusal(trouble or "there are no files to store", "an artifact has at least one clean path")
+        raise Refusal(
+            trouble or "there are no files to store",
+            "name at least one file, and rename what has such a path",
+        )
     return found
 
 
