@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
 import signal
 import sys
 import zipfile
@@ -70,7 +71,8 @@ def test_a_lock_with_hashes_is_installed_and_the_model_asked_in_it(
     paths = "\n".join(sorted({site(np), site(ort)})) + "\n"
     digest = wheel(pip_here, "bridge", {"bridge.pth": paths, "bridge.py": ""})
     locked(shop, register, tmp_path, f"bridge==1.0 --hash=sha256:{digest}\n")
-    done = invoke("reproduce", "eta@3.0.1", str(tmp_path / "out"), "--run", "--format", "json", cwd=shop.root)
+    place = os.path.relpath(tmp_path / "out", shop.root)
+    done = invoke("reproduce", "eta@3.0.1", place, "--run", "--format", "json", cwd=shop.root)
     assert done.returncode == 0, done.stdout + done.stderr
     data = json.loads(done.stdout)
     assert data["run"]["verdict"] == "bit for bit"

@@ -14,7 +14,7 @@ from modelspec.tree.text import visible
 from modelspec.world import durable
 from modelspec.world.folders import discard, entered, opened, parts_of
 from modelspec.world.stores.fetch import fetch_tree, is_empty, nameless, standing
-from modelspec.world.stores.stage import TREE, refusing, staged
+from modelspec.world.stores.stage import TREE, Unwritable, refusing, staged
 
 _TAKEN = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR)
 
@@ -26,8 +26,14 @@ class Assembly:
         self.folder = folder
 
     def tree(self, store: Store, digest: str, name: str, progress: Progress) -> tuple[StoredFile, ...]:
-        """Write a tree of a store, each byte verified; raises Refusal when it is not there or is damaged."""
-        return fetch_tree(store, digest, self.folder / name, progress).files
+        """Write a tree of a store, each byte verified; raises Refusal when it is not there or is damaged.
+
+        Raises OSError when it can't be written: that is no fault of the tree.
+        """
+        try:
+            return fetch_tree(store, digest, self.folder / name, progress).files
+        except Unwritable as failed:
+            raise failed.error from None
 
     def files(
         self, name: str, sources: Sequence[SourceFile], executable: Collection[str] = ()

@@ -41,7 +41,7 @@ def environment(python: str, requirements: Path, *, hashed: bool) -> Iterator[st
         options = ["--require-hashes"] if hashed else []
         command = [
             inside, "-I", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps",
-            *options, "-r", str(requirements),
+            *options, "-r", str(requirements.absolute()),
         ]  # fmt: skip
         if _done(command, made.parent, mine).returncode != 0:
             raise Refusal(

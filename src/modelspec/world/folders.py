@@ -27,6 +27,7 @@ _CURES: Final = {
     errno.ENOTDIR: _IN_THE_WAY,
     errno.EROFS: "mount it for writing, or name a folder on another file system",
     errno.ENAMETOOLONG: "name a shorter one",
+    errno.EBUSY: "where a volume is mounted, name a folder in it",
 }
 _ENTER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _UNSAFE: Final = frozenset(["", ".", "..", ".git"])

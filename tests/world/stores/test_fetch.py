@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -17,8 +19,9 @@ from modelspec.world.stores.fetch import fetch_tree
 from modelspec.world.stores.folder import FolderStore
 from modelspec.world.stores.url import url_store
 from modelspec.world.stores.verified import troubles
+from world.mounted import mounted
 from world.stores.servers import web
-from world.stores.trees import SMALL, laid
+from world.stores.trees import SMALL, laid, noise
 from world.trees import nested, put
 
 
@@ -219,6 +222,17 @@ def test_the_cure_is_that_of_what_is_in_the_way(
     with pytest.raises(Refusal, match="can't be written") as refused:
         fetch_tree(*held, tmp_path / place)
     assert cure in (refused.value.hint or "")
+
+
+def test_a_full_disk_is_no_fault_of_the_tree(tmp_path: Path) -> None:
+    """Whoever notes what can't be had, and goes on, would note the tree."""
+    store = FolderStore(tmp_path / "store")
+    tree = store.put(laid(tmp_path / "source", {"large": noise(200_000)})).digest
+    with mounted("tmpfs", tmp_path / "small", 100_000) as place:
+        shown = re.escape(f"{place}/out can't be written: no space left on device")
+        with pytest.raises(Refusal, match=shown), assembled(place / "out") as assembly, suppress(Refusal):
+            assembly.tree(store, tree, "artifact", lambda _: None)
+        assert list(place.iterdir()) == []
 
 
 def test_a_target_without_a_name_makes_nothing(tmp_path: Path, held: tuple[FolderStore, str]) -> None:

@@ -169,4 +169,12 @@ def refusing(shown: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise Refusal(f"{visible(shown, 200)} can't be written: {said(error)}", cure_of(error)) from None
+        raise Unwritable(shown, error) from None
+
+
+class Unwritable(Refusal):
+    """A place that can't be written; what was to be written there may well be whole."""
+
+    def __init__(self, shown: str, error: OSError) -> None:
+        super().__init__(f"{visible(shown, 200)} can't be written: {said(error)}", cure_of(error))
+        self.error = error
