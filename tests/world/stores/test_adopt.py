@@ -240,17 +240,21 @@ def test_a_file_that_is_written_while_it_is_hashed_is_refused(
     assert list(store.root.iterdir()) == []
 
 
+@pytest.mark.parametrize("inode", ["freed", "another"])
 def test_a_file_that_is_replaced_before_it_is_linked_is_refused(
-    tmp_path: Path, store: FolderStore, monkeypatch: pytest.MonkeyPatch
+    inode: str, tmp_path: Path, store: FolderStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The other one may have more names than are known of it."""
     file, link = put(tmp_path, "source/model", "ours"), os.link
-    # The other one may get the same inode, within one tick of the clock.
+    # The other one may get the same inode, within one tick of the clock; or another one.
     os.utime(file, (1, 1))
 
     def late(source: Path, *rest: object, **more: object) -> None:
-        file.unlink()
-        put(tmp_path, "source/model", "mine")
+        if inode == "another":
+            put(tmp_path, "other", "mine").rename(file)
+        else:
+            file.unlink()
+            put(tmp_path, "source/model", "mine")
         link(source, *rest, **more)  # type: ignore[arg-type]
 
     monkeypatch.setattr(os, "link", late)

@@ -119,11 +119,11 @@ class Adopted:
             descriptor = os.open(place, READ, dir_fd=self._stage.descriptor)
             try:
                 after = os.fstat(descriptor)
-                if after.st_ino != before.st_ino:
-                    # It was just replaced; or which file a name leads to can't be told there, as on sshfs.
-                    raise KeptError(f"{_shown(file.file)}: its hard link is not known to be the same file")
-                if _state(after) != _state(before):
+                if _state(after)[1:] != _state(before)[1:]:
                     raise _changed(file.file)
+                if after.st_ino != before.st_ino:
+                    # Which file a name leads to can't be told there, as on sshfs.
+                    raise KeptError(f"{_shown(file.file)}: its hard link is not known to be the same file")
                 self._taken.append(_Taken(file, _node(after), stat.S_IMODE(after.st_mode)))
                 os.fchmod(descriptor, 0o444)
             finally:
