@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 import click
 
@@ -86,7 +87,7 @@ def take_artifact(given: dict[str, Any], store: str, taken: Taken) -> None:
         taken.lacks.extend(f"artifact: {one}" for one in said if one is not None)
         if unsafe and not any(said):
             taken.notes.append("picklescan finds nothing that it knows, which proves nothing")
-    unsafe += [(path, WHY) for path in by_content(files, _mlmodels(taken))]
+    unsafe += [(path, WHY) for path in by_content(files, MlModels(files))]
     _accepted(given, part, unsafe, taken)
 
 
@@ -123,13 +124,21 @@ def _accepted(
         )
 
 
-def _mlmodels(taken: Taken) -> dict[str, bytes]:
-    found: dict[str, bytes] = {}
-    for path, opened in taken.files().items():
-        if path.rpartition("/")[2] == NAME:
-            with opened() as stream:
-                found[path] = stream.read(_MLMODEL)
-    return found
+class MlModels(Mapping[str, bytes]):
+    """The MLmodel files among some, by path; each is read when it is asked for: there may be thousands."""
+
+    def __init__(self, files: Mapping[str, Callable[[], AbstractContextManager[BinaryIO]]]) -> None:
+        self._files = {path: opened for path, opened in files.items() if path.rpartition("/")[2] == NAME}
+
+    def __getitem__(self, path: str) -> bytes:
+        with self._files[path]() as stream:
+            return stream.read(_MLMODEL)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._files)
+
+    def __len__(self) -> int:
+        return len(self._files)
 
 
 def _named(unnamed: dict[str, str], observed: dict[str, Data], taken: Taken) -> None:
