@@ -13,7 +13,7 @@ from modelspec.tree.protocols import SourceFile
 from modelspec.tree.text import visible
 from modelspec.world.files import LocalFile
 from modelspec.world.folders import said
-from modelspec.world.stores.pointers import DvcFile, dvc_tree, lfs_file, pointed_tree
+from modelspec.world.stores.pointers import DvcFile, LfsFile, dvc_tree, lfs_file, pointed_tree
 
 State = tuple[int, int, int, int]
 
@@ -82,7 +82,7 @@ def source_from(files: Sequence[SourceFile]) -> Source:
 
 def place(file: SourceFile) -> Path:
     """Return where a file's bytes lie."""
-    if not isinstance(file, LocalFile | DvcFile):
+    if not isinstance(file, LocalFile | DvcFile | LfsFile):
         raise TypeError(f"{file.path} lies nowhere on this disk")
     return file.file
 

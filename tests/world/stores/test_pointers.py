@@ -11,6 +11,7 @@ import pytest
 
 from conftest import Git
 from modelspec.tree.finding import Refusal
+from modelspec.world.source import source_of
 from modelspec.world.stores.folder import FolderStore
 from modelspec.world.stores.pointers import dvc_tree, lfs_pointer, pointed_tree
 from modelspec.world.stores.verified import troubles
@@ -65,6 +66,19 @@ def test_a_folder_with_pointers_is_a_source(repository: Git) -> None:
     in_lfs(repository.root, data)
     tree = FolderStore(repository.root / "store").put(pointed_tree(repository.root / "model"))
     assert {file.path: file.size for file in tree.files} == {"weights.bin": 5000, "config.json": 2}
+
+
+def test_bytes_in_the_cache_that_are_not_those_of_the_pointer_are_refused(repository: Git) -> None:
+    """They would be registered as they are: nothing but the pointer knows better."""
+    put(repository.root, "model/weights.bin", lfs(b"the model"))
+    in_lfs(repository.root, b"the model")
+    oid = hashlib.sha256(b"the model").hexdigest()
+    put(repository.root, f".git/lfs/objects/{oid[:2]}/{oid[2:4]}/{oid}", b"the modem")
+    store = FolderStore(repository.root / "store")
+    for source in (repository.root / "model", repository.root / "model/weights.bin"):
+        with pytest.raises(Refusal, match="does not have the sha256 that its pointer says"):
+            store.put(source_of([source]).files)
+    assert list(store.trees()) == []
 
 
 @pytest.mark.parametrize("data", [b"", b"version 1\n", lfs(b"x")[:-1], lfs(b"x") + b"more", b"x" * 2000])

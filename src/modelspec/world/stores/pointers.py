@@ -59,7 +59,28 @@ def lfs_bytes(near: Path, stream: io.FileIO, size: int) -> Iterator[Chunk] | Non
     return None if pointer is None else _lfs_file(near, pointer).chunks()
 
 
-def lfs_file(path: str, file: Path) -> LocalFile | None:
+@dataclass(frozen=True, slots=True)
+class LfsFile:
+    """A file that git-LFS tracks, in its cache: its sha256 is compared while its bytes go by."""
+
+    path: str
+    file: Path
+    digest: str
+
+    def chunks(self) -> Iterator[Chunk]:
+        """Yield its bytes; raises Refusal at their end when they are not those of the pointer."""
+        hashed = hashlib.sha256()
+        for chunk in LocalFile(self.path, self.file).chunks():
+            hashed.update(chunk)
+            yield chunk
+        if f"sha256:{hashed.hexdigest()}" != self.digest:
+            raise Refusal(
+                f"{visible(self.path)} in git-LFS' cache does not have the sha256 that its pointer says",
+                f"remove {visible(str(self.file), 300)}, then git lfs pull",
+            )
+
+
+def lfs_file(path: str, file: Path) -> LfsFile | None:
     """Return the bytes that a pointer file stands for as a file of a tree; None when it is no pointer.
 
     Its digest in the tree is the pointer's own oid: both are the sha256 of the bytes.
@@ -70,7 +91,9 @@ def lfs_file(path: str, file: Path) -> LocalFile | None:
         return None
     with foreign(file) as stream:
         pointer = lfs_pointer(stream.read(_POINTER_LIMIT))
-    return None if pointer is None else LocalFile(path, _lfs_file(file.parent, pointer).file)
+    if pointer is None:
+        return None
+    return LfsFile(path, _lfs_file(file.parent, pointer).file, pointer.digest)
 
 
 def _lfs_file(near: Path, pointer: LfsPointer) -> LocalFile:
@@ -192,7 +215,7 @@ def _output(pointer: Path, shown: str) -> tuple[str, str]:
         )
     if not isinstance(path, str) or (trouble := paths_trouble([path])) is not None:
         raise Refusal(
-            f"{shown} is refused: its path {trouble if isinstance(path, str) else 'is missing'}",
+            f"{shown} is refused: {trouble if isinstance(path, str) else 'it names no path'}",
             "name a file that `dvc add` wrote",
         )
     return md5, path
@@ -213,6 +236,6 @@ def _cached(cache: Path, md5: str) -> Path:
     return old if not os.path.lexists(new) and os.path.lexists(old) else new
 
 
-def pointed_tree(root: Path) -> list[LocalFile]:
+def pointed_tree(root: Path) -> list[LocalFile | LfsFile]:
     """Return the files below a folder, each git-LFS pointer among them replaced by its bytes."""
     return [lfs_file(file.path, file.file) or file for file in local_tree(root)]
