@@ -9,6 +9,7 @@ import shutil
 import sqlite3
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import ClassVar
@@ -90,6 +91,20 @@ def test_what_mlflow_has_as_text_becomes_a_number_only_as_it_stands(
     )
     told = data["config"]["hyperparameters"]  # type: ignore[index]
     assert {key: told[key] for key in texts} == texts and told["rate"] == 1e-05  # type: ignore[index, call-overload]
+
+
+def test_a_database_that_answers_without_an_end_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("modelspec.world.tracking._PATIENCE", 0.2)
+    file = tmp_path / "mlflow.db"
+    with closing(sqlite3.connect(file)) as opened:
+        endless = "WITH RECURSIVE r(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM r) SELECT x FROM r"
+        columns = ", ".join(f"x AS {name}" for name in ("run_uuid", "artifact_uri", "lifecycle_stage"))
+        opened.execute(f"CREATE VIEW runs AS SELECT {columns} FROM ({endless})")
+        opened.commit()
+    with pytest.raises(Refusal, match="can't be read as MLflow's: interrupted"):
+        read_run(str(file), f"runs:/{'a' * 32}/model", tmp_path / "into")
 
 
 def test_mlflows_sqlite_file(tmp_path: Path, mlruns: Path) -> None:

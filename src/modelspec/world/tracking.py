@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ _ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _TEXT: Final = 1024 * 1024
 _LINE: Final = 4096
 _MANY: Final = 10_000
+_PATIENCE: Final = 20.0
+"""Seconds that a query of a file may take; what MLflow writes takes none."""
 ELSEWHERE: Final = "look it up in MLflow, and see that --mlflow names the place that has it"
 
 
@@ -297,6 +300,11 @@ class Database:
             with closing(
                 sqlite3.connect(f"file:{quote(str(self.file.absolute()))}?mode=ro", uri=True)
             ) as opened:
+                # A view can be without an end, and what is in a value without a limit.
+                end = time.monotonic() + _PATIENCE
+                opened.set_progress_handler(lambda: time.monotonic() > end, 10_000)
+                opened.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 64 * _TEXT)
+                opened.execute("PRAGMA trusted_schema = OFF")
                 if (
                     table is not None
                     and not opened.execute(
