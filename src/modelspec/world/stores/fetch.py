@@ -17,6 +17,7 @@ from modelspec.tree.text import visible
 from modelspec.world import durable
 from modelspec.world.files import tree_files, walked
 from modelspec.world.folders import opened
+from modelspec.world.stores.salvage import salvaged
 from modelspec.world.stores.stage import TREE, refusing, staged, sweep
 from modelspec.world.stores.verified import compare, rows_of
 
@@ -52,8 +53,9 @@ def fetch_tree(
 ) -> Fetched:
     """Write a tree to `target`, which is complete as soon as it exists.
 
-    A target that holds the tree already is verified and left; one that holds anything else is refused, by
-    its names and by `sizes`, where they are known, before a byte of it is read.
+    Files that a killed fetch had written whole beside it are taken over, by their digest. A target that
+    holds the tree already is verified and left; one that holds anything else is refused, by its names and by
+    `sizes`, where they are known, before a byte of it is read.
     """
     shown = visible(str(target), 200)
     nameless(target)
@@ -70,11 +72,21 @@ def fetch_tree(
         raise Refusal(f"{short(tree)} is not in {store.shown}", "put it there: `modelspec register`")
     with refusing(shown):
         target.absolute().parent.mkdir(parents=True, exist_ok=True)
-    with opened(target.absolute().parent) as above, refusing(shown), staged(above) as stage:
-        written = stage.write([_Held(store, tree, path) for path, _ in rows], progress)
+    with opened(target.absolute().parent) as above, refusing(shown), staged(above, swept=False) as stage:
         declared = dict(rows)
-        for file in written:
+        sources = stage.begin([_Held(store, tree, path) for path in declared])
+        known: dict[str, StoredFile] = {}
+
+        def take_over(left: int) -> None:
+            lacking = {path: digest for path, digest in rows if path not in known}
+            found = salvaged(stage, left, lacking, sizes or {}, progress)
+            known.update((file.path, file) for file in found)
+
+        sweep(above, take_over)
+        for file in stage.fill([one for one in sources if one.path not in known], progress):
             compare(store, tree, file.path, declared[file.path], file.digest)
+            known[file.path] = file
+        written = tuple(known[one.path] for one in sources)
         stage.flush()
         try:
             # An empty folder is replaced; nothing else is.

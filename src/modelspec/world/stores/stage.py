@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from io import FileIO
 from typing import Final
@@ -43,8 +43,12 @@ class Stage:
 
     def write(self, files: Sequence[SourceFile], progress: Progress) -> tuple[StoredFile, ...]:
         """Copy the files into the tree, hashing on the way; sorted by path. Nothing is flushed yet."""
+        return self.fill(self.begin(files), progress)
+
+    def fill(self, files: Sequence[SourceFile], progress: Progress) -> tuple[StoredFile, ...]:
+        """Copy files of the tree that was begun; in their order."""
         with lanes(len(files)) as beside:
-            return tuple(each(lambda file: self._copy(file, beside, progress), self.begin(files)))
+            return tuple(each(lambda file: self._copy(file, beside, progress), files))
 
     def begin(self, files: Sequence[F]) -> list[F]:
         """Make the folders of the tree; return its files sorted by path. Raises Refusal for hostile ones."""
@@ -104,10 +108,20 @@ class Stage:
 
 
 @contextmanager
-def staged(top: int) -> Iterator[Stage]:
-    """Open a new stage in a folder; it is gone afterwards, whatever happens."""
-    sweep(top)
-    name, descriptor = _new(top)
+def staged(top: int, *, swept: bool = True) -> Iterator[Stage]:
+    """Open a new stage in a folder; it is gone afterwards, whatever happens.
+
+    `swept`: those of killed runs are removed first; else only where a full disk demands it.
+    """
+    if swept:
+        sweep(top)
+    try:
+        name, descriptor = _new(top)
+    except OSError:
+        if swept:
+            raise
+        sweep(top)
+        name, descriptor = _new(top)
     try:
         yield Stage(top, name, descriptor)
     finally:
@@ -115,8 +129,11 @@ def staged(top: int) -> Iterator[Stage]:
         forget(top, name)
 
 
-def sweep(top: int) -> None:
-    """Remove the stages of runs that were killed: those that nobody holds."""
+def sweep(top: int, before: Callable[[int], object] = lambda _: None) -> None:
+    """Remove the stages of runs that were killed: those that nobody holds.
+
+    `before` gets each of them open, and held, before it goes.
+    """
     with os.scandir(top) as entries:
         names = [entry.name for entry in entries if entry.name.startswith(PREFIX)]
     for name in names:
@@ -124,6 +141,7 @@ def sweep(top: int) -> None:
             descriptor = os.open(name, _ENTER, dir_fd=top)
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                before(descriptor)
                 discard(top, name)
             finally:
                 os.close(descriptor)
