@@ -14,10 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from modelspec.tree.digest import listing
+from modelspec.tree.digest import listing, stamp
 from modelspec.tree.finding import Refusal
+from modelspec.world.code import Bytes
 from modelspec.world.files import LocalFile, local_tree
-from modelspec.world.stores import stage
+from modelspec.world.stores import links, stage
 from modelspec.world.stores.collect import collect
 from modelspec.world.stores.fetch import fetch_tree
 from modelspec.world.stores.folder import FolderStore
@@ -163,6 +164,25 @@ def test_any_other_change_of_a_tree_is_found(tmp_path: Path, store: FolderStore,
         listed.rename(tmp_path / "moved")
         listed.symlink_to(tmp_path / "moved")
     assert troubles(store, tree.digest) != []
+
+
+def test_listings_that_name_nothing_of_it_are_not_gone_through(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each tree that is stored would judge the paths of all that are there."""
+    store = FolderStore(tmp_path / "store")
+    for number in range(5):
+        store.put([Bytes("model", noise(5000, number))])
+    asked, read = [], links.read_listing
+
+    def counted(data: bytes) -> object:
+        asked.append(data)
+        return read(data)
+
+    monkeypatch.setattr(links, "read_listing", counted)
+    tree = store.put([Bytes("model", noise(5000, 3)), Bytes("other", noise(5000, 9))])
+    assert len(asked) == 1
+    assert (store.root / stamp(tree.digest) / "model").stat().st_nlink == 2
 
 
 def test_one_bit_flipped_in_each_of_a_thousand_places_is_found_a_thousand_times(

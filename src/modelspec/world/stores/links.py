@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -20,6 +20,7 @@ from modelspec.world.stores.stage import TREE, Stage
 
 _LEAST: Final = 4096
 """A smaller file saves no block."""
+_HEX: Final = 64
 
 
 def link_equal(top: int, stage: Stage, written: Sequence[StoredFile], others: Iterable[str]) -> None:
@@ -31,10 +32,11 @@ def link_equal(top: int, stage: Stage, written: Sequence[StoredFile], others: It
     for files in wanted.values():
         for again in files[1:]:
             _link(stage, stage.descriptor, f"{TREE}/{files[0].path}", again)
+    names = _names(wanted)
     for digest in others:
         if not wanted:
             return
-        for path, file_digest in _rows(top, digest):
+        for path, file_digest in _rows(top, digest, names):
             equal = wanted.get(file_digest)
             place = f"{stamp(digest)}/{path}"
             if (
@@ -48,9 +50,9 @@ def link_equal(top: int, stage: Stage, written: Sequence[StoredFile], others: It
 def held(top: int, files: Iterable[StoredFile], trees: Iterable[str]) -> frozenset[str]:
     """Return the digests of those files of whose bytes one of these trees has a file, hashed again."""
     wanted = {file.digest: file for file in files}
-    found = set[str]()
+    found, names = set[str](), _names(wanted)
     for digest in trees:
-        for path, file_digest in _rows(top, digest) if wanted else ():
+        for path, file_digest in _rows(top, digest, names) if wanted else ():
             file = wanted.get(file_digest)
             if file is not None and _same(top, f"{stamp(digest)}/{path}", file):
                 found.add(file_digest)
@@ -58,12 +60,24 @@ def held(top: int, files: Iterable[StoredFile], trees: Iterable[str]) -> frozens
     return frozenset(found)
 
 
-def _rows(top: int, digest: str) -> Sequence[tuple[str, str]]:
+def _names(digests: Iterable[str]) -> frozenset[bytes]:
+    """Return digests as a listing has them, at the beginning of its lines."""
+    return frozenset(digest.removeprefix("sha256:").encode() for digest in digests)
+
+
+def _rows(top: int, digest: str, wanted: Collection[bytes]) -> Sequence[tuple[str, str]]:
+    """Return (path, digest) of a tree's files; none where its listing names nothing that is wanted.
+
+    Most trees of a store have nothing in common: that is told without judging the paths of each.
+    """
     try:
         with os.fdopen(os.open(stamp(digest) + SUFFIX, READ, dir_fd=top), "rb") as stream:
-            rows = read_listing(stream.read(LIMIT + 1))
+            data = stream.read(LIMIT + 1)
     except OSError:
         return ()
+    if not any(line[:_HEX] in wanted for line in data.split(b"\n")):
+        return ()
+    rows = read_listing(data)
     return () if isinstance(rows, str) else rows
 
 
