@@ -104,8 +104,10 @@ def test_what_pip_takes_for_no_hash_is_none(given: bytes) -> None:
         b"numpy==2.4.6 ; os_name == 'posix'" + b" --hash=sha256:aa" * 30_000,
         b"numpy==2.4.6 ; os_name == 'posix'" + b" --hash=sha256:aa" * 30_000 + b" x",
         b"n" * 300_000 + b" ==",
+        b"--index-url=https://" + b"a" * 1_000_000,
+        b"--index-url 'https://" + b" " * 1_000_000,
     ],
-    ids=["spaces", "hashes", "hashes and more", "name"],
+    ids=["spaces", "hashes", "hashes and more", "name", "option", "quoted option"],
 )
 def test_a_line_costs_no_more_than_its_length(line: bytes) -> None:
     """It may come from anybody: the requirements beside an MLmodel are read as its lock."""

@@ -25,6 +25,8 @@ _COMMENT: Final = re.compile(r"(?:^|\s)#.*$")
 _OPTION: Final = re.compile(r"--?[a-z]")
 _ELSEWHERE: Final = ("--constraint", "--editable", "--requirement")
 """Options that bring packages, or versions, which do not stand here."""
+_LONGEST: Final = 16_000
+"""The most characters of an option: what parts it into words as a shell does takes the square of its time."""
 _HASH: Final = re.compile(r"--hash=(?:sha256|sha384|sha512):[0-9a-f]{64,128}(?!\S)")
 _CREDENTIAL: Final = re.compile(
     r"://(?!git@|(?:\$\{\w+\}:?)+@)[^/\s\"'@]+@|/t/[A-Za-z0-9_-]{8,}/"
@@ -184,6 +186,11 @@ def _requirements(text: str, python: str | None, places: Platforms | None) -> Lo
     found: dict[str, str] = {}
     hashed = True
     for number, line in _lines(text):
+        if line.startswith("-") and len(line) > _LONGEST:
+            raise Unreadable(
+                f"line {number} is an option of {len(line):,} characters, where {_LONGEST:,} are the most",
+                "write the lock again (pip-compile --generate-hashes, uv pip compile)",
+            )
         if _brings(line):
             raise Unreadable(
                 f"line {number} brings what does not stand here: {visible(line)}",
