@@ -32,8 +32,6 @@ _MOST: Final = 100_000
 _ANSWER: Final = 16 * 1024 * 1024
 """The most bytes of one page of a list of files: pages have a thousand."""
 _HUB: Final = "see that HF_ENDPOINT is the address of a hub, and what stands before it"
-_PLAIN: Final = {"Accept-Encoding": "identity"}
-"""Bytes as they are: what is packed on the way has another size, and may unpack to any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +53,7 @@ class HubFile:
 
     def _read(self, start: int, shown: str) -> Generator[bytes]:
         def ask() -> httpx.Response:
-            headers = {**_PLAIN, **({"Range": f"bytes={start}-"} if start else {})}
+            headers = {"Range": f"bytes={start}-"} if start else {}
             request = self.client.build_request("GET", self.address, headers=headers)
             answer = self.client.send(request, stream=True, follow_redirects=True)
             if answer.status_code != (206 if start else 200):
@@ -149,7 +147,7 @@ def _rows(client: httpx.Client, address: str, name: str) -> list[dict[str, Any]]
         here = address
 
         def ask(at: str = here) -> tuple[bytes, str]:
-            answer = client.send(client.build_request("GET", at, headers=_PLAIN), stream=True)
+            answer = client.send(client.build_request("GET", at), stream=True)
             if answer.status_code != 200:
                 answer.close()
                 raise _unread(answer.status_code, name)
