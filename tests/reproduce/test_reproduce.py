@@ -179,6 +179,22 @@ def test_the_folder_that_one_stands_in_is_not_replaced(made: Git, invoke: Run, t
     assert names(tmp_path / "out") == []
 
 
+def test_a_clone_without_the_files_hides_no_other(made: Git, invoke: Run, tmp_path: Path) -> None:
+    whole, partial = tmp_path / "whole", tmp_path / "partial"
+    made("config", "uploadpack.allowFilter", "true")
+    made("clone", "--quiet", "--bare", f"file://{made.root}", str(whole))
+    made("clone", "--quiet", "--bare", "--filter=blob:none", f"file://{made.root}", str(partial))
+    shutil.rmtree(made.root / ".git")
+    Git(made.root).commit("The registry alone")
+    lacking = invoke("reproduce", "eta@3.0.1", "--code", str(partial), str(tmp_path / "a"), cwd=made.root)
+    assert lacking.returncode == 1
+    note = part(report(tmp_path / "a"), "commit")["note"]
+    assert note.startswith("the git object ") and note.endswith(" is missing (--code CLONE, or --network)")
+    both = ("--code", str(partial), "--code", str(whole))
+    done = invoke("reproduce", "eta@3.0.1", *both, str(tmp_path / "b"), cwd=made.root)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_a_clone_that_is_none_hides_no_other(made: Git, invoke: Run, tmp_path: Path) -> None:
     done = invoke("reproduce", "eta@3.0.1", "--code", str(tmp_path), str(tmp_path / "a"), cwd=made.root)
     assert done.returncode == 0, done.stdout + done.stderr

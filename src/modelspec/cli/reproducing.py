@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -160,19 +158,35 @@ class _Collection:
         return Piece(part.component, part.what, "exact", note, name)
 
     def _code(self, part: Part) -> Piece:
-        from modelspec.world.codetree import code_at, fetched, has_commit
+        from modelspec.world.codetree import fetched, has_commit
+        from modelspec.world.git import open_repository
 
         commit = part.claim.name.partition(":")[0]
-        with ExitStack() as stack:
-            found = next((one for one in self._repositories() if has_commit(one, commit)), None)
-            where = "from a clone here"
-            if found is None:
-                if not self.given.network or not part.claim.where:
-                    how = " (--code CLONE, or --network)" if part.claim.where else " (--code CLONE)"
-                    raise Refusal(f"{visible(commit[:12])} is in no clone here{how}")
-                found = stack.enter_context(fetched(part.claim.where, commit))
-                where = "fetched from its repository"
-            tree = stack.enter_context(code_at(found, commit))
+        failed: Refusal | None = None
+        for clone in (None, *self.given.clones):
+            try:
+                repository = open_repository(clone or str(self.declared.source.root))[0]
+            except Refusal as refusal:
+                # The registry need not be a clone; what was named is to be one.
+                failed = failed if clone is None else refusal
+                continue
+            try:
+                if has_commit(repository, commit):
+                    return self._code_of(part, repository, commit, "from a clone here")
+            except Refusal as refusal:
+                # A partial clone has commits without their files: another may have all.
+                failed = refusal
+        if self.given.network and part.claim.where:
+            with fetched(part.claim.where, commit) as repository:
+                return self._code_of(part, repository, commit, "fetched from its repository")
+        how = " (--code CLONE, or --network)" if part.claim.where else " (--code CLONE)"
+        why = failed.message if failed is not None else f"{visible(commit[:12])} is in no clone here"
+        raise Refusal(f"{why}{how}")
+
+    def _code_of(self, part: Part, repository: Repository, commit: str, where: str) -> Piece:
+        from modelspec.world.codetree import code_at
+
+        with code_at(repository, commit) as tree:
             if not tree.files:
                 raise Refusal(f"{commit[:12]} holds no file that can be written")
             self.assembly.files("code", tree.files, tree.executable)
@@ -181,15 +195,6 @@ class _Collection:
                 note += f"; {plural(len(tree.left_out), 'path')} left out"
             state = reproduce.code_state(bool(tree.left_out))
             return Piece(part.component, part.what, state, note, "code", tree.left_out)
-
-    def _repositories(self) -> Iterator[Repository]:
-        """Yield the registry's own clone, if it is one, and then those that were named."""
-        from modelspec.world.git import open_repository
-
-        with suppress(Refusal):
-            yield open_repository(str(self.declared.source.root))[0]
-        for clone in self.given.clones:
-            yield open_repository(clone)[0]
 
     def _data(self, part: Part) -> Piece:
         """Copy data that is here and has its digest; else it stays a pointer."""
