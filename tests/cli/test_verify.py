@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import sys
+import zlib
 from pathlib import Path
 
 import pytest
@@ -128,6 +129,40 @@ def test_code_is_verified_in_another_clone_a_bundle_or_where_its_repository_is(
     for place, said in (("none.bundle", "is no bundle"), ("nowhere", "--code names a clone")):
         done = modelspec("verify", "eta@2.3.0", "--code", str(tmp_path / place), cwd=stored)
         assert (done.returncode, said in done.stderr, "Traceback" in done.stderr) == (3, True, False)
+
+
+def test_a_partial_clone_is_no_wrong_commit_and_a_damaged_file_is(
+    stored: Path, modelspec: Run, tmp_path: Path
+) -> None:
+    (tmp_path / "whole").mkdir()
+    whole = Git(tmp_path / "whole")
+    (whole.root / "train.py").write_text("print()\n")
+    commit = whole.commit("Train")
+    whole("config", "uploadpack.allowFilter", "true")
+    for name, without in (("files", "blob:none"), ("folders", "tree:0")):
+        place = str(tmp_path / name)
+        whole("clone", "--quiet", "--bare", f"--filter={without}", f"file://{whole.root}", place)
+    path = "registry/models/eta/versions/2.3.0.yaml"
+    edit(stored, path, "c177655a453b346b1916fd94c9e4e60efc7b10c9", commit)
+    edit(stored, path, "path: training/train.py", "path: train.py")
+
+    def code(*clones: str) -> tuple[object, object, str]:
+        more = [part for clone in clones for part in ("--code", str(tmp_path / clone))]
+        done = modelspec("verify", "eta@2.3.0", "--format", "json", *more, cwd=stored)
+        parts = rows(done.stdout)["eta@2.3.0"]["parts"]  # type: ignore[index]
+        [found] = [part for part in parts if part["what"] == "commit"]
+        return found["level"], found["wrong"], found["note"]
+
+    for clone in ("files", "folders"):
+        level, wrong, note = code(clone)
+        assert (level, wrong) == ("resolvable", False) and "the clone is partial" in note
+        assert code(clone, "whole")[:2] == ("verified", False)
+    blob = whole("rev-parse", f"{commit}:train.py")
+    loose = whole.root / ".git/objects" / blob[:2] / blob[2:]
+    loose.chmod(0o644)
+    loose.write_bytes(zlib.compress(b"blob 5\0evil!"))
+    level, wrong, note = code("whole")
+    assert (level, wrong) == ("resolvable", True) and "train.py: the git object" in note and "damaged" in note
 
 
 def test_data_of_this_repository_is_hashed(stored: Path, modelspec: Run) -> None:

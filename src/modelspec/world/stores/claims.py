@@ -16,9 +16,10 @@ from modelspec.tree.paths import path_trouble
 from modelspec.tree.protocols import PlacedFile, Progress
 from modelspec.tree.text import visible
 from modelspec.tree.uri import store_uri_trouble
-from modelspec.world.codetree import fetched, has_commit
+from modelspec.world.codetree import LIMIT, fetched, has_commit
 from modelspec.world.files import tree_files
 from modelspec.world.git import Repository
+from modelspec.world.objects import Objects
 from modelspec.world.stores.folder import FolderStore
 from modelspec.world.stores.opening import is_remote, open_store
 from modelspec.world.stores.placed import placed_tree
@@ -92,15 +93,22 @@ class World:
         commit, _, path = name.partition(":")
         if _COMMIT.fullmatch(commit) is None:
             return Followed("recorded", f"{visible(commit)} is not a whole commit id", wrong=True)
+        there = None
         for clone in self.clones:
             if has_commit(clone, commit):
-                return _committed(clone, commit, path, "a clone here")
+                found = _committed(clone, commit, path, "a clone here")
+                if found.level == "verified":
+                    return found
+                # A partial clone lacks files; another may have them.
+                there = there or found
         if self.network and address:
             try:
                 with fetched(address, commit) as clone:
                     return _committed(clone, commit, path, visible(address, 200))
             except Refusal as refusal:
-                return Followed("recorded", refusal.message)
+                return there or Followed("recorded", refusal.message)
+        if there is not None:
+            return there
         if not self.clones:
             return Followed("recorded", "there is no clone here to look in (--code CLONE, or --network)")
         return Followed("recorded", f"{commit[:12]} is in no clone here (--code CLONE, or --network)")
@@ -180,9 +188,34 @@ def _committed(clone: Repository, commit: str, path: str, where: str) -> Followe
     if path:
         if path_trouble(path) is not None:
             return Followed("resolvable", f"{visible(path)} is no path", wrong=True)
-        if clone.run("cat-file", "-e", f"{commit}:{path}").code != 0:
-            return Followed("resolvable", f"{visible(path)} is not in {commit[:12]}", wrong=True)
+        if (found := _file_at(clone, commit, path)) is not None:
+            return found
     # git compares an object with its id when it reads it, and this reads the commit.
     if clone.run("rev-list", "--max-count=1", "--end-of-options", commit).code != 0:
         return Followed("resolvable", f"{commit[:12]} can't be read", wrong=True)
     return Followed("verified", f"{commit[:12]} in {where}")
+
+
+def _file_at(clone: Repository, commit: str, path: str) -> Followed | None:
+    """Say why a file of a commit is not what it was; None when it is, byte for byte."""
+    shown = f"{visible(path)} is not in {commit[:12]}"
+    lacking = Followed("resolvable", f"{visible(path)} of {commit[:12]} is not here: the clone is partial")
+    found = clone.run("rev-parse", "--verify", "--quiet", "--end-of-options", f"{commit}:{path}")
+    if found.code != 0:
+        has_tree = clone.run("cat-file", "-e", f"{commit}^{{tree}}").code == 0
+        return Followed("resolvable", shown, wrong=True) if has_tree else lacking
+    identity = found.out.decode().strip()
+    kind = clone.run("cat-file", "-t", identity)
+    if kind.code != 0:
+        return lacking
+    if kind.out.strip() != b"blob":
+        return None
+    objects = Objects(clone)
+    try:
+        # git itself compares no file with its id when it reads one.
+        objects.read(identity, "blob", LIMIT)
+    except Refusal as refusal:
+        return Followed("resolvable", f"{visible(path)}: {refusal.message}", wrong=True)
+    finally:
+        objects.close()
+    return None
