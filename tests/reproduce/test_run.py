@@ -46,10 +46,11 @@ def site(module: object) -> str:
 
 
 @pytest.fixture
-def pip_here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+def pip_here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, shop: Git) -> Path:
     """pip as somebody without a network has it: an index in a folder, by its own configuration."""
     monkeypatch.setenv("PIP_NO_INDEX", "1")
-    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "index"))
+    # As seen from where the command runs.
+    monkeypatch.setenv("PIP_FIND_LINKS", os.path.relpath(tmp_path / "index", shop.root))
     # pip is asked with -I, which ignores PYTHON* variables and not pip's own configuration.
     return tmp_path / "index"
 

@@ -35,7 +35,7 @@ def environment(python: str, requirements: Path, *, hashed: bool) -> Iterator[st
     with tempfile.TemporaryDirectory(prefix="modelspec-run-") as name:
         made = Path(name) / "venv"
         mine = {"TMPDIR": name}
-        if _done([python, "-I", "-m", "venv", str(made)], made.parent, mine).returncode != 0:
+        if _done([python, "-I", "-m", "venv", str(made)], None, mine).returncode != 0:
             raise Refusal("no virtual environment can be built", "install the venv module of this Python")
         inside = str(made / "bin" / "python")
         options = ["--require-hashes"] if hashed else []
@@ -43,7 +43,7 @@ def environment(python: str, requirements: Path, *, hashed: bool) -> Iterator[st
             inside, "-I", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps",
             *options, "-r", str(requirements.absolute()),
         ]  # fmt: skip
-        if _done(command, made.parent, mine).returncode != 0:
+        if _done(command, None, mine).returncode != 0:
             raise Refusal(
                 "the lock can't be installed: pip says why above", "give pip its index, or its network"
             )
@@ -64,9 +64,9 @@ def answer_of(python: str, script: Path, arguments: Sequence[str]) -> dict[str, 
 
 
 def _done(
-    command: Sequence[str], folder: Path, variables: Mapping[str, str], out: int | None = None
+    command: Sequence[str], folder: Path | None, variables: Mapping[str, str], out: int | None = None
 ) -> subprocess.CompletedProcess[bytes]:
-    """Run a program to its end in a folder; what it says goes to stderr, unless `out` is a pipe.
+    """Run a program to its end; what it says goes to stderr, unless `out` is a pipe.
 
     It has a process group of its own: when this run is ended, so is whatever the program began. venv leaves
     pip's installation to a child, which would go on to write into a folder that is being removed.
