@@ -85,6 +85,17 @@ def test_the_same_again_is_no_other_version(invoke: Run, shop: Git) -> None:
     assert f"eta {number} is derived already" in pinned.stdout
 
 
+def test_what_changes_nothing_makes_no_version_of_another_number(invoke: Run, shop: Git) -> None:
+    args = ["derive", "eta", "--from", "3.0.0", "--set", "config.thresholds.late.value=60"]
+    for number in ("--next", "3.0.0"):
+        done = invoke(*args, number, cwd=shop.root)
+        assert done.returncode == 0 and "eta 3.0.0 says so already" in done.stdout
+    done = invoke(*args, "4.0.0", cwd=shop.root)
+    assert done.returncode == 1
+    assert "eta 3.0.0 says so already: 4.0.0 would be the same version twice" in done.stdout
+    assert shop("ls-files", "-o", "registry") == ""
+
+
 def test_a_release_may_repeat_its_prerelease(invoke: Run, shop: Git) -> None:
     args = ["derive", "eta", "--from", "3.0.0", "--set", "config.thresholds.late.value=20"]
     for number in ("4.0.0-rc.1", "4.0.0"):

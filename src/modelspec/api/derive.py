@@ -150,7 +150,13 @@ def _made(
             return edited
         source = edited
     if source == entry.document.source:
-        return value.version, f"{value.model} {value.version} says so already"
+        said = f"{value.model} {value.version} says so already"
+        if version in (None, value.version):
+            return value.version, said
+        return Declined(
+            f"{said}: {version} would be the same version twice",
+            f"use {value.version}, or set something else",
+        )
     try:
         renamed = _renamed(source, entry, description)
     except ValueError as error:
