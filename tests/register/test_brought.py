@@ -136,6 +136,8 @@ class Answers(BaseHTTPRequestHandler):
     """The part of the tracking server's REST API that is asked."""
 
     files: ClassVar[dict[str, bytes]] = {}
+    sizes: ClassVar[dict[str, int]] = {}
+    """What is listed for a file in place of its own size."""
     logged: ClassVar[dict[str, tuple[str, dict[str, bytes]]]] = {}
     source: ClassVar[str] = f"runs:/{RUN}/model"
     packed: ClassVar[bool] = False
@@ -159,7 +161,12 @@ class Answers(BaseHTTPRequestHandler):
                 }
             }
         elif call == "artifacts/list":
-            data = {"files": [{"path": path, "is_dir": False} for path in self.files]}
+            data = {
+                "files": [
+                    {"path": path, "is_dir": False, "file_size": str(self.sizes.get(path, len(content)))}
+                    for path, content in self.files.items()
+                ]
+            }
         elif call.startswith("logged-models/"):
             _, model, *rest = call.split("/")
             name, files = self.logged[model]
@@ -310,6 +317,18 @@ def test_an_answer_without_end_is_not_taken(tmp_path: Path) -> None:
         with pytest.raises(Refusal, match="more than 16,777,216 bytes"):
             Server(f"http://127.0.0.1:{server.port}").run(RUN)
         assert server.sent < 100_000_000
+
+
+@pytest.mark.parametrize(("listed", "says"), [(3, "more"), (5, "less")])
+def test_a_file_of_another_size_than_was_listed_is_refused(
+    listed: int, says: str, server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Answers.files = {"model/x": b"four"}
+    monkeypatch.setattr(Answers, "sizes", {"model/x": listed})
+    with pytest.raises(Refusal, match=f"sends {says} of model/x than the {listed} bytes"):
+        read_run(server, f"runs:/{RUN}/model", tmp_path / "into")
+    monkeypatch.setattr(Answers, "sizes", {"model/x": 4})
+    assert read_run(server, f"runs:/{RUN}/model", tmp_path / "again").model is not None
 
 
 def test_a_server_that_names_a_file_twice_is_refused(server: str, tmp_path: Path) -> None:

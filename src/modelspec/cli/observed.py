@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
@@ -131,15 +132,11 @@ def _troubles(source: Source, row: Row, looked: Looked, scan: bool) -> Iterator[
 
 
 def _imported(artifact: Artifact, folder: Path) -> Iterator[str]:
-    from modelspec.formats.mlcode import NAME, WHY, by_content
+    from modelspec.cli.artifact import MlModels
+    from modelspec.formats.mlcode import WHY, by_content
 
-    paths = [file.path for file in artifact.files]
-    models: dict[str, bytes] = {}
-    for path in paths:
-        if path.rpartition("/")[2] == NAME:
-            with foreign(folder / path) as stream:
-                models[path] = stream.read(16 * 1024 * 1024)
-    for path in by_content(paths, models):
+    files = {file.path: partial(foreign, folder / file.path) for file in artifact.files}
+    for path in by_content(list(files), MlModels(files)):
         yield f"{visible(path)} is {WHY}, and the version does not say `unsafe: pickle`"
 
 

@@ -33,11 +33,6 @@ class Compared:
     decisions: tuple[tuple[str, bool | None, bool | None], ...] = ()
     """(threshold, then, now) of each decision; None where the output has no one number for it."""
 
-    @property
-    def flipped(self) -> tuple[str, ...]:
-        """The thresholds at which the decision is another."""
-        return tuple(name for name, was, now in self.decisions if was is not None and was != now)
-
 
 @dataclass(frozen=True, slots=True)
 class Rows:

@@ -81,15 +81,19 @@ class _Board:
     def __init__(self, items: int, count: int, progress: Progress) -> None:
         self._progress, self._count, self._told = progress, count, 0
         self._taken = min(_TAKEN, items // (32 * count)) or 1
-        self._memory = mmap.mmap(-1, _NUMBER.size * count)
         # All of them read one file at one position: a queue. The kernel moves that on for one at a time in a
         # folder's files, not in one in memory: a lock does it, which ends with a process that is killed.
         self._queue = os.memfd_create("items")
         with open(self._queue, "wb", closefd=False) as queue:
             queue.writelines(map(_NUMBER.pack, range(items)))
         os.lseek(self._queue, 0, os.SEEK_SET)
-        with self._alone():
-            pass  # an error where there are no locks
+        try:
+            with self._alone():
+                pass  # an error where there are no locks
+            self._memory = mmap.mmap(-1, _NUMBER.size * count)
+        except OSError:
+            os.close(self._queue)
+            raise
 
     def __enter__(self) -> _Board:
         return self

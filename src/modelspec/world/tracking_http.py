@@ -128,15 +128,16 @@ class Server:
 
     def _downloaded(self, of: _Run | _Logged, path: str, into: Path) -> bool:
         """Download what lies below a path; False where nothing does."""
-        names = []
+        found: dict[str, int | None] = {}
         with self._reading():
-            for name in self._listed(of, path, 0):
-                names.append(name)
-                if len(names) > _FILES:
+            for name, size in self._listed(of, path, 0):
+                found[name] = size
+                if len(found) > _FILES:
                     raise Refusal(
                         f"the server names more than {_FILES:,} files",
                         "name the folder of the model: runs:/ID/PATH",
                     )
+        names = list(found)
         places = [name.removeprefix(f"{path}/") if path else name for name in names]
         trouble = paths_trouble(names) or paths_trouble(places)
         if trouble is not None:
@@ -144,10 +145,11 @@ class Server:
                 f"the server's list of files is refused: {trouble}", "--artifact takes a copy of them"
             )
         for name, place in zip(names, places, strict=True):
-            self._download(of, name, into / place)
+            self._download(of, name, into / place, found[name])
         return bool(names)
 
-    def _listed(self, of: _Run | _Logged, path: str, depth: int) -> Iterator[str]:
+    def _listed(self, of: _Run | _Logged, path: str, depth: int) -> Iterator[tuple[str, int | None]]:
+        """Yield (path, size) of all files; None where the server does not say how large one is."""
         if depth > _DEPTH:
             raise Refusal(f"the artifacts of {visible(of.id)} have no end of folders")
         call, params = of.listing(path)
@@ -155,11 +157,13 @@ class Server:
             if row.get("is_dir"):
                 yield from self._listed(of, str(row["path"]), depth + 1)
             else:
-                yield str(row["path"])
+                size = row.get("file_size")
+                yield str(row["path"]), None if size is None else int(size)
 
-    def _download(self, of: _Run | _Logged, path: str, file: Path) -> None:
+    def _download(self, of: _Run | _Logged, path: str, file: Path, listed: int | None) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         call, params = of.file(path)
+        count = 0
         try:
             with (
                 waiting(f"{visible(path, 200)} is still being downloaded"),
@@ -173,9 +177,18 @@ class Server:
                         "switch compression off for it, or --artifact takes a copy of them",
                     )
                 for chunk in paced(self._shown, answer):
+                    count += len(chunk)
+                    if listed is not None and count > listed:
+                        break
                     stream.write(chunk)
         except self._errors as error:
             raise self._refusal(error) from None
+        if listed is not None and count != listed:
+            more = "more" if count > listed else "less"
+            raise Refusal(
+                f"{self._shown} sends {more} of {visible(path, 200)} than the {listed:,} bytes that it lists",
+                "run this again if it was just written; else see what stands before the server",
+            )
 
     def _json(self, call: str, **params: str) -> Any:
         try:

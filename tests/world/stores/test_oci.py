@@ -284,11 +284,20 @@ def test_an_answer_without_end_is_not_taken(tmp_path: Path, path: str) -> None:
         assert server.sent < 50_000_000
 
 
-def test_tags_that_go_round_in_a_circle_are_refused(tmp_path: Path) -> None:
+def test_tags_that_go_round_in_a_circle_or_on_for_ever_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with web(tmp_path) as server:
         again = {"Link": '</v2/models/tags/list?n=1000>; rel="next"'}
         server.replies["/v2/models/tags/list?n=1000"] = (200, again, b'{"tags": ["a"]}')
-        with pytest.raises(Refusal, match="again and again"):
+        with pytest.raises(Refusal, match="without an end"):
+            list(oci_store(f"oci://127.0.0.1:{server.port}/models").trees())
+        monkeypatch.setattr(oci_http, "_PAGES", 3)
+        for page in range(5):
+            following = {"Link": f'</v2/models/tags/list?n=1000&last={page}>; rel="next"'}
+            last = f"&last={page - 1}" if page else ""
+            server.replies[f"/v2/models/tags/list?n=1000{last}"] = (200, following, b'{"tags": ["a"]}')
+        with pytest.raises(Refusal, match="without an end"):
             list(oci_store(f"oci://127.0.0.1:{server.port}/models").trees())
         server.replies["/v2/models/tags/list?n=1000"] = (200, {}, b"[1]")
         with pytest.raises(Refusal, match="something else than a registry does"):

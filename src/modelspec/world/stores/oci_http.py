@@ -32,6 +32,8 @@ _LOOPBACK: Final = re.compile(r"(?:localhost|127(?:\.[0-9]{1,3}){3})(?::[0-9]+)?
 _LOCAL: Final = re.compile(rf"http://{_LOOPBACK.pattern}(?:/|$)")
 _CHALLENGE: Final = re.compile(r'(\w+)="([^"]*)"')
 _CHALLENGED: Final = "www-authenticate"
+_PAGES: Final = 10_000
+"""Pages of a list of tags, of a thousand each."""
 _ADDRESS: Final = "see that the address is that of a registry, and what stands before it"
 
 
@@ -97,8 +99,8 @@ class RegistryHttp:
         """Yield all tags."""
         path, seen = "/tags/list?n=1000", set[str]()
         while path:
-            if path in seen:
-                raise Refusal(f"{self.host} lists the same tags again and again", _ADDRESS)
+            if path in seen or len(seen) == _PAGES:
+                raise Refusal(f"{self.host} lists tags without an end", _ADDRESS)
             seen.add(path)
             answer = self._ask("GET", path, limit=TAGS_LIMIT)
             if answer.status_code == 404:
