@@ -232,4 +232,7 @@ def test_a_store_whose_folder_is_not_here_is_said_to_be_elsewhere(register: Regi
     )
     done = register("3.0.1")
     assert done.returncode == 3
-    assert "modelspec: the folder depot is not here: the bytes go to https://127.0.0.1:1/depot" in done.stderr
+    assert (
+        "modelspec: the folder depot is not here: the bytes go to https://127.0.0.1:1/depot (make"
+        in done.stderr
+    )

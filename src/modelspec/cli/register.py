@@ -202,7 +202,11 @@ def _store(root: Path, registry: Registry, wanted: str | None) -> tuple[str, Sto
     store = open_store(root, name, stores[name])
     if stores[name].path is not None and is_remote(store):
         missing = visible(stores[name].path or "", 200)
-        click.echo(f"modelspec: the folder {missing} is not here: the bytes go to {store.shown}", err=True)
+        click.echo(
+            f"modelspec: the folder {missing} is not here: the bytes go to {store.shown} "
+            "(make the folder to keep them here)",
+            err=True,
+        )
     return name, store, folders
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Generator
+from pathlib import Path
 
 import pytest
 
@@ -109,3 +110,14 @@ def test_an_answer_that_stops_is_given_up_by_the_time_that_it_was_silent(
     with pytest.raises(Refusal, match="gives 5 of 9 bytes of a file, and no more"):
         list(retried.resumed("it", 9, read, (OSError,)))
     assert asked == 2
+
+
+def test_who_is_not_logged_in_is_told_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    S3FileSystem.clear_instance_cache()
+    with pytest.raises(Refusal, match="NoCredentialsError") as refused:
+        remote_store("s3://bucket/store").exists(TREE)
+    assert "log in where your credentials come from" in (refused.value.hint or "")

@@ -27,6 +27,12 @@ READ: Final = 60.0
 """Seconds without a byte after which an answer is given up."""
 _SILENT: Final = 2
 """Tries of a server that says nothing: each takes long."""
+_NOBODY: Final = frozenset(
+    ["NoCredentialsError", "PartialCredentialsError", "ProfileNotFound", "SSOTokenLoadError",
+     "TokenRetrievalError", "UnauthorizedSSOTokenError"]
+)  # fmt: skip
+"""What the AWS library calls it that nobody is logged in; a machine's own identity may take several tries."""
+LOGIN: Final = "log in where your credentials come from (for AWS: `aws configure`, or AWS_PROFILE)"
 _BUSY: Final = frozenset(["SlowDown", "Throttling", "ThrottlingException", "RequestLimitExceeded"])
 """What stores say that are asked too often; they get ten times as long."""
 FINAL: Final = (FileNotFoundError, FileExistsError, PermissionError, IsADirectoryError, NotADirectoryError)
@@ -52,7 +58,9 @@ def retried(what: str, call: Callable[[], T], sleep: Callable[[float], object] =
             if isinstance(error, FINAL) and not _hides_a_failure(error):
                 raise
             if attempt >= (_SILENT if _unheard(error) else TRIES):
-                raise Refusal(f"{what}: {kind_of(error)}, {attempt} times", AGAIN) from None
+                cause = type(error.__cause__ or error).__name__
+                cure = LOGIN if cause in _NOBODY else AGAIN
+                raise Refusal(f"{what}: {kind_of(error)}, {attempt} times", cure) from None
             wait(attempt, sleep, 10 if _code(error) in _BUSY else 1)
     raise AssertionError("the last try returns or raises")
 
