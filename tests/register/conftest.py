@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 from subprocess import CompletedProcess
+from typing import Any
 
 import pytest
 
@@ -28,6 +30,17 @@ WHOLE = {
     "--threads": "1",
     "--threshold": "late=minutes>=60",
 }
+
+BINARIES = Path(__file__).parents[1] / "formats/fixtures/artifacts"
+
+
+def engine_of(form: str) -> Any:
+    """Import what runs a booster, or skip: LightGBM also needs OpenMP's library of the system."""
+    try:
+        return importlib.import_module(form)
+    except (ImportError, OSError) as error:
+        pytest.skip(f"{form} can't be imported: {error}")
+
 
 Register = Callable[..., CompletedProcess[str]]
 

@@ -20,7 +20,7 @@ from modelspec.formats.foreign import Unreadable
 from modelspec.runtimes.golden import golden
 from modelspec.tree.finding import Refusal
 from modelspec.tree.yaml import read
-from register.conftest import MODEL, Register
+from register.conftest import BINARIES, MODEL, Register, engine_of
 
 NEW = "registry/models/eta/versions/3.0.1.yaml"
 
@@ -130,8 +130,8 @@ def npz(**arrays: object) -> bytes:
 
 def test_golden_answers_are_the_models_and_the_same_bytes_each_time() -> None:
     inputs = npz(features=np.array([[0.5, 1, 8, 0], [0.1, 2, 17, 3]], np.float32))
-    made = golden(MODEL.read_bytes(), inputs, 1)
-    assert made == golden(MODEL.read_bytes(), inputs, 1)
+    made = golden("onnx", MODEL.read_bytes(), inputs, 1)
+    assert made == golden("onnx", MODEL.read_bytes(), inputs, 1)
     with np.load(io.BytesIO(made)) as found:
         assert sorted(found.files) == ["inputs/features", "outputs/minutes"]
         assert found["outputs/minutes"].shape == (2, 1)
@@ -145,7 +145,37 @@ def test_golden_answers_are_the_models_and_the_same_bytes_each_time() -> None:
 )  # fmt: skip
 def test_golden_inputs_that_do_not_fit_are_refused(inputs: bytes) -> None:
     with pytest.raises(Refusal):
-        golden(MODEL.read_bytes(), inputs, 1)
+        golden("onnx", MODEL.read_bytes(), inputs, 1)
+
+
+BOOSTERS = [("xgboost", "booster.json"), ("xgboost", "booster.ubj"), ("lightgbm", "booster.txt")]
+
+
+@pytest.mark.parametrize(("form", "name"), BOOSTERS)
+def test_a_booster_answers_as_its_own_library_does(form: str, name: str) -> None:
+    engine = engine_of(form)
+    rows = np.array([[0.5, 1, 8], [59, 2, 17], [np.nan, 0, 3]], np.float32)
+    made = golden(form, (BINARIES / name).read_bytes(), npz(rows=rows), 1)
+    assert made == golden(form, (BINARIES / name).read_bytes(), npz(rows=rows), 1)
+    booster = engine.Booster(model_file=str(BINARIES / name))
+    names = ["distance", "city", "rain"]
+    table = engine.DMatrix(rows, feature_names=names) if form == "xgboost" else rows
+    with np.load(io.BytesIO(made)) as found:
+        assert sorted(found.files) == ["inputs/rows", "outputs/predict"]
+        assert found["outputs/predict"].tobytes() == booster.predict(table).tobytes()
+
+
+@pytest.mark.parametrize(("form", "name"), BOOSTERS)
+@pytest.mark.parametrize(
+    "arrays", [{"rows": np.zeros(3)}, {"rows": np.zeros((1, 9))}, {"a": np.zeros((1, 3)), "b": np.zeros((1, 3))}, {}],
+    ids=["flat", "wide", "two", "none"],
+)  # fmt: skip
+def test_golden_inputs_that_no_booster_takes_are_refused(
+    form: str, name: str, arrays: dict[str, object]
+) -> None:
+    engine_of(form)
+    with pytest.raises(Refusal, match="does not answer"):
+        golden(form, (BINARIES / name).read_bytes(), npz(**arrays), 1)
 
 
 def test_they_are_stored_as_trees_and_recorded_by_digest(

@@ -232,7 +232,10 @@ def test_bytes_that_are_not_to_be_had_leave_a_note(made: Git, invoke: Run, tmp_p
     ("arrays", "says"),
     [
         ({"inputs/features": [[0.5, 1, 8, 0]]}, "golden.npz holds no answers"),
-        ({"inputs/features": [[0.5, 1, 8, 0]], "outputs/o\x1b[31m": [[1]]}, "Invalid output name:o\\x1b[31m"),
+        (
+            {"inputs/features": [[0.5, 1, 8, 0]], "outputs/o\x1b[31m": [[1]]},
+            "the model has no output o\\x1b[31m",
+        ),
         ({"outputs/minutes": [[1]]}, "Required inputs"),
         (None, "BadZipFile"),
     ],

@@ -16,7 +16,7 @@ import onnxruntime as ort
 import pytest
 
 from conftest import Git, Run
-from register.conftest import Register
+from register.conftest import BINARIES, Register, engine_of
 from reproduce.conftest import golden_inputs
 from test_ended import begun, ended
 
@@ -82,6 +82,36 @@ def test_a_lock_with_hashes_is_installed_and_the_model_asked_in_it(
     assert lock["state"] == "exact"
     container = (tmp_path / "out/Containerfile").read_text()
     assert '"--no-deps", "--require-hashes", "-r", "requirements.txt"]' in container
+
+
+@pytest.mark.parametrize(("form", "name"), [("xgboost", "booster.ubj"), ("lightgbm", "booster.txt")])
+def test_a_booster_is_asked_again_with_what_its_lock_installs(
+    form: str, name: str, shop: Git, register: Register, invoke: Run, pip_here: Path, tmp_path: Path
+) -> None:
+    engine = engine_of(form)
+    digest = wheel(pip_here, "bridge", {"bridge.pth": site(engine) + "\n", "bridge.py": ""})
+    (shop.root / "training/requirements.txt").write_text(f"bridge==1.0 --hash=sha256:{digest}\n")
+    (tmp_path / "signature.yaml").write_text(
+        "inputs: [{name: rows, dtype: float32, shape: [-1, 3]}]\n"
+        "outputs: [{name: predict, dtype: float32, shape: [-1]}]\n"
+    )
+    np.savez(tmp_path / "golden.npz", rows=np.array([[0.5, 1, 8], [40, 2, 17]], np.float32))
+    shop.commit("The lock")
+    given = {"feature": None, "none": "features", "threshold": None, "architecture": "trees"}
+    done = register(
+        "4.0.0", **given, artifact=str(BINARIES / name), signature=str(tmp_path / "signature.yaml"),
+        golden=str(tmp_path / "golden.npz"), python=f"{sys.version_info.major}.{sys.version_info.minor}",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    out = tmp_path / "out"
+    done = invoke("reproduce", "eta@4.0.0", str(out), "--run", "--format", "json", cwd=shop.root)
+    assert done.returncode == 0, done.stdout + done.stderr
+    data = json.loads(done.stdout)
+    assert data["run"]["verdict"] == "bit for bit"
+    assert data["run"]["packages"] == {form: engine.__version__, "numpy": np.__version__}
+    command = json.loads((out / "reproduce.json").read_text())["golden"]["command"]
+    assert command[1:] == ["check_golden.py", f"artifact/{name}", "golden/golden.npz", "1", "0.0", form]
+    assert json.dumps(["python", *command[1:]]) in (out / "Containerfile").read_text()
 
 
 def test_other_bytes_than_the_lock_names_are_not_installed(

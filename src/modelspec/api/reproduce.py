@@ -29,6 +29,8 @@ left out. pointer: not here, but named by its digest or its state. missing: reco
 unknown: never recorded, or lost, as its version says.
 """
 CHECK: Final = "check_golden.py"
+ASKED: Final = {"onnx": "ONNX", "xgboost": "XGBoost", "lightgbm": "LightGBM"}
+"""Formats whose models are asked their golden inputs: none of them holds code."""
 """The script that asks the model again; the folder holds it."""
 INSTALL: Final = "requirements.txt"
 """What pip installs: the lock, or what was made of it."""
@@ -50,17 +52,19 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Golden:
-    """How to ask the model again: its file and the golden answers in the folder, threads, tolerance."""
+    """How to ask the model again: its file and the golden answers in the folder, and with what."""
 
     model: str
     answers: str
     threads: int
     tolerance: float
+    form: str
 
     @property
     def arguments(self) -> tuple[str, ...]:
         """The arguments of the script in the folder."""
-        return (self.model, self.answers, str(self.threads), repr(self.tolerance))
+        given = (self.model, self.answers, str(self.threads), repr(self.tolerance))
+        return given if self.form == "onnx" else (*given, self.form)
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,12 +214,14 @@ def golden_of(version: ModelVersion, pieces: Iterable[Piece]) -> Golden | str:
         return "no golden answers were recorded (register --golden)"
     if states.get(("artifact", "artifact")) != "exact" or states.get(("artifact", "golden")) != "exact":
         return "the artifact or its golden answers are not to be had"
-    if artifact is None or artifact.format != "onnx" or len(artifact.files) != 1:
-        return "only an artifact that is one ONNX file is asked again"
+    if artifact is None or artifact.format not in ASKED or len(artifact.files) != 1:
+        return f"only an artifact that is one file of {' or '.join(ASKED.values())} is asked again"
     if version.runtime is None or version.runtime.threads is None:
         return "the version does not say with how many threads it answered"
     model = f"artifact/{artifact.files[0].path}"
-    return Golden(model, "golden/golden.npz", version.runtime.threads, version.tolerance or 0.0)
+    return Golden(
+        model, "golden/golden.npz", version.runtime.threads, version.tolerance or 0.0, artifact.format
+    )
 
 
 def containerfile(

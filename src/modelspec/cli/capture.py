@@ -313,20 +313,25 @@ def _reference(path: Path, taken: Taken) -> None:
 
 
 def _golden(path: Path, taken: Taken) -> None:
+    from modelspec.api.reproduce import ASKED
     from modelspec.runtimes.golden import NAME, golden
     from modelspec.world.foreign import foreign
 
     artifact = taken.parts.get("artifact")
     files = list(taken.files().values())
-    if not isinstance(artifact, dict) or artifact.get("format") != "onnx" or len(files) != 1:
-        raise Refusal("--golden runs an artifact that is one ONNX file; this is none", "leave --golden out")
+    form = artifact.get("format") if isinstance(artifact, dict) else None
+    if not isinstance(form, str) or form not in ASKED or len(files) != 1:
+        raise Refusal(
+            f"--golden runs an artifact that is one file of {' or '.join(ASKED.values())}; this is none",
+            "leave --golden out",
+        )
     runtime = taken.parts.get("runtime")
     threads = runtime.get("threads") if isinstance(runtime, dict) else None
     if not isinstance(threads, int):
         taken.lacks.append("runtime: how many threads the golden answers rest on (--threads 1)")
         return
     with files[0]() as model, foreign(path) as inputs:
-        taken.parts["golden"] = taken.keep(NAME, golden(model.read(), inputs.read(), threads))
+        taken.parts["golden"] = taken.keep(NAME, golden(form, model.read(), inputs.read(), threads))
 
 
 def _fitted(where: str, taken: Taken) -> None:

@@ -1,7 +1,8 @@
 """Asks a model again what it was asked when it was registered, and compares the answers.
 
-Stands alone: it is copied beside what it checks, and needs numpy and onnxruntime only.
-    python check_golden.py MODEL.onnx GOLDEN.npz THREADS TOLERANCE
+Stands alone: it is copied beside what it checks, and needs numpy and what runs the model only: onnxruntime,
+xgboost or lightgbm. No format is run here that can hold code.
+    python check_golden.py MODEL GOLDEN.npz THREADS TOLERANCE [onnx|xgboost|lightgbm]
 Prints one JSON object. Exit code: 0 the answers are the same (or within the tolerance), 1 they differ, 2 the
 model could not be asked, and a line says why.
 """
@@ -10,6 +11,8 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable, Mapping
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +37,7 @@ def compare(was: Any, now: Any, tolerance: float) -> dict[str, Any]:
     return {"same": False, "difference": difference, "within": tolerance > 0.0 and difference <= tolerance}
 
 
-def ask(model: str, golden: str, threads: int, tolerance: float) -> dict[str, Any]:
-    """Run the model on the golden inputs and return what is printed."""
-    import numpy as np
+def _onnx(model: bytes, inputs: Mapping[str, Any], threads: int) -> dict[str, Any]:
     import onnxruntime as ort
 
     options = ort.SessionOptions()
@@ -45,15 +46,67 @@ def ask(model: str, golden: str, threads: int, tolerance: float) -> dict[str, An
     options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
     options.add_session_config_entry("session.load_model_format", "ONNX")
     options.add_session_config_entry("session.model_external_initializers_file_folder_path", "/nonexistent")
-    session = ort.InferenceSession(Path(model).read_bytes(), options, providers=["CPUExecutionProvider"])
+    session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    names = [one.name for one in session.get_outputs()]
+    return dict(zip(names, session.run(names, dict(inputs)), strict=True))
+
+
+def _xgboost(model: bytes, inputs: Mapping[str, Any], threads: int) -> dict[str, Any]:
+    import xgboost
+
+    booster = xgboost.Booster({"nthread": threads}, model_file=bytearray(model))
+    table = xgboost.DMatrix(_table(inputs), feature_names=booster.feature_names, nthread=threads)
+    return {"predict": booster.predict(table)}
+
+
+def _lightgbm(model: bytes, inputs: Mapping[str, Any], threads: int) -> dict[str, Any]:
+    import lightgbm
+
+    booster = lightgbm.Booster(model_str=model.decode("utf-8"))
+    return {"predict": booster.predict(_table(inputs), num_threads=threads)}
+
+
+def _table(inputs: Mapping[str, Any]) -> Any:
+    """Return the one array of rows and features that a booster takes."""
+    if len(inputs) != 1 or next(iter(inputs.values())).ndim != 2:
+        raise ValueError("a booster takes one array, of rows and features")
+    return next(iter(inputs.values()))
+
+
+ENGINES: dict[str, tuple[str, Callable[[bytes, Mapping[str, Any], int], dict[str, Any]]]] = {
+    "onnx": ("onnxruntime", _onnx),
+    "xgboost": ("xgboost", _xgboost),
+    "lightgbm": ("lightgbm", _lightgbm),
+}
+"""Format of a model -> (the package that runs it, how)."""
+
+
+def answers(form: str, model: bytes, inputs: Mapping[str, Any], threads: int) -> dict[str, Any]:
+    """Return what a model of a format answers, by output; a booster's one output is `predict`.
+
+    What an engine prints of its own goes to stderr. Raises whatever the engine raises.
+    """
+    with redirect_stdout(sys.stderr):
+        return ENGINES[form][1](model, inputs, threads)
+
+
+def ask(model: str, golden: str, threads: int, tolerance: float, form: str) -> dict[str, Any]:
+    """Run the model on the golden inputs and return what is printed."""
+    import importlib
+
+    import numpy as np
+
+    engine = importlib.import_module(ENGINES[form][0])
     with np.load(golden, allow_pickle=False) as kept:
         inputs = {name[7:]: kept[name] for name in kept.files if name.startswith("inputs/")}
         outputs = {name[8:]: kept[name] for name in kept.files if name.startswith("outputs/")}
     if not outputs:
         raise ValueError(f"{golden} holds no answers")
-    answers = dict(zip(outputs, session.run(list(outputs), inputs), strict=True))
+    found = answers(form, Path(model).read_bytes(), inputs, threads)
+    if lacking := sorted(outputs.keys() - found.keys()):
+        raise ValueError(f"the model has no output {lacking[0]}")
     rows = [
-        {"name": name, **compare(was, np.asarray(answers[name]), tolerance)} for name, was in outputs.items()
+        {"name": name, **compare(was, np.asarray(found[name]), tolerance)} for name, was in outputs.items()
     ]
     same = all(row["same"] for row in rows)
     within = all(row["within"] for row in rows)
@@ -63,16 +116,16 @@ def ask(model: str, golden: str, threads: int, tolerance: float) -> dict[str, An
         "outputs": rows,
         "threads": threads,
         "python": ".".join(str(part) for part in sys.version_info[:3]),
-        "packages": {"onnxruntime": ort.__version__, "numpy": np.__version__},
+        "packages": {ENGINES[form][0]: engine.__version__, "numpy": np.__version__},
     }
 
 
-def main(model: str, golden: str, threads: str, tolerance: str) -> int:
+def main(model: str, golden: str, threads: str, tolerance: str, form: str = "onnx") -> int:
     """Ask, print and return the exit code."""
     try:
-        found = ask(model, golden, int(threads), float(tolerance))
+        found = ask(model, golden, int(threads), float(tolerance), form)
     except Exception as error:
-        # Whatever numpy and onnxruntime raise; what they repeat of the files is not for a terminal as it is.
+        # Whatever numpy and the engine raise; what they repeat of the files is not for a terminal as it is.
         told = f"{type(error).__name__}: {error}".encode("unicode_escape").decode("ascii")
         sys.stderr.write(f"check_golden: {told[:400]}\n")
         return 2

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import zipfile
 import zlib
 from typing import Any, Final
 
+from modelspec.runtimes.check_golden import ENGINES, answers
 from modelspec.tree.finding import Refusal
 from modelspec.tree.text import visible
 
 NAME: Final = "golden.npz"
 """The tree's one file: arrays `inputs/<tensor>` and `outputs/<tensor>`."""
+_EXTRAS: Final = {"onnx": "golden", "xgboost": "golden-xgboost", "lightgbm": "golden-lightgbm"}
 _LIMIT: Final = 256 * 1024 * 1024
 _FAULTS: Final = (
     zipfile.BadZipFile,
@@ -24,32 +27,35 @@ _FAULTS: Final = (
 )
 
 
-def golden(model: bytes, inputs: bytes, threads: int) -> bytes:
+def golden(form: str, model: bytes, inputs: bytes, threads: int) -> bytes:
     """Return the inputs (an .npz with an array for each tensor) and the model's answers as one .npz.
 
-    The same model and inputs give the same bytes. Raises Refusal for what is no such file, arrays of
-    objects included, and for inputs that the model does not take. Needs onnxruntime and numpy.
+    `form`: onnx, xgboost or lightgbm. The same model and inputs give the same bytes. Raises Refusal for what
+    is no such file, arrays of objects included, and for inputs that the model does not take. Needs numpy and
+    the package that runs the format.
     """
     try:
         import numpy as np
-        import onnxruntime as ort
 
-        from modelspec.runtimes.onnx import options
+        importlib.import_module(ENGINES[form][0])
     except ImportError:
         raise Refusal(
-            "--golden needs onnxruntime and numpy, which are not installed",
-            "pip install 'modelspec-gitops[golden]'",
+            f"--golden needs {ENGINES[form][0]} and numpy, which are not installed",
+            f"pip install 'modelspec-gitops[{_EXTRAS[form]}]'",
+        ) from None
+    except Exception as error:
+        # A library of the system that it needs and that is not here, such as OpenMP's.
+        raise Refusal(
+            f"{ENGINES[form][0]} can't be loaded: {visible(str(error), 300)}", "install what it needs"
         ) from None
     given = _arrays(np, inputs)
     try:
-        session = ort.InferenceSession(model, options(threads), providers=["CPUExecutionProvider"])
-        names = [one.name for one in session.get_outputs()]
-        answers = session.run(names, given)
+        found = answers(form, model, given, threads)
     except Exception as error:
-        # onnxruntime raises classes of its own for everything from a wrong name to a broken file.
+        # Engines raise classes of their own for everything from a wrong name to a broken file.
         raise Refusal(f"the model does not answer: {visible(str(error), 300)}") from None
     kept = {f"inputs/{name}": array for name, array in sorted(given.items())}
-    kept |= {f"outputs/{name}": np.asarray(array) for name, array in zip(names, answers, strict=True)}
+    kept |= {f"outputs/{name}": np.asarray(array) for name, array in found.items()}
     if any(array.dtype.hasobject for array in kept.values()):
         raise Refusal("golden answers hold texts, which numpy keeps as objects", "leave --golden out")
     stream = io.BytesIO()
