@@ -8,6 +8,7 @@ import pytest
 
 from conftest import Git, Run, edit, reference
 from modelspec.tree.yaml import read
+from register.conftest import Register
 
 BASE = "registry/models/eta/versions/3.0.0.yaml"
 
@@ -40,6 +41,16 @@ def test_a_threshold_is_changed_and_nothing_else(invoke: Run, shop: Git) -> None
     assert changed == {"version", "description", "config", "lineage"}
     assert "# Agreed with dispatch.\n" in (shop.root / new).read_text()
     assert invoke("check", cwd=shop.root).returncode == 0
+
+
+def test_a_package_that_the_lock_pins_as_well_is_noted(invoke: Run, shop: Git, register: Register) -> None:
+    assert register("3.0.1").returncode == 0
+    shop.commit("eta 3.0.1, with a lock")
+    args = ["derive", "eta", "--next", "--from", "3.0.1"]
+    done = invoke(*args, "--set", "runtime.packages.onnxruntime=1.99.0", cwd=shop.root)
+    assert "has its parent's lock, which may say otherwise of runtime.packages.onnxruntime" in done.stdout
+    done = invoke(*args, "--set", "config.thresholds.late.value=20", cwd=shop.root)
+    assert done.returncode == 0 and "lock" not in done.stdout
 
 
 def test_the_number_is_held_to_what_changed(invoke: Run, shop: Git) -> None:

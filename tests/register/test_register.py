@@ -20,6 +20,12 @@ LOCKS = Path(__file__).parents[1] / "formats" / "fixtures" / "locks"
 NEW = "registry/models/eta/versions/3.0.1.yaml"
 
 
+def test_a_parameter_without_a_name_is_refused(register: Register, tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").write_text('"": 3\ndepth: 4\n')
+    done = register("--next", params=str(tmp_path / "params.yaml"))
+    assert done.returncode == 3 and "params.yaml has a parameter without a name" in done.stderr
+
+
 def test_a_version_is_captured_whole(register: Register, shop: Git, invoke: Run) -> None:
     done = register("--next", description="Retrained, with November", metric="mae_minutes=1.6")
     assert done.returncode == 0, done.stdout + done.stderr

@@ -26,6 +26,8 @@ _SHARED = frozenset(
     ["apiVersion", "kind", "model", "version", "created", "artifact", "lineage", "description"]
 )
 """What `--set` can't change: the artifact is shared, and the rest says which version it is."""
+_LOCKED: Final = ("runtime.packages", "runtime.python")
+"""What a lock says as well, whose bytes stay as they are."""
 _OWN: Final = frozenset(["version", "created", "description"])
 """What two versions may differ in and be the same one twice."""
 
@@ -98,6 +100,7 @@ def derive_all(
         found.patch,
         found.steps,
         left=tuple(left),
+        notes=found.notes,
         results=found.results,
     )
 
@@ -109,11 +112,19 @@ def _proposal(
     patch = {VERSION.locate(model, number): text for model, _, number, text in files}
     names = ", ".join(f"{model} {parent} -> {number}" for model, parent, number, _ in files)
     title = f"Derive: {names} ({what})" if len(files) == 1 else f"Derive: {len(files)} versions ({what})"
-    results = []
+    results, notes = [], []
+    locked = ", ".join(one.keys for one in settings if one.keys.startswith(_LOCKED))
     for path, text in patch.items():
         entry = read_as(registry, path, text)
-        if isinstance(entry, Entry):
-            results.append(f"the reference of {entry.value.model} is {entry.value.version}@{entry.digest}")
+        if not isinstance(entry, Entry):
+            continue
+        value = entry.value
+        results.append(f"the reference of {value.model} is {value.version}@{entry.digest}")
+        if locked and value.runtime is not None and value.runtime.lock is not None:
+            notes.append(
+                f"{value.model} {value.version} has its parent's lock, which may say otherwise of "
+                f"{visible(locked, 200)}: `modelspec register --lock` takes another"
+            )
     model, _, number, _ = files[0]
     return Proposal(
         "derive",
@@ -121,6 +132,7 @@ def _proposal(
         f"derive/{model}-{number}" if len(files) == 1 else "derive/all",
         patch,
         tuple(Step("derive", model, "", parent, number) for model, parent, number, _ in files),
+        notes=tuple(notes),
         results=tuple(results),
     )
 

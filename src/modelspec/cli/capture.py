@@ -289,6 +289,8 @@ def _config(given: dict[str, Any], none: set[str], taken: Taken) -> None:
     told: dict[str, Data] = dict(part.get("hyperparameters", {}))
     if given["params"] is not None:
         told |= mapping(given["params"], "--params")
+        if "" in told:
+            raise Refusal(f"{visible(given['params'].name)} has a parameter without a name", "name it")
     named = {key: typed(text) for key, text in pairs(given["param"], "--param").items()}
     taken.notes.extend(texts_noted(named))
     told |= named

@@ -81,6 +81,13 @@ def test_bytes_in_the_cache_that_are_not_those_of_the_pointer_are_refused(reposi
     assert list(store.trees()) == []
 
 
+def test_a_pointer_that_was_changed_is_no_model(repository: Git) -> None:
+    for data in (lfs(b"x").replace(b"\n", b"\r\n"), lfs(b"x")[:-3], lfs(b"x") + b"more"):
+        put(repository.root, "model/weights.bin", data)
+        with pytest.raises(Refusal, match="begins as a git-LFS pointer does, and is none"):
+            pointed_tree(repository.root / "model")
+
+
 @pytest.mark.parametrize("data", [b"", b"version 1\n", lfs(b"x")[:-1], lfs(b"x") + b"more", b"x" * 2000])
 def test_other_bytes_are_no_pointer(data: bytes) -> None:
     assert lfs_pointer(data) is None

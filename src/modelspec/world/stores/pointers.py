@@ -29,6 +29,7 @@ _LFS: Final = re.compile(
     rb"version https://git-lfs\.github\.com/spec/v1\n(?:ext-[^\n]*\n)*"
     rb"oid sha256:([0-9a-f]{64})\nsize ([0-9]{1,18})\n"
 )
+_BEGINS: Final = b"version https://git-lfs.github.com/"
 _MD5: Final = re.compile(r"[0-9a-f]{32}")
 
 
@@ -90,8 +91,14 @@ def lfs_file(path: str, file: Path) -> LfsFile | None:
     if not stat.S_ISREG(found.st_mode) or found.st_size >= _POINTER_LIMIT:
         return None
     with foreign(file) as stream:
-        pointer = lfs_pointer(stream.read(_POINTER_LIMIT))
+        data = stream.read(_POINTER_LIMIT)
+    pointer = lfs_pointer(data)
     if pointer is None:
+        if data.startswith(_BEGINS):
+            raise Refusal(
+                f"{visible(str(file), 300)} begins as a git-LFS pointer does, and is none",
+                "git lfs pull; something has changed it, such as its line ends",
+            )
         return None
     return LfsFile(path, _lfs_file(file.parent, pointer).file, pointer.digest)
 
