@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import signal
+import subprocess
 import sys
 import zipfile
 from pathlib import Path
@@ -156,11 +157,25 @@ def test_a_run_that_is_ended_ends_what_builds_its_environment(
     assert (tmp_path / "out/reproduce.json").is_file()
 
 
-def test_without_golden_answers_there_is_nothing_to_ask(
-    shop: Git, invoke: Run, tmp_path: Path, register: Register
+def test_without_golden_answers_the_model_is_loaded(
+    shop: Git, register: Register, invoke: Run, pip_here: Path, tmp_path: Path
 ) -> None:
-    assert register("3.0.1").returncode == 0
-    shop.commit("eta 3.0.1")
-    done = invoke("reproduce", "eta@3.0.1", str(tmp_path / "out"), "--run", cwd=shop.root)
-    assert done.returncode == 1
-    assert "golden answers: not asked: no golden answers were recorded" in done.stdout
+    paths = "\n".join(sorted({site(np), site(ort)})) + "\n"
+    digest = wheel(pip_here, "bridge", {"bridge.pth": paths, "bridge.py": ""})
+    (shop.root / "training/requirements.txt").write_text(f"bridge==1.0 --hash=sha256:{digest}\n")
+    shop.commit("The lock")
+    python = f"{sys.version_info.major}.{sys.version_info.minor}"
+    assert register("3.0.1", python=python).returncode == 0
+    out = tmp_path / "out"
+    done = invoke("reproduce", "eta@3.0.1", str(out), "--run", cwd=shop.root)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "golden answers: none were recorded; the model loads (numpy " in done.stdout
+    assert "COPY golden/" not in (out / "Containerfile").read_text()
+    model = out / "artifact/model.onnx"
+    model.chmod(0o644)
+    model.write_bytes(model.read_bytes()[:2000])
+    again = subprocess.run(
+        [sys.executable, "check_golden.py", "artifact/model.onnx", "-", "1", "0"],
+        cwd=out, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert again.returncode == 2 and "check_golden: " in again.stderr

@@ -52,10 +52,13 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Golden:
-    """How to ask the model again: its file and the golden answers in the folder, and with what."""
+    """How to ask the model again: its file and the golden answers in the folder, and with what.
+
+    Without answers it is loaded only.
+    """
 
     model: str
-    answers: str
+    answers: str | None
     threads: int
     tolerance: float
     form: str
@@ -63,7 +66,7 @@ class Golden:
     @property
     def arguments(self) -> tuple[str, ...]:
         """The arguments of the script in the folder."""
-        given = (self.model, self.answers, str(self.threads), repr(self.tolerance))
+        given = (self.model, self.answers or "-", str(self.threads), repr(self.tolerance))
         return given if self.form == "onnx" else (*given, self.form)
 
 
@@ -209,19 +212,18 @@ def lost(entry: Entry[ModelVersion]) -> tuple[Piece, ...]:
 def golden_of(version: ModelVersion, pieces: Iterable[Piece]) -> Golden | str:
     """Return how to ask the model again, or why that can't be done here."""
     states = {(piece.component, piece.what): piece.state for piece in pieces}
-    artifact = version.artifact
-    if version.golden is None:
-        return "no golden answers were recorded (register --golden)"
-    if states.get(("artifact", "artifact")) != "exact" or states.get(("artifact", "golden")) != "exact":
+    artifact, runtime = version.artifact, version.runtime
+    there = states.get(("artifact", "artifact")) == "exact"
+    if not there or (version.golden is not None and states.get(("artifact", "golden")) != "exact"):
         return "the artifact or its golden answers are not to be had"
     if artifact is None or artifact.format not in ASKED or len(artifact.files) != 1:
         return f"only an artifact that is one file of {' or '.join(ASKED.values())} is asked again"
-    if version.runtime is None or version.runtime.threads is None:
+    threads = runtime.threads if runtime is not None else None
+    if version.golden is not None and threads is None:
         return "the version does not say with how many threads it answered"
     model = f"artifact/{artifact.files[0].path}"
-    return Golden(
-        model, "golden/golden.npz", version.runtime.threads, version.tolerance or 0.0, artifact.format
-    )
+    answers = None if version.golden is None else "golden/golden.npz"
+    return Golden(model, answers, threads or 1, version.tolerance or 0.0, artifact.format)
 
 
 def containerfile(
@@ -250,7 +252,7 @@ def containerfile(
     if golden is not None:
         lines += [
             f"COPY {CHECK} ./",
-            "COPY golden/ golden/",
+            *(["COPY golden/ golden/"] if golden.answers is not None else []),
             f"CMD {json.dumps(['python', CHECK, *golden.arguments])}",
         ]
     return ("\n".join(lines) + "\n").encode()

@@ -70,7 +70,8 @@ def reproduce_command(
     then). Code comes from the objects of this repository or a clone; nothing is checked out or executed.
 
     --run builds a virtual environment from the lock (pip uses its own network), loads the model with the
-    recorded threads and compares its golden answers. It executes the packages that the lock names.
+    recorded threads and compares its golden answers, if it has any. It executes the packages that the lock
+    names.
 
     Exit code: 1 when something that was recorded can't be had, or the answers differ.
 

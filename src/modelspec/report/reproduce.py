@@ -41,7 +41,8 @@ def run_text(run: Mapping[str, Any] | str) -> str:
     if isinstance(run, str):
         return f"golden answers: not asked: {visible(run, 400)}\n"
     packages = ", ".join(f"{name} {version}" for name, version in sorted(run["packages"].items()))
-    text = f"golden answers: {run['verdict']} ({packages}, Python {run['python']}, "
+    verdict = "none were recorded; the model loads" if run["verdict"] == "loads" else run["verdict"]
+    text = f"golden answers: {verdict} ({packages}, Python {run['python']}, "
     text += f"{plural(run['threads'], 'thread')})\n"
     for row in run["outputs"]:
         if not row["same"]:

@@ -1,10 +1,10 @@
-"""Asks a model again what it was asked when it was registered, and compares the answers.
+"""Loads a model, asks it again what it was asked when it was registered, and compares the answers.
 
-Stands alone: it is copied beside what it checks, and needs numpy and what runs the model only: onnxruntime,
+Stands alone: it is copied beside what it checks, and needs numpy and what runs the model: onnxruntime,
 xgboost or lightgbm. No format is run here that can hold code.
-    python check_golden.py MODEL GOLDEN.npz THREADS TOLERANCE [onnx|xgboost|lightgbm]
-Prints one JSON object. Exit code: 0 the answers are the same (or within the tolerance), 1 they differ, 2 the
-model could not be asked, and a line says why.
+    python check_golden.py MODEL GOLDEN.npz|- THREADS TOLERANCE [onnx|xgboost|lightgbm]
+Prints one JSON object. Exit code: 0 the answers are the same, or within the tolerance, or there are none
+(`-`) and the model loads; 1 they differ; 2 the model could not be asked, and a line says why.
 """
 
 from __future__ import annotations
@@ -15,6 +15,9 @@ from collections.abc import Callable, Mapping
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
+
+NONE = "-"
+"""In place of golden answers, where none were recorded."""
 
 
 def compare(was: Any, now: Any, tolerance: float) -> dict[str, Any]:
@@ -37,7 +40,11 @@ def compare(was: Any, now: Any, tolerance: float) -> dict[str, Any]:
     return {"same": False, "difference": difference, "within": tolerance > 0.0 and difference <= tolerance}
 
 
-def _onnx(model: bytes, inputs: Mapping[str, Any], threads: int) -> dict[str, Any]:
+Ask = Callable[[Mapping[str, Any]], dict[str, Any]]
+"""A loaded model: gives its answers to inputs, by output."""
+
+
+def _onnx(model: bytes, threads: int) -> Ask:
     import onnxruntime as ort
 
     options = ort.SessionOptions()
@@ -48,22 +55,26 @@ def _onnx(model: bytes, inputs: Mapping[str, Any], threads: int) -> dict[str, An
     options.add_session_config_entry("session.model_external_initializers_file_folder_path", "/nonexistent")
     session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     names = [one.name for one in session.get_outputs()]
-    return dict(zip(names, session.run(names, dict(inputs)), strict=True))
+    return lambda inputs: dict(zip(names, session.run(names, dict(inputs)), strict=True))
 
 
-def _xgboost(model: bytes, inputs: Mapping[str, Any], threads: int) -> dict[str, Any]:
+def _xgboost(model: bytes, threads: int) -> Ask:
     import xgboost
 
     booster = xgboost.Booster({"nthread": threads}, model_file=bytearray(model))
-    table = xgboost.DMatrix(_table(inputs), feature_names=booster.feature_names, nthread=threads)
-    return {"predict": booster.predict(table)}
+
+    def ask(inputs: Mapping[str, Any]) -> dict[str, Any]:
+        table = xgboost.DMatrix(_table(inputs), feature_names=booster.feature_names, nthread=threads)
+        return {"predict": booster.predict(table)}
+
+    return ask
 
 
-def _lightgbm(model: bytes, inputs: Mapping[str, Any], threads: int) -> dict[str, Any]:
+def _lightgbm(model: bytes, threads: int) -> Ask:
     import lightgbm
 
     booster = lightgbm.Booster(model_str=model.decode("utf-8"))
-    return {"predict": booster.predict(_table(inputs), num_threads=threads)}
+    return lambda inputs: {"predict": booster.predict(_table(inputs), num_threads=threads)}
 
 
 def _table(inputs: Mapping[str, Any]) -> Any:
@@ -73,21 +84,22 @@ def _table(inputs: Mapping[str, Any]) -> Any:
     return next(iter(inputs.values()))
 
 
-ENGINES: dict[str, tuple[str, Callable[[bytes, Mapping[str, Any], int], dict[str, Any]]]] = {
+ENGINES: dict[str, tuple[str, Callable[[bytes, int], Ask]]] = {
     "onnx": ("onnxruntime", _onnx),
     "xgboost": ("xgboost", _xgboost),
     "lightgbm": ("lightgbm", _lightgbm),
 }
-"""Format of a model -> (the package that runs it, how)."""
+"""Format of a model -> (the package that runs it, how it is loaded)."""
 
 
-def answers(form: str, model: bytes, inputs: Mapping[str, Any], threads: int) -> dict[str, Any]:
-    """Return what a model of a format answers, by output; a booster's one output is `predict`.
+def answers(form: str, model: bytes, inputs: Mapping[str, Any] | None, threads: int) -> dict[str, Any]:
+    """Load a model and return what it answers, by output; nothing without inputs. A booster has `predict`.
 
     What an engine prints of its own goes to stderr. Raises whatever the engine raises.
     """
     with redirect_stdout(sys.stderr):
-        return ENGINES[form][1](model, inputs, threads)
+        loaded = ENGINES[form][1](model, threads)
+        return {} if inputs is None else loaded(inputs)
 
 
 def ask(model: str, golden: str, threads: int, tolerance: float, form: str) -> dict[str, Any]:
@@ -97,11 +109,13 @@ def ask(model: str, golden: str, threads: int, tolerance: float, form: str) -> d
     import numpy as np
 
     engine = importlib.import_module(ENGINES[form][0])
-    with np.load(golden, allow_pickle=False) as kept:
-        inputs = {name[7:]: kept[name] for name in kept.files if name.startswith("inputs/")}
-        outputs = {name[8:]: kept[name] for name in kept.files if name.startswith("outputs/")}
-    if not outputs:
-        raise ValueError(f"{golden} holds no answers")
+    inputs, outputs = None, dict[str, Any]()
+    if golden != NONE:
+        with np.load(golden, allow_pickle=False) as kept:
+            inputs = {name[7:]: kept[name] for name in kept.files if name.startswith("inputs/")}
+            outputs = {name[8:]: kept[name] for name in kept.files if name.startswith("outputs/")}
+        if not outputs:
+            raise ValueError(f"{golden} holds no answers")
     found = answers(form, Path(model).read_bytes(), inputs, threads)
     if lacking := sorted(outputs.keys() - found.keys()):
         raise ValueError(f"the model has no output {lacking[0]}")
@@ -110,8 +124,9 @@ def ask(model: str, golden: str, threads: int, tolerance: float, form: str) -> d
     ]
     same = all(row["same"] for row in rows)
     within = all(row["within"] for row in rows)
+    verdict = "bit for bit" if same else "within tolerance" if within else "differs"
     return {
-        "verdict": "bit for bit" if same else "within tolerance" if within else "differs",
+        "verdict": "loads" if inputs is None else verdict,
         "tolerance": tolerance,
         "outputs": rows,
         "threads": threads,
