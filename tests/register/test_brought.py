@@ -170,7 +170,7 @@ class Answers(BaseHTTPRequestHandler):
         elif call.startswith("logged-models/"):
             _, model, *rest = call.split("/")
             name, files = self.logged[model]
-            data = {"model": {"info": {"name": name}}}
+            data = {"model": {"info": {"name": name, "source_run_id": RUN}}}
             if rest:
                 data = {"files": [{"path": path, "is_dir": False} for path in files]}
         elif call.startswith("/ajax-api/2.0/mlflow/logged-models/"):
@@ -233,6 +233,31 @@ def test_a_model_that_mlflow_3_keeps_apart(uri: str, server: str, tmp_path: Path
     found = read_run(server, uri, tmp_path / "into")
     assert (found.model / "MLmodel").read_bytes() == b"one"
     assert (found.model / "data/a").read_bytes() == b"a"
+    assert (found.params, found.metrics) == ({"depth": "3"}, {"mae": 1.5})
+
+
+def test_a_logged_model_has_what_the_run_was_told_that_made_it(mlruns: Path, tmp_path: Path) -> None:
+    """Its own record has neither parameters nor a commit, unless somebody gave them to it."""
+    kept = mlruns / "1/models/m-1"
+    shutil.copytree(mlruns / "1" / RUN / "artifacts/model", kept / "artifacts")
+    (kept / "meta.yaml").write_text(f"name: model\nsource_run_id: {RUN}\n")
+    found = read_run(str(mlruns), "models:/m-1", tmp_path / "into")
+    assert found.model == kept / "artifacts"
+    assert found.params == read_run(str(mlruns), f"runs:/{RUN}/model", tmp_path / "into").params != {}
+    file = tmp_path / "mlflow.db"
+    with sqlite3.connect(file) as opened:
+        opened.executescript(
+            "CREATE TABLE logged_models (model_id TEXT, artifact_location TEXT, source_run_id TEXT);"
+            "CREATE TABLE params (key TEXT, value TEXT, run_uuid TEXT);"
+            "CREATE TABLE latest_metrics (key TEXT, value REAL, is_nan INT, run_uuid TEXT);"
+            "CREATE TABLE tags (key TEXT, value TEXT, run_uuid TEXT);"
+        )
+        opened.execute("INSERT INTO params VALUES ('depth', '3', ?)", (RUN,))
+        for model, run in (("m-1", RUN), ("m-2", None)):
+            row = (model, str(kept / "artifacts"), run)
+            opened.execute("INSERT INTO logged_models VALUES (?, ?, ?)", row)
+    assert read_run(str(file), "models:/m-1", tmp_path / "into").params == {"depth": "3"}
+    assert read_run(str(file), "models:/m-2", tmp_path / "into").params == {}
 
 
 def test_a_run_with_several_models_is_asked_which(server: str, tmp_path: Path) -> None:

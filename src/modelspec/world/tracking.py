@@ -69,6 +69,10 @@ class Tracking(Protocol):
         """Return the folder of a logged model (MLflow 3)."""
         ...
 
+    def maker(self, model: str) -> str:
+        """Return the run that made a logged model, whose own record has neither parameters nor commit."""
+        ...
+
 
 def open_tracking(where: str) -> Tracking:
     """Return the tracking store at a folder, a sqlite file (`sqlite:///PATH` or a path), or a server."""
@@ -105,6 +109,7 @@ def read_run(where: str, uri: str, into: Path) -> Run:
         folder = tracking.folder(run, _clean(named[2] or ""), into)
     elif logged is not None:
         folder = tracking.logged(logged[1], into)
+        run = run or tracking.maker(logged[1])
     elif registered is not None:
         folder = _local(source)
     else:
@@ -189,6 +194,11 @@ class Folder:
         for found in sorted(self.root.glob(f"*/models/{model}/artifacts")):
             return found
         raise Refusal(f"there is no logged model {model} in {visible(str(self.root), 200)}", ELSEWHERE)
+
+    def maker(self, model: str) -> str:
+        """Read `source_run_id` in the `meta.yaml` of a logged model."""
+        metas = sorted(self.root.glob(f"*/models/{model}/meta.yaml"))
+        return _meta(metas[0]).get("source_run_id", "") if metas else ""
 
     def _folder(self, run: str) -> Path:
         for found in sorted(self.root.glob(f"*/{run}")) if _ID.fullmatch(run) else ():
@@ -294,6 +304,11 @@ class Database:
         ):
             return _local(str(uri))
         raise Refusal(f"there is no logged model {model} in {visible(str(self.file), 200)}", ELSEWHERE)
+
+    def maker(self, model: str) -> str:
+        """Read `source_run_id` of a logged model."""
+        query = "SELECT source_run_id FROM logged_models WHERE model_id = ?"
+        return "".join(str(run or "") for (run,) in self._rows(query, model, table="logged_models"))
 
     def _rows(self, query: str, *values: object, table: str | None = None) -> list[tuple[object, ...]]:
         try:

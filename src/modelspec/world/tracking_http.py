@@ -126,6 +126,12 @@ class Server:
             raise Refusal(f"the logged model {visible(model)} has no files", ELSEWHERE)
         return into
 
+    def maker(self, model: str) -> str:
+        """Ask which run made a logged model."""
+        with self._reading():
+            info = self._json(f"logged-models/{model}").get("model", {}).get("info", {})
+            return str(info.get("source_run_id") or "")
+
     def _downloaded(self, of: _Run | _Logged, path: str, into: Path) -> bool:
         """Download what lies below a path; False where nothing does."""
         found: dict[str, int | None] = {}
