@@ -259,6 +259,31 @@ def test_half_a_tree_that_a_killed_run_moved_aside_does_not_come_back(tmp_path: 
     assert len(list(store.root.iterdir())) == 2
 
 
+def test_what_a_killed_run_had_begun_to_remove_does_not_come_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A listing without its tree, or with a part of it, would be a tree that is not whole."""
+    store = FolderStore(tmp_path / "store")
+    tree = store.put(laid(tmp_path / "source", {"a": b"a", "b": b"b"})).digest
+    age(tmp_path)
+    unlink, removed = os.unlink, list[str]()
+
+    def killed(name: str, *given: object, **more: object) -> None:
+        if name in ("a", "b"):
+            removed.append(name)
+            if len(removed) == 2:
+                raise KeyboardInterrupt
+        unlink(name, *given, **more)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(os, "unlink", killed)
+        collect(store, frozenset, now=NOW, grace=timedelta(hours=1), delete=True)
+    assert list(store.trees()) == []
+    # Somebody pins it now: it is missing, and said to be.
+    collect(store, lambda: frozenset([tree]), now=NOW, grace=timedelta(hours=1), delete=True)
+    assert (list(store.trees()), list(store.root.iterdir())) == ([], [])
+
+
 def test_a_tree_that_comes_back_has_its_listing_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """And goes with its listing first: whatever stops it, no listing stands for a tree that is not there."""
     store = FolderStore(tmp_path / "store")

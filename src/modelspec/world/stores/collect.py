@@ -17,7 +17,7 @@ from modelspec.world.folders import discard, opened
 from modelspec.world.lock import lock
 from modelspec.world.stores.folder import FolderStore
 from modelspec.world.stores.names import SUFFIX
-from modelspec.world.stores.stage import refusing, sweep
+from modelspec.world.stores.stage import PREFIX, refusing, sweep
 
 _ASIDE: Final = ".collected-"
 
@@ -75,7 +75,11 @@ def _sweep(store: FolderStore, top: int, dead: list[Dead], marks: Callable[[], f
             f"{len(again)} of these trees were pinned while they were collected: nothing was removed",
             "run it again",
         )
-    discard(top, aside)
+    # Another name, in one step: what a kill leaves from here on is rubbish, and no half tree comes back.
+    rubbish = PREFIX + secrets.token_hex(8)
+    os.rename(aside, rubbish, src_dir_fd=top, dst_dir_fd=top)
+    durable.flush(top)
+    discard(top, rubbish)
     durable.flush(top)
 
 
