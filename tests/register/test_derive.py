@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -147,6 +148,10 @@ def test_an_image_with_its_fix_for_all_that_is_pinned(invoke: Run, shop: Git) ->
         "derive", "--all", "--where", "runtime.image=x", "--set", "runtime.image=y", cwd=shop.root
     )
     assert nothing.returncode == 0 and "is left as it is" in nothing.stdout
+    for environment in ("production", "staging"):
+        shutil.rmtree(shop.root / "registry/environments" / environment / "models")
+    unpinned = invoke("derive", "--all", "--set", "runtime.image=y", cwd=shop.root)
+    assert (unpinned.returncode, unpinned.stdout) == (0, "nothing is pinned: nothing to derive from\n")
 
 
 @pytest.mark.parametrize(

@@ -90,6 +90,8 @@ def derive_all(
         files.append((model, parent, number, text))
         own[VERSION.locate(model, number)] = text
         taken = Registry(Patched(registry.snapshot, own), registry.reader)
+    if not files and not left:
+        return Proposal("derive", "", "derive/all", left=("nothing is pinned: nothing to derive from",))
     if not files:
         return Proposal("derive", "", "derive/all", left=tuple(left))
     found = _proposal(files, settings, registry)
