@@ -113,6 +113,8 @@ def test_a_signed_version_records_who_and_verifies(
     assert "whom this registry does not know" in told["note"]
     trust(shop.root, f"{{method: key, identity: {identity(key)}}}")
     assert "which is release" in signer_of(invoke, shop.root)[1]["note"]
+    told = invoke("verify", "eta@3.0.1", cwd=shop.root).stdout
+    assert f"signed by key {identity(key)}, which is release" in told
     assert invoke("check", cwd=shop.root).returncode == 0
     assert invoke("gc", cwd=shop.root).returncode == 0
 

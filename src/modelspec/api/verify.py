@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from modelspec.api.claims import Claim, Claims, Outcome
 from modelspec.delta.tenure import Tenure, standings, tenures
@@ -19,6 +20,8 @@ from modelspec.spec.registry import Registry
 
 Name = tuple[str, str]
 """(model, version)."""
+SIGNER: Final = "signer"
+"""What the part is called that says who signed: of all that is verified, the one thing to read."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,9 +58,9 @@ def with_signatures(
 
 
 def _with(row: Row, told: Outcome | None, unmet: list[str]) -> Row:
-    from modelspec.api.verify import Held
+    from modelspec.api.verify import SIGNER, Held
 
-    held = row.held if told is None else (*row.held, Held("artifact", "signer", told))
+    held = row.held if told is None else (*row.held, Held("artifact", SIGNER, told))
     levels = {**row.levels, "artifact": "recorded"} if told is not None and told.wrong else row.levels
     return replace(row, held=held, levels=levels, unmet=(*row.unmet, *unmet))
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
-from modelspec.api.verify import Row
+from modelspec.api.verify import SIGNER, Row
 from modelspec.report.paint import Paint
 from modelspec.report.table import table
 from modelspec.spec.model import COMPONENTS
@@ -45,14 +45,16 @@ def verify_text(rows: Sequence[Row], paint: Paint, none: str) -> str:
 
 
 def _reasons(rows: Sequence[Row]) -> list[tuple[str, ...]]:
-    """Return a row for each reason why a part is not verified, though nothing is wrong with it."""
+    """Return a row for each reason why a part that is not wrong is not verified; and for each signer."""
     found: list[tuple[str, ...]] = []
     for name in COMPONENTS:
         counted = Counter(
             (held.component, held.what, held.outcome.level, held.outcome.note)
             for row in rows
             for held in row.held
-            if held.component == name and held.outcome.level != "verified" and not held.outcome.wrong
+            if held.component == name
+            and not held.outcome.wrong
+            and (held.outcome.level != "verified" or held.what == SIGNER)
         )
         common = counted.most_common(_REASONS)
         found += [(*key[:3], str(count), visible(key[3], 200)) for key, count in common]
