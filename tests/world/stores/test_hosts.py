@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -195,6 +196,34 @@ def test_a_wrong_password_is_said_at_once_and_never_printed(
     assert done.returncode == 3, text
     assert "give yourself the right to it" in text
     assert not [word for word in ("wrong-secret", LOGIN[1], "Traceback") if word in text], text
+
+
+def test_nobody_who_logs_in_is_said_at_once(tmp_path: Path, modelspec: Run) -> None:
+    with sftp(tmp_path / "server") as server:
+        uri = f"{server.url}/sha256-" + "0" * 64
+        own = {"host": "127.0.0.1", "port": server.own["port"], "username": "me", "allow_agent": False}
+        env = {**server.env, "FSSPEC_SFTP": json.dumps(own)}
+        done = modelspec("fetch", uri, str(tmp_path / "out"), cwd=tmp_path, env=env)
+        assert done.returncode == 3 and "give yourself the right to it" in done.stderr, done.stderr
+
+
+def test_a_server_that_hangs_up_is_said_in_a_line(tmp_path: Path, modelspec: Run) -> None:
+    """paramiko's thread would say it with a traceback."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def hang_up() -> None:
+            while True:
+                try:
+                    listening.accept()[0].close()
+                except OSError:
+                    return
+
+        threading.Thread(target=hang_up, daemon=True).start()
+        port = listening.getsockname()[1]
+        uri = f"sftp://127.0.0.1:{port}/store/sha256-" + "0" * 64
+        done = modelspec("fetch", uri, str(tmp_path / "out"), cwd=tmp_path, env={"HOME": str(tmp_path)})
+        listening.shutdown(socket.SHUT_RDWR)
+    assert (done.returncode, len(done.stderr.splitlines())) == (3, 2), done.stderr
 
 
 def test_what_is_said_of_another_host_is_not_used(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -168,6 +168,8 @@ _DENIED: Final = {
     "LogonFailure",
     "AccessDenied",
 }
+_NO_LOGIN: Final = "No authentication methods"
+"""What paramiko says where it has neither a key nor a password; its class is that of a broken connection."""
 
 
 @contextmanager
@@ -187,6 +189,7 @@ def translated() -> Iterator[None]:
             raise TimeoutError(type(error).__name__) from None
         if (
             (names & _DENIED and not broken)
+            or ("SSHException" in names and str(error).startswith(_NO_LOGIN))
             or status in (401, 403)
             or ("error_perm" in names and said in ("530 ", "553 "))
         ):

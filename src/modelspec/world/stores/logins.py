@@ -7,6 +7,7 @@ for, and for no other.
 
 from __future__ import annotations
 
+import logging
 import re
 from contextlib import suppress
 from importlib import import_module
@@ -91,6 +92,7 @@ def _secure_shell(self: Any) -> None:
     """Connect by SSH to a host whose key is known here: fsspec takes any key for that of a new host."""
     import paramiko
 
+    _hushed(logging.getLogger("paramiko"))
     self.client = paramiko.SSHClient()
     with suppress(OSError):
         self.client.load_system_host_keys("/etc/ssh/ssh_known_hosts")
@@ -100,6 +102,15 @@ def _secure_shell(self: Any) -> None:
     self.client.connect(self.host, **{**dict.fromkeys(waits, _PATIENCE), **self.ssh_kwargs})
     self.ftp = self.client.open_sftp()
     self.ftp.get_channel().settimeout(_PATIENCE)
+
+
+def _hushed(log: logging.Logger) -> None:
+    """Keep a log that nobody set up off stderr: a broken connection is a traceback of its thread there.
+
+    What it comes to is raised as well, and said in a line.
+    """
+    if not log.handlers:
+        log.addHandler(logging.NullHandler())
 
 
 class _Unknown:
