@@ -55,7 +55,7 @@ def zipped(**members: bytes) -> bytes:
         ("booster.ubj", "xgboost", {"width": 3, "names": ["distance", "city", "rain"], "objective": "reg:squarederror"}),
         ("booster.json", "xgboost", {"width": 3, "names": ["distance", "city", "rain"], "objective": "reg:squarederror"}),
         ("booster.txt", "lightgbm", {"width": 3, "names": ["distance", "city", "rain"], "objective": "regression"}),
-        ("scaler.skops", "skops", {}),
+        ("scaler.skops", "skops", {"width": 3}),
         ("weights.safetensors", "safetensors", {"producer": "np", "parameters": 9}),
     ],
 )  # fmt: skip
@@ -63,6 +63,46 @@ def test_what_real_libraries_wrote_is_told(name: str, form: str, observed: dict[
     found = of((FIXTURES / name).read_bytes())
     assert (found.format, found.unsafe) == (form, False)
     assert {key: found.observed[key] for key in observed} == observed
+
+
+def _kept(value: object) -> dict[str, object]:
+    return {"__loader__": "JsonNode", "content": json.dumps(value)}
+
+
+def _object(name: str, **own: object) -> dict[str, object]:
+    return {"__class__": name, "content": {"content": own}}
+
+
+SCALER = _object("Scaler", n_features_in_=_kept(2), feature_names_in_={"content": [_kept("a"), _kept('"b')]})
+PIPELINE = _object("Pipeline", steps={"content": [{"content": [_kept("scaler"), SCALER]}]})
+TOLD = {"producer": "skops 0.16.0", "width": 2, "names": ["a", '"b']}
+
+
+@pytest.mark.parametrize(
+    ("schema", "observed"),
+    [
+        (SCALER, TOLD),
+        (PIPELINE, TOLD),
+        (_object("Pipeline", steps={"content": [{"content": [_kept("again"), PIPELINE]}]}), TOLD),
+        (_object("Pipeline", steps=_kept("passthrough")), {"producer": "skops 0.16.0"}),
+        (_object("Search", n_features_in_=_kept(-1)), {"producer": "skops 0.16.0"}),
+        ({**SCALER, "more": "x" * 2 * 1024 * 1024}, {}),
+        ({**SCALER, "_skops_version": 1}, {}),
+        ({"_skops_version": "0.16.0", "content": []}, {"producer": "skops 0.16.0"}),
+    ],
+)
+def test_what_a_skops_file_says_of_the_object_that_is_given_the_rows(
+    schema: dict[str, object], observed: dict[str, object]
+) -> None:
+    found = of(zipped(schema__json=json.dumps({"_skops_version": "0.16.0", **schema}).encode()))
+    assert (found.format, found.unsafe, found.observed) == ("skops", False, observed)
+
+
+def test_a_skops_file_whose_schema_is_damaged_is_no_model_to_trust() -> None:
+    assert of(zipped(schema__json=b"[" * 100_000)).observed == {}
+    whole = zipped(schema__json=json.dumps(np.random.default_rng(0).bytes(200_000).hex()).encode())
+    assert not of(whole).unsafe
+    assert "can't be read" in of(whole[:150_000] + bytes(8) + whole[150_008:]).why
 
 
 def test_the_examples_models_are_onnx_with_their_tensors() -> None:

@@ -9,13 +9,14 @@ from __future__ import annotations
 import io
 import re
 import tarfile
+import zipfile
 from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from typing import IO, BinaryIO, Final
 
-from modelspec.formats import arrays, boosters, keras, onnx, safetensors
+from modelspec.formats import arrays, boosters, keras, onnx, safetensors, skops
 from modelspec.formats.compressed import COMPRESSED, DecompressionError, decompressed
 from modelspec.formats.foreign import Unreadable
 from modelspec.formats.pickled import runs_code
@@ -90,7 +91,14 @@ def detect(stream: BinaryIO) -> Detected:
 def zip_files(stream: BinaryIO) -> Detected:
     """Return what a zip archive is, by its members' names and first bytes."""
     name, unsafe, why = detect_zip(stream, _inside)
-    return Detected(name, unsafe, why)
+    if name != "skops":
+        return Detected(name, unsafe, why)
+    try:
+        with zipfile.ZipFile(stream) as archive:
+            return Detected(name, observed=skops.observed(archive))
+    except Exception:
+        # Its members' first bytes could be read, and not all of this one.
+        return _unsafe("an archive that can't be read, which others may read differently", "zip")
 
 
 def _runs_code(stream: BinaryIO, head: bytes) -> bool:

@@ -101,9 +101,9 @@ class Observed(Value):
     parameters: Count | None = None
     """safetensors: how many numbers its tensors hold."""
     width: Count | None = None
-    """xgboost, lightgbm: how many features a row has."""
+    """xgboost, lightgbm, skops: how many features a row has."""
     names: Seq[Text] = ()
-    """xgboost, lightgbm: the names of its features, in order."""
+    """xgboost, lightgbm, skops: the names of its features, in order."""
     objective: Text | None = None
     """xgboost, lightgbm: what was trained for."""
 
