@@ -24,6 +24,11 @@ LEFT_OUT = (
 """What fsspec knows, or a package could register: it reads files of this machine, unpacks, or runs code."""
 
 
+def test_any_other_scheme_is_marked_and_served_without_the_mark() -> None:
+    assert store_uri_trouble("fsspec+dbfs://host:8443/models") is None
+    assert served_uri("fsspec+dbfs://host:8443/models") == "dbfs://host:8443/models"
+
+
 @pytest.mark.parametrize("example", [example for _, example in STORES.values()])
 def test_the_examples_that_messages_print_are_good(example: str) -> None:
     assert store_uri_trouble(example.replace("host:port", "host:8020")) is None
@@ -72,6 +77,17 @@ def test_the_examples_that_messages_print_are_good(example: str) -> None:
         ("sftp://host/a b", "is not of the form sftp://host/folder"),
         ("sftp://host", "is not of the form sftp://host/folder"),
         ("webdav://host/", "is not of the form webdav://host/folder"),
+        ("fsspec+", "has no scheme behind fsspec+"),
+        ("fsspec+dbfs:/models", "has no scheme behind fsspec+"),
+        ("fsspec+://models", "has no scheme behind fsspec+"),
+        ("fsspec+DBFS://models", "has no scheme behind fsspec+"),
+        ("fsspec+fsspec+dbfs://models", "has no scheme behind fsspec+"),
+        ("fsspec+s3://models", "has a scheme that is written without fsspec+: s3://"),
+        ("fsspec+file:///srv/store", "is a file: URI"),
+        ("fsspec+zip::s3://models", "chains file systems (`::`)"),
+        ("fsspec+dbfs://me@host/models", "has user info (`@`) in it"),
+        ("fsspec+dbfs://host/../models", "has a `.` or `..` part"),
+        ("fsspec+dbfs://host//models", "is not of the form fsspec+dbfs://host/folder"),
         ("S3://models", "does not begin with s3://"),
         ("s3:/models", "does not begin with s3://"),
         ("", "does not begin with s3://"),

@@ -61,8 +61,8 @@ def stores_clean(settings: Entry[Settings], scene: Scene) -> Iterator[Problem]:
     """A store has a `path` in this repository or a `uri`, and both are clean.
 
     A path is relative, without `..`, and outside `registry/`, `templates/` and `compiled/`. A URI has
-    one of the schemes that are listed in the documentation of the file formats, and no escape, query,
-    fragment, parameter or user info.
+    one of the schemes that are listed in the documentation of the file formats, or `fsspec+` before any
+    other, and no escape, query, fragment, parameter or user info.
 
     *Why:* store addresses are joined with digests and given to servers; each of these characters was a
     way out of a store in some registry.

@@ -28,7 +28,7 @@ HOSTS: Final = ("sftp", "ssh", "ftp", "smb", "webdav")
 # A list of what is taken, and none of what is not: whatever a machine has installed can register protocols
 # with fsspec, and some of them read files of the machine (file, dir, git, reference), unpack others (zip,
 # simplecache, `a::b`), or run code (dask, jupyter). Nobody could list those. And `check` has to say the same
-# on every machine, so that what is installed can't decide.
+# on every machine, so that what is installed can't decide. Any other is marked (`OTHER`).
 STORES: Final[dict[str, tuple[str, str]]] = {
     "s3": (_BUCKET + _PATH + "*", "s3://bucket/folder"),
     "gs": (_BUCKET + _PATH + "*", "gs://bucket/folder"),
@@ -44,6 +44,9 @@ STORES: Final[dict[str, tuple[str, str]]] = {
     "lakefs": (_BUCKET + _PATH + "+", "lakefs://repository/branch"),
 }
 """The schemes of stores: what follows `scheme://`, and an example."""
+
+OTHER: Final = "fsspec+"
+"""Before an address of any other scheme of fsspec, which is opened only where the machine names it itself."""
 
 _ANY: Final = _NAME + "(?::[0-9]{1,5})?" + _PATH + "*"
 _SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]{1,31}")
@@ -89,6 +92,8 @@ def store_uri_trouble(uri: str) -> str | None:
         return "chains file systems (`::`)"
     if "://" in uri and scheme in _LOCAL:
         return _local(scheme)
+    if scheme.startswith(OTHER):
+        return _other_trouble(uri.removeprefix(OTHER))
     if "://" not in uri or scheme not in STORES:
         return f"does not begin with {_either(f'{known}://' for known in STORES)}"
     pattern, example = STORES[scheme]
@@ -106,7 +111,11 @@ def host_parts(uri: str) -> tuple[str, int | None, str] | None:
 
 
 def served_uri(uri: str) -> str:
-    """Return a clean store URI as serving systems take it: Azure's containers by their HTTPS address."""
+    """Return a clean store URI as serving systems take it: Azure's containers by their HTTPS address.
+
+    One of any other scheme is theirs without the mark that it has here.
+    """
+    uri = uri.removeprefix(OTHER)
     scheme, _, rest = uri.partition("://")
     match = re.fullmatch(_AZURE, rest) if scheme in AZURE else None
     if match is None:
@@ -128,6 +137,18 @@ def data_uri_trouble(uri: str) -> str | None:
     if scheme in _LOCAL:
         return _local(scheme)
     return _trouble(uri, _ANY, f"{scheme}://host/folder")
+
+
+def _other_trouble(uri: str) -> str | None:
+    """Say why what stands behind `fsspec+` is no address of another scheme, or None."""
+    scheme, mark, _ = uri.partition("://")
+    if not mark or _SCHEME.fullmatch(scheme) is None or scheme.startswith(OTHER):
+        return f"has no scheme behind {OTHER}"
+    if scheme in _LOCAL:
+        return _local(scheme)
+    if scheme in STORES:
+        return f"has a scheme that is written without {OTHER}: {scheme}://"
+    return _trouble(uri, _ANY, f"{OTHER}{scheme}://host/folder")
 
 
 def _local(scheme: str) -> str:

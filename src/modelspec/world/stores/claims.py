@@ -15,7 +15,7 @@ from modelspec.tree.finding import Refusal
 from modelspec.tree.paths import path_trouble
 from modelspec.tree.protocols import PlacedFile, Progress
 from modelspec.tree.text import visible
-from modelspec.tree.uri import store_uri_trouble
+from modelspec.tree.uri import OTHER, store_uri_trouble
 from modelspec.world.codetree import LIMIT, fetched, has_commit
 from modelspec.world.files import tree_files
 from modelspec.world.git import Repository
@@ -119,7 +119,7 @@ class World:
             return self._local(uri, digest) if uri else Followed("recorded", "it has no address")
         if not self.network:
             return Followed("recorded", "its address was not asked (--network)")
-        if store_uri_trouble(uri) is not None or uri.startswith(("oci://", "pvc://")):
+        if store_uri_trouble(uri) is not None or uri.startswith(("oci://", "pvc://", OTHER)):
             return Followed("recorded", "nothing here reads its address")
         try:
             from modelspec.world.stores.url import url_store

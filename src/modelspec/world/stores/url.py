@@ -20,11 +20,11 @@ from modelspec.tree.listing import LIMIT
 from modelspec.tree.paths import path_trouble
 from modelspec.tree.protocols import Chunk, Progress, SourceFile, StoredFile, StoredTree
 from modelspec.tree.text import visible
-from modelspec.tree.uri import azure_parts, served_uri
+from modelspec.tree.uri import OTHER, azure_parts, served_uri
 from modelspec.world.files import hashed_source
 from modelspec.world.parallel import ahead, briefly, each
 from modelspec.world.stores.hosts import HostSystem
-from modelspec.world.stores.logins import host_system
+from modelspec.world.stores.logins import host_system, other_system
 from modelspec.world.stores.names import REPAIR, SUFFIX, tree_name
 from modelspec.world.stores.packages import absent
 from modelspec.world.stores.retried import TRIES, wait
@@ -306,10 +306,11 @@ def url_store(url: str) -> UrlStore:
             # A container that anybody may read needs no package of its own.
             if not url.startswith("https://"):
                 raise
+    other = url.removeprefix(OTHER)
     try:
-        found = host_system(url)
+        found = host_system(url) if other == url else other_system(other)
     except ImportError:
-        raise absent(url.partition("://")[0]) from None
+        raise absent(other.partition("://")[0]) from None
     if found is not None:
         return UrlStore(found[1], found[0], url)
     return UrlStore(url.rstrip("/"), file_system(url.partition("://")[0]))
