@@ -72,6 +72,25 @@ def test_what_the_machine_does_not_name_is_not_opened(
     assert "MODELSPEC_FSSPEC=elsewhere://team/models" in (refused.value.hint or "")
 
 
+def test_a_setting_that_its_package_lacks_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MODELSPEC_FSSPEC", "elsewhere://team")
+
+    def needs(self: object, *, token: str, **more: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(Elsewhere, "__init__", needs)
+    with pytest.raises(Refusal, match=r"can't be opened: .*'token'") as refused:
+        remote_store(STORE).exists(f"sha256:{'0' * 64}")
+    assert "FSSPEC_ELSEWHERE_TOKEN" in (refused.value.hint or "")
+
+    def fails(self: object, *_: object, **__: object) -> None:
+        raise KeyError("secret")
+
+    monkeypatch.setattr(Elsewhere, "__init__", fails)
+    with pytest.raises(Refusal, match=r"can't be opened: KeyError$"):
+        remote_store(STORE).exists(f"sha256:{'0' * 64}")
+
+
 def test_a_package_that_is_not_here_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MODELSPEC_FSSPEC", "nowhere://team")
     with pytest.raises(Refusal, match="nothing is installed that reads nowhere://"):

@@ -81,15 +81,30 @@ def other_system(address: str) -> tuple[HostSystem, str]:
             f"{visible(address, 200)} is of no scheme that is known here, and this machine does not name it",
             f"if it and what is installed for it are to be trusted: {ALLOWED}={visible(address, 200)}",
         )
+    from fsspec import get_filesystem_class
     from fsspec.core import url_to_fs
 
-    options = {"skip_instance_cache": True, "use_listings_cache": False}
+    scheme = address.partition("://")[0]
     try:
-        path = url_to_fs(address, **options)[1]
+        path = get_filesystem_class(scheme)._strip_protocol(address)
     except ValueError as error:
         raise ImportError(str(error)) from None
+
+    def connect() -> Any:
+        try:
+            return url_to_fs(address, skip_instance_cache=True, use_listings_cache=False)[0]
+        except OSError:
+            raise
+        except Exception as error:
+            # A TypeError names the settings that are missing; of other classes the text may be anything.
+            why = str(error) if isinstance(error, TypeError) else type(error).__name__
+            raise Refusal(
+                f"{visible(address, 200)} can't be opened: {visible(why, 200)}",
+                f"say on this machine what its package asks for, such as FSSPEC_{scheme.upper()}_TOKEN",
+            ) from None
+
     path = "/" + str(path).strip("/")
-    return HostSystem(path, lambda: url_to_fs(address, **options)[0]), path
+    return HostSystem(path, connect), path
 
 
 def _configured(made: Any, scheme: str, host: str, port: int | None) -> dict[str, Any]:
