@@ -21,7 +21,7 @@ from register.conftest import WHOLE
 ANSWERS = {
     "views": ["nothing@7", "trip_features@2"],
     "dataset": ["unknown:", "unknown", "unknown: Deleted in 2024"],
-    "Python": ["3.11"],
+    "Python": ["three", "3.11"],
     "training": ["depth", "\udcff", "depth=3 rate=0.1 release=1.10"],
 }
 """What is typed at each question, one after the other: slips are asked again."""
@@ -91,6 +91,25 @@ def test_what_is_missing_is_asked_for(shop: Git) -> None:
     }  # fmt: skip
     assert b"note: release is recorded as the text 1.10; where 1.1 is meant, write that" in said
     assert data["runtime"]["python"] == "3.11"  # type: ignore[index, call-overload]
+
+
+def test_an_answer_that_no_version_may_have_is_asked_for_again(shop: Git) -> None:
+    """Judged at the end, it would cost all that was answered, and leave bytes in the store."""
+    answers = {
+        "repository": ["training/train.py", "https://git.example.com/routing/eta"],
+        "commit": ["main", "9fceb02d0ae598e95dc970b74767f19372d61af8"],
+        "the file that trains": ["../train.py", "train.py"],
+        "its name": ["trips"],
+        "for others": ["the lake", "s3://example-lake/trips"],
+        "the image": ["serve:latest", WHOLE["--image"]],
+    }
+    said = talked(*begun(shop, ["--code", "--dataset", "--image"]), answers)
+    data, _ = read((shop.root / "registry/models/eta/versions/3.0.1.yaml").read_bytes())
+    assert isinstance(data, dict)
+    assert list(data["code"].values()) == [answers[key][1] for key in list(answers)[:3]]  # type: ignore[union-attr]
+    assert data["dataset"]["uri"] == answers["for others"][1]  # type: ignore[index, call-overload]
+    assert data["runtime"]["image"] == WHOLE["--image"]  # type: ignore[index, call-overload]
+    assert said.count(b"write ") >= 5
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -71,9 +71,12 @@ def line(question: str) -> str:
 def _tried(registry: Registry, captured: Captured, lack: Lack, text: str) -> Captured | str:
     """Return it with an answer; as text, why that is none."""
     from modelspec.api.register import missing
+    from modelspec.rules.exact import misshapen
 
     if text.removesuffix(":").strip() == "unknown":
         return "say why it is lost, as in `unknown: deleted in 2024`"
+    if not text.startswith("unknown:") and (slip := misshapen(lack.component, lack.key, text)) is not None:
+        return slip
     try:
         answered = _answered(captured, lack, text)
     except click.UsageError as error:

@@ -24,6 +24,24 @@ _PYTHON: Final = re.compile(r"[0-9]{1,2}\.[0-9]{1,3}(?:\.[0-9]{1,3}(?:(?:a|b|rc)
 _PACKAGE: Final = re.compile(r"[0-9][A-Za-z0-9.+!_-]{0,99}")
 
 
+def misshapen(component: str, key: str, text: str) -> str | None:
+    """Return how to write what a person gave, where the rules of this file would refuse it in a version."""
+    route = (component, key)
+    if route == ("runtime", "image") and not _IMAGE.fullmatch(text):
+        return "write registry/name@sha256:... as the registry has it now"
+    if route == ("runtime", "python") and not _PYTHON.fullmatch(text):
+        return 'write it as in "3.11" or "3.11.7"'
+    if route == ("code", "commit") and not _HEX.fullmatch(text):
+        return "write all 40 or 64 hex digits: `git rev-parse COMMIT` prints them"
+    if route == ("code", "repository") and not is_repository(text):
+        return "write it as in https://git.example.com/team/project, without credentials"
+    if route == ("code", "path") and path_trouble(text) is not None:
+        return f"the path {path_trouble(text)}: write a relative path"
+    if route == ("dataset", "uri") and data_uri_trouble(text) is not None:
+        return "write a plain address such as s3://lake/trips"
+    return None
+
+
 @rule("MS209", "image-pinned", of=VERSION)
 def image_pinned(version: Entry[ModelVersion], scene: Scene) -> Iterator[Problem]:
     """A runtime's image is named by digest: `name@sha256:...`.
