@@ -158,6 +158,7 @@ def test_an_image_with_its_fix_for_all_that_is_pinned(invoke: Run, shop: Git) ->
     ("setting", "says"),
     [
         ("artifact.digest=x", "can't be set"),
+        ("artifact.digest=x", "set a key of code, features, request, dataset"),
         ("weather.rain=1", "can't be set"),
         ("config.thresholds.early.value=1", "there is no"),
         ("config.hyperparameters.=1", "there is no"),

@@ -28,6 +28,7 @@ _SHARED = frozenset(
 """What `--set` can't change: the artifact is shared, and the rest says which version it is."""
 _LOCKED: Final = ("runtime.packages", "runtime.python")
 """What a lock says as well, whose bytes stay as they are."""
+_SETTABLE: Final = ", ".join(key for key in ORDER if key not in _SHARED)
 _OWN: Final = frozenset(["version", "created", "description"])
 """What two versions may differ in and be the same one twice."""
 
@@ -150,7 +151,7 @@ def _made(
         if top in _SHARED or top not in ORDER:
             return Declined(
                 f"{visible(top)} can't be set: the artifact is shared, and the rest is who the version is",
-                "set a key of code, dataset, runtime, config, signature, metrics; or `modelspec register`",
+                f"set a key of {_SETTABLE}; or `modelspec register`",
             )
     if len(tops) > 1:
         return Declined(
