@@ -27,7 +27,7 @@ def shallow() -> Iterator[int]:
 
 
 def test_every_pinned_model_gets_its_next_version(shallow: int) -> None:
-    files, count = ground(), shallow
+    files, count = dict(ground()), shallow
     for number in range(count):
         for path in (MODEL, OWNER, PIN):
             copy = path.replace("eta", f"m{number}", 1)

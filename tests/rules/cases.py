@@ -25,10 +25,12 @@ from __future__ import annotations
 
 import base64
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import yaml
@@ -70,10 +72,10 @@ class Tree:
 
 
 @cache
-def ground() -> dict[str, bytes]:
-    """Return the registry that all cases edit."""
+def ground() -> Mapping[str, bytes]:
+    """Return the registry that all cases edit: copies of it, since it is read once."""
     found = sorted(path for path in GROUND.rglob("*") if path.is_file())
-    return {path.relative_to(GROUND).as_posix(): path.read_bytes() for path in found}
+    return MappingProxyType({path.relative_to(GROUND).as_posix(): path.read_bytes() for path in found})
 
 
 @cache

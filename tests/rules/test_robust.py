@@ -96,7 +96,7 @@ def test_any_value_anywhere(node: tuple[str, Route], value: Any) -> None:
     for part in route[:-1]:
         inside = inside[part]
     inside[route[-1]] = value
-    judged(DictSnapshot(ground() | {path: json.dumps(data).encode()}))
+    judged(DictSnapshot(dict(ground()) | {path: json.dumps(data).encode()}))
 
 
 NAMES = st.sampled_from(
@@ -134,7 +134,7 @@ def test_any_path_in_the_registry(parts: list[str], mode: int) -> None:
     path = "/".join(["registry", *parts])
     if any(known.startswith(f"{path}/") or path.startswith(f"{known}/") for known in ground()):
         return
-    files = ground() | {path: ground().get(path, b"x: 1\n")}
+    files = dict(ground()) | {path: ground().get(path, b"x: 1\n")}
     found = judged(Tree(files, {path: mode} if mode else {}).snapshot())
     guest = parts[-1] == "README.md" and not mode
     assert found or guest or path in ground()
@@ -143,7 +143,8 @@ def test_any_path_in_the_registry(parts: list[str], mode: int) -> None:
 def test_more_attributes_than_anybody_means_are_one_finding() -> None:
     """Each is tried on every path: thirty thousand held a check up for half a minute."""
     lines = "".join(f"registry/x{number}* merge=ours\n" for number in range(1001))
-    assert judged(DictSnapshot(ground() | {".gitattributes": lines.encode()})) == 1
+    assert judged(DictSnapshot(dict(ground()) | {".gitattributes": lines.encode()})) == 1
     assert (
-        judged(DictSnapshot(ground() | {".gitattributes": lines.encode()[: lines.rindex("registry")]})) == 0
+        judged(DictSnapshot(dict(ground()) | {".gitattributes": lines.encode()[: lines.rindex("registry")]}))
+        == 0
     )

@@ -28,7 +28,7 @@ def scene(registry: Registry, now: datetime | None = NOW) -> Scene:
 
 
 def clean() -> Registry:
-    return Registry(DictSnapshot(ground()))
+    return Registry(DictSnapshot(dict(ground())))
 
 
 def staging(registry: Registry) -> Scope:
