@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -14,6 +15,10 @@ from hypothesis import HealthCheck, settings
 
 from modelspec.tree.digest import spec_digest
 from modelspec.tree.yaml import read
+
+# Whoever runs the tests behind his back (`nohup make test &`) has a shell that ignores Ctrl-C for them, and
+# what they start inherits that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).parent.parent
 EXAMPLE = ("registry", "templates")
