@@ -29,8 +29,9 @@ left out. pointer: not here, but named by its digest or its state. missing: reco
 unknown: never recorded, or lost, as its version says.
 """
 CHECK: Final = "check_golden.py"
-ASKED: Final = {"onnx": "ONNX", "xgboost": "XGBoost", "lightgbm": "LightGBM"}
+ASKED: Final = frozenset(["onnx", "xgboost", "lightgbm"])
 """Formats whose models are asked their golden inputs: none of them holds code."""
+ASKED_SHOWN: Final = "ONNX, XGBoost or LightGBM"
 """The script that asks the model again; the folder holds it."""
 INSTALL: Final = "requirements.txt"
 """What pip installs: the lock, or what was made of it."""
@@ -217,7 +218,7 @@ def golden_of(version: ModelVersion, pieces: Iterable[Piece]) -> Golden | str:
     if not there or (version.golden is not None and states.get(("artifact", "golden")) != "exact"):
         return "the artifact or its golden answers are not to be had"
     if artifact is None or artifact.format not in ASKED or len(artifact.files) != 1:
-        return f"only an artifact that is one file of {' or '.join(ASKED.values())} is asked again"
+        return f"only an artifact that is one file of {ASKED_SHOWN} is asked again"
     threads = runtime.threads if runtime is not None else None
     if version.golden is not None and threads is None:
         return "the version does not say with how many threads it answered"

@@ -315,7 +315,7 @@ def _reference(path: Path, taken: Taken) -> None:
 
 
 def _golden(path: Path, taken: Taken) -> None:
-    from modelspec.api.reproduce import ASKED
+    from modelspec.api.reproduce import ASKED, ASKED_SHOWN
     from modelspec.runtimes.golden import NAME, golden
     from modelspec.world.foreign import foreign
 
@@ -324,7 +324,7 @@ def _golden(path: Path, taken: Taken) -> None:
     form = artifact.get("format") if isinstance(artifact, dict) else None
     if not isinstance(form, str) or form not in ASKED or len(files) != 1:
         raise Refusal(
-            f"--golden runs an artifact that is one file of {' or '.join(ASKED.values())}; this is none",
+            f"--golden runs an artifact that is one file of {ASKED_SHOWN}; this is none",
             "leave --golden out",
         )
     runtime = taken.parts.get("runtime")

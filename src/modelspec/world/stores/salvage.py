@@ -35,14 +35,14 @@ def salvaged(
 
 
 def _taken(
-    stage: Stage, left: int, path: str, digest: str, wanted: int | None, progress: Progress
+    stage: Stage, left: int, path: str, digest: str, listed: int | None, progress: Progress
 ) -> StoredFile | None:
     *folders, name = path.split("/")
     try:
         with entered(left, [TREE, *folders]) as folder:
             with FileIO(os.open(name, READ, dir_fd=folder)) as stream:
                 found = os.fstat(stream.fileno())
-                whole = wanted in (None, found.st_size)
+                whole = listed in (None, found.st_size)
                 if not whole or not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
                     return None
                 size, there = hashed(stream, found.st_size, lambda _: None)

@@ -24,8 +24,9 @@ from modelspec.tree.uri import OTHER, azure_parts, served_uri
 from modelspec.world.files import hashed_source
 from modelspec.world.parallel import ahead, briefly, each
 from modelspec.world.stores.hosts import HostSystem
-from modelspec.world.stores.logins import host_system, other_system
+from modelspec.world.stores.logins import host_system
 from modelspec.world.stores.names import REPAIR, SUFFIX, tree_name
+from modelspec.world.stores.others import other_system
 from modelspec.world.stores.packages import absent
 from modelspec.world.stores.retried import TRIES, wait
 from modelspec.world.stores.sent import ordered, unchanged
