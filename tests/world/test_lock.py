@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from modelspec.tree.finding import Refusal
+from modelspec.world import waiting
 from modelspec.world.lock import lock, shared
 
 HOLD = """
@@ -51,6 +52,16 @@ def test_who_shares_waits_for_the_one_who_does_not(tmp_path: Path) -> None:
             assert holder.wait() == 0
             with pytest.raises(Refusal, match="is writing"), lock(tmp_path):
                 pass
+
+
+def test_who_waits_long_says_for_what(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(waiting, "LONG", 0.05)
+    monkeypatch.setattr(waiting, "_SAID", set())
+    with lock(tmp_path), pytest.raises(Refusal, match="is removing from"), shared(tmp_path, 0.3):
+        pass
+    assert capsys.readouterr().err.count("this waits for it\n") == 1
 
 
 def test_of_many_at_once_exactly_one_writes_and_each_other_says_so(tmp_path: Path) -> None:

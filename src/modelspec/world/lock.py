@@ -16,6 +16,7 @@ from typing import Final
 
 from modelspec.tree.finding import Refusal
 from modelspec.tree.text import visible
+from modelspec.world import waiting
 
 _PAUSE: Final = 0.02
 _PATIENCE: Final = 120.0
@@ -47,10 +48,13 @@ def _locked(root: Path, kind: int, held: str, patience: float) -> Iterator[None]
     except OSError as error:
         raise Refusal(f"{shown} can't be opened: {error.strerror}") from None
     try:
-        end = time.monotonic() + patience
+        begun = time.monotonic()
         while not _taken(descriptor, kind, shown):
-            if time.monotonic() >= end:
+            waited = time.monotonic() - begun
+            if waited >= patience:
                 raise Refusal(f"{held} {shown}", "wait until it ends, then run this again")
+            if waited >= waiting.LONG:
+                waiting.say(f"{held} {shown}: this waits for it")
             time.sleep(_PAUSE)
         yield
     finally:
