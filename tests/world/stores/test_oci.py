@@ -118,6 +118,12 @@ def test_the_manifest_is_a_modelpack_and_the_same_bytes_each_time(tmp_path: Path
     assert manifest["artifactType"] == ARTIFACT
     assert {layer["mediaType"] for layer in manifest["layers"]} == {LAYER}
     assert [layer["annotations"]["org.cncf.model.filepath"] for layer in manifest["layers"]] == sorted(SMALL)
+    # The schema of ModelPack's config asks for these three, and takes nothing beside them.
+    config = json.loads(b"".join(store.http.blob(manifest["config"]["digest"], manifest["config"]["size"])))
+    files = {"type": "layers", "diffIds": [layer["digest"] for layer in manifest["layers"]]}
+    assert config == {"descriptor": {}, "config": {}, "modelfs": files}
+    # `modctl` unpacks nothing whose type ends so.
+    assert LAYER.endswith(".raw")
 
 
 def test_a_blob_that_was_changed_in_place_is_found(
