@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -54,9 +54,13 @@ def marks(root: Path, registry: Registry, now: datetime) -> frozenset[str]:
             # Open to the end: what was found in it is read only then.
             tree = stack.enter_context(WorkTree(folder))
             _tip(found, Registry(tree, registry.reader), kept_for)
+        before: GitSnapshot | None = None
         for commit in _tips(repository):
-            snapshot = GitSnapshot(repository, commit, prefix, objects)
-            _tip(found, Registry(snapshot, registry.reader), kept_for)
+            tip = Registry(GitSnapshot(repository, commit, prefix, objects), registry.reader)
+            files = GitSnapshot(repository, commit, _under(prefix), objects)
+            # Hundreds of branches differ in a few files each.
+            _tip(found, tip, kept_for, None if before is None else list(files.changes(before)))
+            before = files
         _log(found, repository, objects, prefix, earlier(now, days(max(kept_for))))
         for index in _indexes(repository):
             # What is staged is about to be committed.
@@ -90,9 +94,11 @@ class _Marks:
             self.wanted.add((model, match[1].decode()))
             self.named.add(match[2].decode())
 
-    def file(self, name: Name, blob: Blob) -> None:
-        """Know one of the contents that a version's file ever had."""
+    def version(self, name: Name, blob: Blob, wanted: bool) -> None:
+        """Know one of the contents that a version's file ever had, and perhaps want the version."""
         self.files.setdefault(name, {})[blob.id] = blob
+        if wanted:
+            self.wanted.add(name)
 
     def seen(self, path: str, blob: Blob, wanted: bool) -> None:
         """Take in a file by its path: a pin wants versions, a version's file is known, and perhaps wanted."""
@@ -103,10 +109,7 @@ class _Marks:
         if kind is PIN and wanted:
             self.pin(match[1][1], blob)
         if kind is VERSION:
-            name = (match[1][0], match[1][1])
-            self.file(name, blob)
-            if wanted:
-                self.wanted.add(name)
+            self.version((match[1][0], match[1][1]), blob, wanted)
 
     def needed(self, registry: Registry, served: frozenset[str]) -> frozenset[str]:
         """Return every digest in the files of the wanted versions: as text, and as the reader has it.
@@ -131,23 +134,41 @@ class _Marks:
                     self.wanted.add(name)
 
 
-def _tip(found: _Marks, registry: Registry, kept_for: list[int]) -> None:
-    """Take in a tree that somebody has: its pins, its versions, its windows."""
-    retired = {
-        (owner.value.model, str(gone.version).partition("@")[0])
-        for owner in registry.entries(MODEL)
-        for gone in owner.value.retired
-    }
-    for name, blob in _blobs(registry, VERSION):
-        found.seen(VERSION.locate(*name), blob, (name[0], name[1]) not in retired)
-    for name, blob in _blobs(registry, PIN):
-        found.pin(name[1], blob)
-    windows = (place.value.window for place in registry.entries(ENVIRONMENT))
-    kept_for.extend(window.days for window in windows if window is not None)
+def _tip(
+    found: _Marks, registry: Registry, kept_for: list[int], changed: Iterable[str] | None = None
+) -> None:
+    """Take in a tree that somebody has: its pins, its versions, its windows.
+
+    `changed`: in which files of `registry/` it differs from a tree that was taken in before. What it has in
+    common with that is known: whether a version is retired stands in the folder of its own model.
+    """
+    for within in _changed(changed, "models"):
+        retired = {
+            (owner.value.model, str(gone.version).partition("@")[0])
+            for owner in registry.entries(MODEL, *within)
+            for gone in owner.value.retired
+        }
+        for (model, version), blob in _blobs(registry, VERSION, within):
+            found.version((model, version), blob, (model, version) not in retired)
+    for within in _changed(changed, "environments"):
+        for (_, model), blob in _blobs(registry, PIN, within):
+            found.pin(model, blob)
+        windows = (place.value.window for place in registry.entries(ENVIRONMENT, *within))
+        kept_for.extend(window.days for window in windows if window is not None)
 
 
-def _blobs(registry: Registry, kind: Kind[Any]) -> Iterator[tuple[tuple[str, ...], Blob]]:
-    for name in registry.names(kind):
+def _changed(paths: Iterable[str] | None, folder: str) -> list[tuple[str, ...]]:
+    """Return the names in a folder beneath which something changed, each to look within; () for all."""
+    if paths is None:
+        return [()]
+    parts = (path.split("/") for path in paths)
+    return sorted({(part[1],) for part in parts if part[0] == folder and len(part) > 1})
+
+
+def _blobs(
+    registry: Registry, kind: Kind[Any], within: tuple[str, ...]
+) -> Iterator[tuple[tuple[str, ...], Blob]]:
+    for name in registry.names(kind, *within):
         blob = registry.snapshot.get(kind.locate(*name))
         if blob is not None:
             yield name, blob
