@@ -14,7 +14,7 @@ from modelspec.world.forks import forked
 
 def alone(code: str) -> str:
     """Run code in a process that has no other threads, as a test runner has; return what it prints."""
-    start = "import os, signal\nfrom modelspec.tree.finding import Refusal\nfrom modelspec.world.forks import forked\n"
+    start = "import os, signal\nfrom modelspec.tree.finding import Refusal\nfrom modelspec.world.forks import expendable, forked\n"
     done = subprocess.run([sys.executable, "-c", start + code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout.strip()
@@ -36,6 +36,19 @@ def test_forks_answer_in_order_with_what_was_loaded_before() -> None:
 @needs_fork
 def test_what_a_fork_does_stays_there() -> None:
     assert alone("seen = []\nforked(seen.append, 3)\nprint(seen)") == "[0]"
+
+
+@needs_fork
+def test_with_something_to_do_meanwhile_all_shares_are_forks() -> None:
+    found = alone(
+        "import time\n"
+        "here, done = os.getpid(), []\n"
+        "def work(index):\n"
+        "    time.sleep(0.7)\n"
+        "    return index, os.getpid() != here, expendable()\n"
+        "print(forked(work, 2, lambda: done.append(os.getpid() == here)), all(done), len(done) > 1, expendable())"
+    )
+    assert found == "[(0, True, True), (1, True, True)] True True False"
 
 
 @needs_fork
@@ -106,7 +119,7 @@ def test_a_refusal_in_a_fork_is_one_here() -> None:
 @needs_fork
 def test_no_fork_outlives_its_parent() -> None:
     code = (
-        "import os, time\nfrom modelspec.world.forks import forked\n"
+        "import os, time\nfrom modelspec.world.forks import expendable, forked\n"
         "def work(index):\n"
         "    os.write(1, b'at work\\n')\n"
         "    return time.sleep(60)\n"

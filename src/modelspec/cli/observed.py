@@ -135,7 +135,7 @@ def _imported(artifact: Artifact, folder: Path) -> Iterator[str]:
     from modelspec.cli.artifact import MlModels
     from modelspec.formats.mlcode import WHY, by_content
 
-    files = {file.path: partial(foreign, folder / file.path) for file in artifact.files}
+    files = {file.path: partial(foreign, f"{folder}/{file.path}") for file in artifact.files}
     for path in by_content(list(files), MlModels(files)):
         yield f"{visible(path)} is {WHY}, and the version does not say `unsafe: pickle`"
 

@@ -62,6 +62,10 @@ class Detected:
         return [name for name in self.beside if not there(name)]
 
 
+_NO_MODEL: Final = Detected()
+"""One for all: a fork that has looked at thousands sends it once."""
+
+
 def detect(stream: BinaryIO) -> Detected:
     """Return what a seekable stream is; raises Unreadable for a format that its own bytes contradict.
 
@@ -85,7 +89,7 @@ def detect(stream: BinaryIO) -> Detected:
         return found
     if is_zip(stream):
         return zip_files(stream)
-    return _hdf5_behind(stream, head) or Detected()
+    return _hdf5_behind(stream, head) or _NO_MODEL
 
 
 def zip_files(stream: BinaryIO) -> Detected:
@@ -188,15 +192,18 @@ def _hdf5(stream: BinaryIO) -> Detected:
 
 def _hdf5_behind(stream: BinaryIO, head: bytes) -> Detected | None:
     """Return what HDF5 is that lies behind a block of the user's: of 512 bytes, or of a multiple by two."""
-    size, at = stream.seek(0, io.SEEK_END), 512
+    at, size = 512, len(head)
     while at < size:
-        found = head[at : at + len(_HDF5)]
-        if at >= len(head):
+        if at < len(head):
+            found = head.startswith(_HDF5, at)
+        else:
             stream.seek(at)
-            found = stream.read(len(_HDF5))
-        if found == _HDF5:
+            found = stream.read(len(_HDF5)) == _HDF5
+        if found:
             return _hdf5(stream)
         at *= 2
+        if at == HEAD:
+            size = stream.seek(0, io.SEEK_END)
     return None
 
 

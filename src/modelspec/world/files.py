@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import mmap
 import os
 import stat
 from collections import deque
@@ -20,12 +21,15 @@ from modelspec.tree.protocols import Chunk, Progress, SourceFile, StoredFile
 from modelspec.tree.text import visible
 from modelspec.world.direct import ahead, is_cold
 from modelspec.world.folders import said
+from modelspec.world.forks import expendable
 from modelspec.world.parallel import each, go_on
 
 CHUNK: Final = 1024 * 1024
 """Bytes read at a time: more is no faster, and each thread holds one."""
 # Non-blocking, so that a FIFO is refused and not waited for.
 READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_MAPPED: Final = 64 * 1024
+"""Smaller files are copied sooner than they are mapped."""
 _SPARE: Final[deque[memoryview]] = deque(maxlen=16)
 """Buffers that nobody uses now."""
 
@@ -137,16 +141,38 @@ class LocalFile:
 def whole(stream: FileIO, size: int) -> Iterator[memoryview]:
     """Yield all that a raw stream holds, in buffers that are filled again and again.
 
-    What the system's cache lacks of a large file is read past it, ahead of who hashes it.
+    What the system's cache lacks of a large file is read past it, ahead of who hashes it. Where this process
+    may die of it, the rest is not copied out of the cache but mapped.
     """
     for chunk in ahead(stream, size) if is_cold(stream.fileno(), size) else _cached(stream, size):
         go_on()
         yield chunk
 
 
+def _mapped(stream: FileIO, size: int) -> Iterator[memoryview]:
+    """Yield the bytes of a file as they lie in the cache, and set the stream behind what could be mapped.
+
+    A file that gets shorter meanwhile, or can't be read, kills who looks (SIGBUS).
+    """
+    for start in range(0, size, CHUNK):
+        part = min(CHUNK, size - start)
+        try:
+            memory = mmap.mmap(stream.fileno(), part, prot=mmap.PROT_READ, offset=start)
+        except (OSError, ValueError):
+            # A file system that maps nothing; a file that is shorter by now.
+            return
+        stream.seek(start + part)
+        # It is unmapped when nobody looks at it any more.
+        yield memoryview(memory)
+
+
 def _cached(stream: FileIO, size: int) -> Iterator[memoryview]:
+    if size >= _MAPPED and expendable():
+        yield from _mapped(stream, size)
+        # What could not be mapped, or has come since.
+        size -= stream.tell()
     if size < CHUNK // 16:
-        yield from _filled(stream, memoryview(bytearray(size + 1)))
+        yield from _filled(stream, memoryview(bytearray(max(size, 4095) + 1)))
         return
     # A new buffer for each of thousands of files is memory that the system has to clear each time.
     try:

@@ -44,10 +44,7 @@ def parts_of(path: str) -> tuple[str, ...]:
 @contextmanager
 def opened(root: Path) -> Iterator[int]:
     """Open the root itself; links above it and the root being one are the user's business."""
-    try:
-        descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    except OSError as error:
-        raise Refusal(f"{visible(str(root), 200)} can't be opened: {said(error)}") from None
+    descriptor = _opened(root)
     try:
         yield descriptor
     finally:
@@ -60,20 +57,49 @@ def entered(root: int, parts: Sequence[str], shown: str | None = None) -> Iterat
 
     `shown` is what the refusal calls it, when the path from the registry's root is longer than `parts`.
     """
-    descriptor = os.dup(root)
+    descriptor = _entered(os.dup(root), parts, shown)
     try:
-        for depth, part in enumerate(parts):
-            try:
-                inner = os.open(part, _ENTER, dir_fd=descriptor)
-            except OSError as error:
-                if error.errno in (errno.ENOTDIR, errno.ELOOP):
-                    raise _not_a_folder(shown or "/".join(parts[: depth + 1]), descriptor, part) from None
-                raise
-            os.close(descriptor)
-            descriptor = inner
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+def opened_file(root: Path, path: str, flags: int) -> int:
+    """Open a file below the root, itself no link and behind none; return its descriptor.
+
+    Raises OSError, or Refusal when the root can't be opened or a part of the path is no folder.
+    """
+    *folders, name = path.split("/")
+    folder = _entered(_opened(root), folders, f"{root}/{path}")
+    try:
+        return os.open(name, flags | os.O_NOFOLLOW, dir_fd=folder)
+    finally:
+        os.close(folder)
+
+
+def _opened(root: Path) -> int:
+    try:
+        return os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        raise Refusal(f"{visible(str(root), 200)} can't be opened: {said(error)}") from None
+
+
+def _entered(folder: int, parts: Sequence[str], shown: str | None) -> int:
+    """Go from a folder to one below it; the first is closed, whatever comes of it."""
+    try:
+        for depth, part in enumerate(parts):
+            try:
+                inner = os.open(part, _ENTER, dir_fd=folder)
+            except OSError as error:
+                if error.errno in (errno.ENOTDIR, errno.ELOOP):
+                    raise _not_a_folder(shown or "/".join(parts[: depth + 1]), folder, part) from None
+                raise
+            os.close(folder)
+            folder = inner
+    except BaseException:
+        os.close(folder)
+        raise
+    return folder
 
 
 def _not_a_folder(path: str, folder: int, name: str) -> Refusal:

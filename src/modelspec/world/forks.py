@@ -5,33 +5,47 @@ A fork takes no thread, semaphore or shared memory here: a container may have no
 
 from __future__ import annotations
 
+import faulthandler
 import os
+import resource
+import select
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from typing import Final, NoReturn, TypeVar
+from typing import BinaryIO, Final, NoReturn, TypeVar
 
 from modelspec.world.parallel import bound_to, can_fork, cores
 from modelspec.world.signals import ENDING, plain
 
 _HEAD: Final = 8
 """Bytes that say how long the answer is, so that one that breaks off is none."""
+_LOOK: Final = 200
+"""Milliseconds after which who waits for a fork looks up."""
+_IN_FORK: Final = threading.Event()
 A = TypeVar("A")
 
 
-def forked(work: Callable[[int], A], count: int) -> list[A]:
+def expendable() -> bool:
+    """Whether this is a fork whose death costs time only, since its work is done again in its parent then."""
+    return _IN_FORK.is_set()
+
+
+def forked(work: Callable[[int], A], count: int, meanwhile: Callable[[], object] | None = None) -> list[A]:
     """Return work(0), work(1) ... work(count - 1): the first here, the others in forks of this process.
 
     A fork sees what is loaded here as it is now, and gives back a copy of its answer. What is done there
     alone is not done here. One that can't be had, dies or raises costs time and no answer: its share is done
-    here. Where forking is not safe, all of it is.
+    here. Where forking is not safe, all of it is. With `meanwhile`, the first is done in a fork as well, and
+    this process calls it a few times a second.
     """
     if count <= 1 or not can_fork():
         return [work(index) for index in range(count)]
+    here = 1 if meanwhile is None else 0
     with ExitStack() as forks:
-        others = [forks.enter_context(_fork(partial(work, index))) for index in range(1, count)]
-        return [work(0), *(other() for other in others)]
+        others = [forks.enter_context(_fork(partial(work, at), meanwhile)) for at in range(here, count)]
+        return [*map(work, range(here)), *(other() for other in others)]
 
 
 @contextmanager
@@ -50,7 +64,7 @@ def background(work: Callable[[], A]) -> Iterator[Callable[[], A]]:
 
 
 @contextmanager
-def _fork(work: Callable[[], A]) -> Iterator[Callable[[], A]]:
+def _fork(work: Callable[[], A], meanwhile: Callable[[], object] | None = None) -> Iterator[Callable[[], A]]:
     begun = _begun(work)
     if begun is None:
         yield work
@@ -58,7 +72,7 @@ def _fork(work: Callable[[], A]) -> Iterator[Callable[[], A]]:
     child, read = begun
     try:
         with os.fdopen(read, "rb") as pipe:
-            yield lambda: _answered(pipe.read(), work)
+            yield lambda: _answered(_heard(pipe, meanwhile), work)
     finally:
         # It has said all that it had to say, or nobody asks any more.
         os.kill(child, signal.SIGKILL)
@@ -89,6 +103,16 @@ def _begun(work: Callable[[], object]) -> tuple[int, int] | None:
     return child, read
 
 
+def _heard(pipe: BinaryIO, meanwhile: Callable[[], object] | None) -> bytes:
+    """Return what a fork says, when it has said it."""
+    if meanwhile is not None:
+        says = select.poll()
+        says.register(pipe, select.POLLIN)
+        while not says.poll(_LOOK):
+            meanwhile()
+    return pipe.read()
+
+
 def _answered(told: bytes, work: Callable[[], A]) -> A:
     import pickle
 
@@ -108,6 +132,10 @@ def _answer(work: Callable[[], object], write: int, parent: int) -> NoReturn:
         import pickle
 
         plain()
+        _IN_FORK.set()
+        # What a file that gets shorter does to who has mapped it is no crash that anybody has to look into.
+        faulthandler.disable()
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
         if bound_to(parent):
             data = pickle.dumps(work(), pickle.HIGHEST_PROTOCOL)

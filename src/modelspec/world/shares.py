@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import Final, TypeVar
 
 from modelspec.tree.protocols import Progress
-from modelspec.world.forks import forked
+from modelspec.world.forks import expendable, forked
 from modelspec.world.parallel import can_fork, each, threads
 
 MANY: Final = 512
@@ -55,7 +55,8 @@ def each_of(function: Callable[[A, Progress], B], items: Sequence[A], progress: 
                     break
             return found
 
-        shares = forked(share, count)
+        # All of them are forks, which may map what they read: what kills one costs time only.
+        shares = forked(share, count, board.tell)
         board.tell()
     answers = {at: answer for found in shares for at, answer in found.items()}
     done: list[B] = []
@@ -114,11 +115,11 @@ class _Board:
             os.lseek(self._queue, 0, os.SEEK_END)
 
     def progress_of(self, index: int) -> Progress:
-        """Return what a share tells how much it has done: the first one, which is done here, tells of all."""
+        """Return what a share tells how much it has done; one that is done here tells it at once."""
 
         def add(count: int) -> None:
             self._write(index, self._read(index) + count)
-            if index == 0:
+            if not expendable():
                 self.tell()
 
         return add

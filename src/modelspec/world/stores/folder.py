@@ -21,7 +21,7 @@ from modelspec.tree.protocols import Chunk, Progress, SourceFile, StoredFile, St
 from modelspec.tree.text import visible
 from modelspec.world import durable
 from modelspec.world.files import READ, LocalFile, whole
-from modelspec.world.folders import discard, entered, opened, said
+from modelspec.world.folders import discard, entered, opened, opened_file, said
 from modelspec.world.lock import shared
 from modelspec.world.stores.adopt import Adopted, KeptError
 from modelspec.world.stores.links import held, link_equal
@@ -129,13 +129,8 @@ class FolderStore:
         if trouble is not None:
             raise Refusal(f"the path {visible(path)} {trouble}")
         tree = tree_name(digest)
-        *folders, name = path.split("/")
         try:
-            with (
-                opened(self.root) as top,
-                entered(top, [tree, *folders], f"{self.root}/{tree}/{path}") as folder,
-                FileIO(os.open(name, READ, dir_fd=folder)) as stream,
-            ):
+            with FileIO(opened_file(self.root, f"{tree}/{path}", READ)) as stream:
                 found = os.fstat(stream.fileno())
                 if not stat.S_ISREG(found.st_mode):
                     raise Refusal(f"{self._place(tree, path)} is not a regular file", REPAIR)
