@@ -54,7 +54,7 @@ def fetch_command(name: str, target: Path, form: str, root: str | None) -> int:
 
     store, digest, sizes = _addressed(name) if "://" in name else _registered(name, root)
     with progress_of("fetching", sum(sizes.values()) if sizes is not None else None) as progress:
-        done = fetch_tree(store, digest, target, progress, sizes)
+        done = fetch_tree(store, digest, target, progress, sizes, resumable=True)
     text = (
         fetch_text(name, digest, str(target), done.files, done.already)
         if form == "text"

@@ -148,10 +148,11 @@ class Store(Protocol):
         """Return the path and the size in bytes of every file that really lies in a tree."""
         ...
 
-    def open(self, digest: str, path: str) -> Iterator[Chunk]:
-        """Yield the bytes of one file as they lie there; a chunk is valid until the next one.
+    def open(self, digest: str, path: str, start: int = 0) -> Iterator[Chunk]:
+        """Yield the bytes of one file as they lie there, from byte `start` on.
 
-        Raises Refusal when the file is missing, no regular file, or can't be read to its end.
+        A chunk is valid until the next one. Raises Refusal when the file is missing, no regular file, or
+        can't be read to its end.
         """
         ...
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from modelspec.tree.finding import Refusal
 from modelspec.tree.listing import paths_trouble
@@ -30,6 +30,7 @@ CHUNK: Final = 1024 * 1024
 READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _MAPPED: Final = 64 * 1024
 """Smaller files are copied sooner than they are mapped."""
+C = TypeVar("C", bytes, Chunk)
 _SPARE: Final[deque[memoryview]] = deque(maxlen=16)
 """Buffers that nobody uses now."""
 
@@ -95,6 +96,14 @@ def filling(chunks: Iterable[Chunk]) -> Callable[[memoryview], int]:
         return filled
 
     return fill
+
+
+def skipping(chunks: Iterable[C], count: int) -> Iterator[C]:
+    """Yield chunks but for the first `count` bytes of them all."""
+    for chunk in chunks:
+        if rest := chunk[count:]:
+            yield rest
+        count = max(0, count - len(chunk))
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from modelspec.world.stores.folder import FolderStore
 from modelspec.world.stores.oci import ARTIFACT, LAYER, MANIFEST, OciStore, oci_store
 from modelspec.world.stores.verified import troubles
 from world.stores.servers import free_port, needed, running, web
-from world.stores.trees import SMALL, Changing, Given, laid, noise
+from world.stores.trees import SMALL, Changing, Given, goes_on, laid, noise
 
 pytest.importorskip("httpx", reason="OCI stores need the oci extra")
 CONFIG = """
@@ -57,6 +57,7 @@ def test_a_tree_is_pushed_and_comes_back(tmp_path: Path, store: OciStore) -> Non
     assert list(store.trees()) == [tree.digest]
     assert store.files(tree.digest) == {path: len(data) for path, data in LARGE.items()}
     assert troubles(store, tree.digest) == []
+    assert goes_on(store, tree.digest, "large.bin", LARGE["large.bin"])
     fetch_tree(store, tree.digest, tmp_path / "out")
     assert (tmp_path / "out/again.bin").read_bytes() == LARGE["large.bin"]
     store.delete(tree.digest)
@@ -197,6 +198,9 @@ def test_a_registry_that_dies_in_the_middle_is_taken_up_again(tmp_path: Path) ->
         server.dies_at, server.deaths[path], server.failing[path] = 1_000_000, 2, 2
         assert b"".join(http.blob(digest, len(data))) == data
         assert f"bytes={1_000_000}-" in {asked for _, _, asked in server.asked}
+        # One that gives all of it, whatever part is asked for.
+        server.ranges, server.dies_at, server.deaths[path] = False, 2_000_000, 1
+        assert b"".join(http.blob(digest, len(data), 5)) == data[5:]
         server.dies_at, server.deaths[path] = 0, 1000
         with pytest.raises(Refusal, match="and no more"):
             list(http.blob(digest, len(data)))

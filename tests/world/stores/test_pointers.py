@@ -15,7 +15,7 @@ from modelspec.world.source import source_of
 from modelspec.world.stores.folder import FolderStore
 from modelspec.world.stores.pointers import dvc_tree, lfs_pointer, pointed_tree
 from modelspec.world.stores.verified import troubles
-from world.stores.trees import SMALL, laid, noise
+from world.stores.trees import SMALL, goes_on, laid, noise
 from world.trees import put
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -42,6 +42,7 @@ def test_a_store_whose_files_are_lfs_pointers_gives_the_bytes_behind_them(
     assert "git-LFS" in str(troubles(store, tree.digest))
     in_lfs(repository.root, SMALL["model.onnx"])
     assert troubles(store, tree.digest) == []
+    assert goes_on(store, tree.digest, "model.onnx", SMALL["model.onnx"])
     # Also from a linked work tree, whose objects are the main one's.
     repository("add", ".")
     repository.commit("store")

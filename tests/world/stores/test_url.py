@@ -18,7 +18,7 @@ from modelspec.world.stores.folder import FolderStore
 from modelspec.world.stores.url import UrlStore, url_store
 from modelspec.world.stores.verified import troubles
 from world.stores.servers import Web, free_port, needed, running, web
-from world.stores.trees import SMALL, Changing, Given, laid, noise
+from world.stores.trees import SMALL, Changing, Given, goes_on, laid, noise
 
 fsspec = pytest.importorskip("fsspec", reason="stores at URLs need fsspec")
 pytest.importorskip("s3fs", reason="S3 stores need the s3 extra")
@@ -74,6 +74,7 @@ def test_a_tree_goes_to_s3_and_comes_back(tmp_path: Path, s3: UrlStore, gateway:
     assert (folder / "large.bin").read_bytes() == LARGE["large.bin"]
     assert list(s3.trees()) == [tree.digest]
     assert troubles(s3, tree.digest) == []
+    assert goes_on(s3, tree.digest, "large.bin", LARGE["large.bin"])
     fetch_tree(s3, tree.digest, tmp_path / "out")
     assert (tmp_path / "out/vocab/tokens.txt").read_bytes() == SMALL["vocab/tokens.txt"]
     # Byte for byte the layout of a folder store: the storage URI of a compiled config points at it.
@@ -170,8 +171,10 @@ def where(tree: StoredTree, path: str) -> str:
 
 
 def test_a_web_server_is_read(tmp_path: Path, served: tuple[UrlStore, Web, StoredTree]) -> None:
-    store, _, tree = served
+    store, server, tree = served
     assert troubles(store, tree.digest) == []
+    for server.ranges in (False, True):
+        assert goes_on(store, tree.digest, "large.bin", LARGE["large.bin"])
     fetch_tree(store, tree.digest, tmp_path / "out")
     assert (tmp_path / "out/large.bin").read_bytes() == LARGE["large.bin"]
     assert not store.exists("sha256:" + "0" * 64)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from modelspec.tree.protocols import Store
 from modelspec.world.files import LocalFile, local_tree
 from world.trees import put
 
@@ -23,6 +24,12 @@ def laid(folder: Path, files: Mapping[str, bytes] = SMALL) -> list[LocalFile]:
 def noise(size: int, seed: int = 1) -> bytes:
     """Bytes that no transfer can shorten."""
     return random.Random(seed).randbytes(size)
+
+
+def goes_on(store: Store, tree: str, path: str, data: bytes) -> bool:
+    """Whether a store gives a file from its beginning, from a few bytes in it, and from its end."""
+    starts = (0, 1, len(data) // 2, len(data) - 1, len(data), len(data) + 1)
+    return all(b"".join(map(bytes, store.open(tree, path, at))) == data[at:] for at in starts)
 
 
 @dataclass(frozen=True)

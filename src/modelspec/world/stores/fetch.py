@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -17,7 +17,7 @@ from modelspec.tree.text import visible
 from modelspec.world import durable
 from modelspec.world.files import tree_files, walked
 from modelspec.world.folders import opened
-from modelspec.world.stores.salvage import salvaged
+from modelspec.world.stores.salvage import salvaged, staying
 from modelspec.world.stores.stage import TREE, refusing, staged, sweep
 from modelspec.world.stores.verified import compare, rows_of
 
@@ -39,9 +39,10 @@ class _Held:
     store: Store
     tree: str
     path: str
+    start: int = 0
 
     def chunks(self) -> Iterator[Chunk]:
-        return iter(self.store.open(self.tree, self.path))
+        return iter(self.store.open(self.tree, self.path, self.start))
 
 
 def fetch_tree(
@@ -50,12 +51,14 @@ def fetch_tree(
     target: Path,
     progress: Progress = lambda _: None,
     sizes: Mapping[str, int] | None = None,
+    *,
+    resumable: bool = False,
 ) -> Fetched:
     """Write a tree to `target`, which is complete as soon as it exists.
 
-    Files that a killed fetch had written whole beside it are taken over, by their digest. A target that
-    holds the tree already is verified and left; one that holds anything else is refused, by its names and by
-    `sizes`, where they are known, before a byte of it is read.
+    What a fetch that ended early left beside it is gone on with: one that was killed, or was `resumable`. A
+    target that holds the tree already is verified and left; one that holds anything else is refused, by its
+    names and by `sizes`, where they are known, before a byte of it is read.
     """
     shown = visible(str(target), 200)
     nameless(target)
@@ -74,19 +77,24 @@ def fetch_tree(
         target.absolute().parent.mkdir(parents=True, exist_ok=True)
     with opened(target.absolute().parent) as above, refusing(shown), staged(above, swept=False) as stage:
         declared = dict(rows)
-        sources = stage.begin([_Held(store, tree, path) for path in declared])
+        paths = [one.path for one in stage.begin([_Held(store, tree, path) for path in declared])]
         known: dict[str, StoredFile] = {}
 
         def take_over(left: int) -> None:
             lacking = {path: digest for path, digest in rows if path not in known}
-            found = salvaged(stage, left, lacking, sizes or {}, progress)
-            known.update((file.path, file) for file in found)
+            known.update(salvaged(stage, left, lacking, sizes or {}, progress))
 
-        sweep(above, take_over)
-        for file in stage.fill([one for one in sources if one.path not in known], progress):
-            compare(store, tree, file.path, declared[file.path], file.digest)
-            known[file.path] = file
-        written = tuple(known[one.path] for one in sources)
+        with staying(stage, target) if resumable else nullcontext():
+            sweep(above, take_over)
+            begun = {path: found.size for path, found in stage.begun.items()}
+            lacking = [_Held(store, tree, path, begun.get(path, 0)) for path in paths if path not in known]
+            for file in stage.fill(lacking, progress):
+                path = file.path
+                if file.digest != declared[path] and path in begun:
+                    file = stage.again(_Held(store, tree, path), progress)
+                compare(store, tree, path, declared[path], file.digest)
+                known[path] = file
+        written = tuple(known[path] for path in paths)
         stage.flush()
         try:
             # An empty folder is replaced; nothing else is.

@@ -20,7 +20,7 @@ from modelspec.tree.paths import MAX_PARTS, path_trouble
 from modelspec.tree.protocols import Chunk, Progress, SourceFile, StoredFile, StoredTree
 from modelspec.tree.text import visible
 from modelspec.world import durable
-from modelspec.world.files import READ, LocalFile, whole
+from modelspec.world.files import READ, LocalFile, skipping, whole
 from modelspec.world.folders import discard, entered, opened, opened_file, said
 from modelspec.world.lock import shared
 from modelspec.world.stores.adopt import Adopted, KeptError
@@ -123,7 +123,7 @@ class FolderStore:
                 raise Refusal(f"{self.shown} can't be read: {said(error)}") from None
         return found
 
-    def open(self, digest: str, path: str) -> Iterator[Chunk]:
+    def open(self, digest: str, path: str, start: int = 0) -> Iterator[Chunk]:
         """Yield the bytes of one file; no link on the way is followed."""
         trouble = path_trouble(path)
         if trouble is not None:
@@ -134,7 +134,12 @@ class FolderStore:
                 found = os.fstat(stream.fileno())
                 if not stat.S_ISREG(found.st_mode):
                     raise Refusal(f"{self._place(tree, path)} is not a regular file", REPAIR)
-                yield from lfs_bytes(self.root, stream, found.st_size) or whole(stream, found.st_size)
+                pointed = lfs_bytes(self.root, stream, found.st_size)
+                if pointed is None:
+                    stream.seek(start)
+                    yield from whole(stream, found.st_size)
+                else:
+                    yield from skipping(pointed, start)
         except FileNotFoundError:
             raise Refusal(f"{self._place(tree, path)} is missing", REPAIR) from None
         except OSError as error:

@@ -89,14 +89,14 @@ class OciStore:
         there = each(lambda row: self.http.has_blob(row[0]), layers.values(), workers=WORKERS)
         return {path: row[1] for (path, row), found in zip(layers.items(), there, strict=True) if found}
 
-    def open(self, digest: str, path: str) -> Iterator[Chunk]:
+    def open(self, digest: str, path: str, start: int = 0) -> Iterator[Chunk]:
         """Yield the bytes of one layer."""
         # What was read is good enough to ask for a blob by its digest: the bytes are judged by that.
         known = self._read.get(digest)
         row = (known if known is not None else self._layers(digest) or {}).get(path)
         if row is None:
             raise Refusal(f"{visible(path, 200)} of {stamp(digest)} is missing in {self.shown}", REPAIR)
-        return self.http.blob(*row)
+        return self.http.blob(*row, start)
 
     def trees(self) -> Iterator[str]:
         """Yield the digests of the trees, sorted."""

@@ -100,12 +100,12 @@ class PlacedTree:
             }
         return found
 
-    def open(self, digest: str, path: str) -> Iterator[Chunk]:
+    def open(self, digest: str, path: str, start: int = 0) -> Iterator[Chunk]:
         """Yield the bytes of the object version that was registered."""
         file = self.by_path[path]
         yield from ahead(
-            lambda start: self._range(file, start, min(start + PART, file.size)),
-            range(0, file.size, PART),
+            lambda at: self._range(file, at, min(at + PART, file.size)),
+            range(start, file.size, PART),
             workers=WORKERS,
         )
 

@@ -11,6 +11,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from io import FileIO
 from queue import SimpleQueue
 from typing import Final
@@ -23,6 +24,14 @@ from modelspec.world.files import whole
 _DEEP: Final = 8
 """Buffers of a lane. One is hashed while another is written; memory that a disk has just read is slow to fill
 again, so it rests for a while."""
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """What is there of a file already: how many bytes from its beginning on, and the hash up to there."""
+
+    size: int
+    hashed: hashlib._Hash
 
 
 class _First:
@@ -87,13 +96,24 @@ class _Lane:
         with suppress(RuntimeError):
             self._thread.start()
 
-    def copy(self, fill: Callable[[memoryview], int], descriptor: int, progress: Progress) -> tuple[int, str]:
+    def copy(
+        self,
+        fill: Callable[[memoryview], int],
+        descriptor: int,
+        progress: Progress,
+        begun: Begun | None = None,
+    ) -> tuple[int, str]:
         """Copy what fills buffers, to the first that is not full; return how many bytes, and their digest.
 
+        `begun`: what the file has already, which counts; the rest comes behind it.
         It may be written after this returns, through a descriptor of its own. Raises what filling a buffer
         raises, or what went wrong before, here or in another lane.
         """
-        found, size, target, more = hashlib.sha256(), 0, None, True
+        found, size = (begun.hashed.copy(), begun.size) if begun is not None else (hashlib.sha256(), 0)
+        target, more = None, True
+        if begun is not None:
+            os.lseek(descriptor, size, os.SEEK_SET)
+            progress(size)
         try:
             while more:
                 parallel.go_on()
@@ -106,7 +126,7 @@ class _Lane:
                     durable.write(descriptor, buffer[:count])
                     self._free.put(buffer)
                 else:
-                    target = target or _Target(os.dup(descriptor))
+                    target = target or _Target(os.dup(descriptor), size)
                     self._hand((target, buffer, count))
                 # The buffer comes back to this thread alone, and so not before it is hashed.
                 found.update(buffer[:count])
@@ -147,12 +167,12 @@ class _Lane:
 
 
 class _Target:
-    """A new file that is written from its beginning to its end."""
+    """A new file that is written from a byte on to its end."""
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int, at: int) -> None:
         self._descriptor = descriptor
         self._direct = directly(descriptor, True)
-        self._at = 0
+        self._at = at
 
     def write(self, chunk: memoryview) -> None:
         """Write what comes next."""

@@ -72,13 +72,14 @@ def resumed(
     broken: tuple[type[Exception], ...],
     *,
     of: str = "a file",
+    start: int = 0,
 ) -> Iterator[bytes]:
     """Yield a stream of a known size; when its connection breaks it is taken up again where it broke.
 
-    `read` yields what comes from a byte on; it may end early, or raise one of `broken`. Raises Refusal when
-    `TRIES` connections in a row bring nothing, and when more comes than there is.
+    It begins at byte `start`. `read` yields what comes from a byte on; it may end early, or raise one of
+    `broken`. Raises Refusal when `TRIES` connections in a row bring nothing, and when too much comes.
     """
-    at = fruitless = 0
+    at, fruitless = start, 0
     heard = time.monotonic()
     while at < size:
         begun = at

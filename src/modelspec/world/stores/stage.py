@@ -17,7 +17,7 @@ from modelspec.world import durable
 from modelspec.world.files import LocalFile, Reading, filling
 from modelspec.world.folders import cure_of, discard, said
 from modelspec.world.parallel import each
-from modelspec.world.stores.pour import Lanes, hashed, lanes
+from modelspec.world.stores.pour import Begun, Lanes, hashed, lanes
 from modelspec.world.stores.sent import F, ordered
 
 PREFIX: Final = ".incoming-"
@@ -40,6 +40,10 @@ class Stage:
         self._folders: set[str] = {TREE}
         self._files: list[str] = []
         self._clones = True
+        self.begun: dict[str, Begun] = {}
+        """Path -> what is there already of a file of the tree, from its beginning on."""
+        self.stays = False
+        """Whether it is left where it is, for a later run."""
 
     def write(self, files: Sequence[SourceFile], progress: Progress) -> tuple[StoredFile, ...]:
         """Copy the files into the tree, hashing on the way; sorted by path. Nothing is flushed yet."""
@@ -58,6 +62,12 @@ class Stage:
             self._make(file.path.rpartition("/")[0])
         self._files = [f"{TREE}/{file.path}" for file in sources]
         return sources
+
+    def again(self, file: SourceFile, progress: Progress) -> StoredFile:
+        """Copy a file anew: what was there was not its beginning."""
+        del self.begun[file.path]
+        os.unlink(f"{TREE}/{file.path}", dir_fd=self.descriptor)
+        return self.fill([file], progress)[0]
 
     def flush(self) -> None:
         """Return when the tree is on the disk."""
@@ -81,7 +91,9 @@ class Stage:
                 self._folders.add(path)
 
     def _copy(self, file: SourceFile, beside: Lanes, progress: Progress) -> StoredFile:
-        descriptor = os.open(f"{TREE}/{file.path}", _CREATE, 0o644, dir_fd=self.descriptor)
+        begun = self.begun.get(file.path)
+        flags = _CREATE if begun is None else _CREATE & ~(os.O_CREAT | os.O_EXCL)
+        descriptor = os.open(f"{TREE}/{file.path}", flags, 0o644, dir_fd=self.descriptor)
         try:
             # Readers of a store share its bytes: nobody may write them.
             os.fchmod(descriptor, 0o444)
@@ -91,7 +103,7 @@ class Stage:
                         source.fill, descriptor, progress
                     )
             else:
-                size, digest = beside.lane().copy(filling(file.chunks()), descriptor, progress)
+                size, digest = beside.lane().copy(filling(file.chunks()), descriptor, progress, begun)
         finally:
             os.close(descriptor)
         return StoredFile(file.path, size, digest)
@@ -109,7 +121,7 @@ class Stage:
 
 @contextmanager
 def staged(top: int, *, swept: bool = True) -> Iterator[Stage]:
-    """Open a new stage in a folder; it is gone afterwards, whatever happens.
+    """Open a new stage in a folder; it is gone afterwards, whatever happens, unless it `stays`.
 
     `swept`: those of killed runs are removed first; else only where a full disk demands it.
     """
@@ -122,11 +134,13 @@ def staged(top: int, *, swept: bool = True) -> Iterator[Stage]:
             raise
         sweep(top)
         name, descriptor = _new(top)
+    stage = Stage(top, name, descriptor)
     try:
-        yield Stage(top, name, descriptor)
+        yield stage
     finally:
         os.close(descriptor)
-        forget(top, name)
+        if not stage.stays:
+            forget(top, name)
 
 
 def sweep(top: int, before: Callable[[int], object] = lambda _: None) -> None:

@@ -101,7 +101,7 @@ class UrlStore:
         sizes = each(lambda row: self._size(f"{prefix}/{row[0]}"), rows, workers=WORKERS)
         return {path: size for (path, _), size in zip(rows, sizes, strict=True) if size is not None}
 
-    def open(self, digest: str, path: str) -> Iterator[Chunk]:
+    def open(self, digest: str, path: str, start: int = 0) -> Iterator[Chunk]:
         """Yield the bytes of one object, in parts that are fetched ahead, each tried again by itself."""
         trouble = path_trouble(path)
         if trouble is not None:
@@ -111,11 +111,11 @@ class UrlStore:
         if size is None:
             raise Refusal(f"{visible(path, 200)} of {stamp(digest)} is missing in {self.shown}", REPAIR)
         if size > PART and self._web and not self._asked("read", partial(gives_parts, *self._at(key))):
-            yield from whole(*self._at(key), size)
+            yield from whole(*self._at(key), size, start)
             return
         yield from ahead(
-            lambda start: self._range(key, start, min(start + PART, size)),
-            range(0, size, PART),
+            lambda at: self._range(key, at, min(at + PART, size)),
+            range(start, size, PART),
             workers=WORKERS,
         )
 

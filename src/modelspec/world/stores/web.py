@@ -62,14 +62,17 @@ def gives_parts(shown: str, system: Any, url: str) -> bool:
     return found
 
 
-def whole(shown: str, system: Any, url: str, size: int) -> Iterator[bytes]:
-    """Yield a file of a server that gives no parts: where the connection breaks, all of it is asked again."""
+def whole(shown: str, system: Any, url: str, size: int, start: int = 0) -> Iterator[bytes]:
+    """Yield a file of a server that gives no parts: where the connection breaks, all of it is asked again.
+
+    What comes before `start` is dropped.
+    """
     from aiohttp import ClientError
 
-    def read(start: int) -> Generator[bytes]:
-        return _from(shown, system, url, start, size)
+    def read(at: int) -> Generator[bytes]:
+        return _from(shown, system, url, at, size)
 
-    return resumed(shown, size, read, (ClientError, OSError))
+    return resumed(shown, size, read, (ClientError, OSError), start=start)
 
 
 def _from(shown: str, system: Any, url: str, start: int, size: int) -> Generator[bytes]:
