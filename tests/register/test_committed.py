@@ -68,16 +68,21 @@ def test_the_next_command_leaves_out_what_git_ignores(shop: Git, register: Regis
     assert "next: git add registry && " in register("3.0.1").stdout
 
 
-def test_the_next_command_leaves_out_a_store_that_lies_elsewhere(
-    followed: Git, register: Register, tmp_path: Path
+@pytest.mark.parametrize("link", ["committed", "new"])
+@pytest.mark.parametrize("how", [None, "--commit", "--branch"])
+def test_a_store_that_lies_elsewhere_stays_out(
+    how: str | None, link: str, followed: Git, register: Register, tmp_path: Path
 ) -> None:
     (tmp_path / "elsewhere").mkdir()
     (followed.root / "store").rmdir()
     (followed.root / "store").symlink_to(tmp_path / "elsewhere")
-    followed.commit("The store is a mount")
-    done = register("3.0.1")
-    assert done.returncode == 0 and "next: git add registry && " in done.stdout
-    assert "git can't say" not in done.stdout
+    if link == "committed":
+        followed.commit("The store is a mount")
+    done = register("3.0.1", *([how] if how else []))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert ("next: git add registry && " in done.stdout) == (how is None)
+    assert ("store is reached by a link: the bytes are where it leads" in done.stdout) == (how is not None)
+    assert len(list((tmp_path / "elsewhere").glob("*.sha256sum"))) > 1
 
 
 @pytest.mark.parametrize(

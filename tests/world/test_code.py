@@ -119,3 +119,17 @@ def test_more_changes_than_a_command_line_holds_are_one_patch(trained: Git) -> N
     assert len(found.dirty) == 12_001
     assert found.patch.count(b"\ndiff --git ") == 12_000 and b"registry" not in found.patch
     assert b"+++ b/new\n" in found.patch
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_a_store_that_a_link_leads_to_is_no_code(inside: bool, trained: Git, tmp_path: Path) -> None:
+    folder = (trained.root if inside else tmp_path) / "elsewhere"
+    put(folder, "sha256-0.sha256sum")
+    store = trained.root / "store"
+    store.symlink_to(folder)
+    script = trained.root / "train.py"
+    assert code_around(script, [store]).dirty == ()
+    script.write_text("2\n")
+    found = code_around(script, [store])
+    assert found.dirty == ("train.py",)
+    assert b"store" not in found.patch and b"elsewhere" not in found.patch

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -71,7 +72,7 @@ def code_around(file: Path, besides: Iterable[Path] = ()) -> CodeFound:
     commit = done.out.decode().strip()
     top = Path(os.fsdecode(repository.run("rev-parse", "--show-toplevel").out).removesuffix("\n"))
     path = "/".join(part for part in (prefix, "" if file.is_dir() else file.name) if part) or "."
-    outside = [where for where in (_below(top, one) for one in besides) if where]
+    outside = [where for one in besides for where in _below(top, one)]
     dirty = tuple(_dirty(repository, outside))
     inside = "." if file.is_dir() else file.name
     tracked = bool(repository.run("ls-files", "-z", "--", f":(literal){inside}").out)
@@ -86,11 +87,12 @@ def code_around(file: Path, besides: Iterable[Path] = ()) -> CodeFound:
     )
 
 
-def _below(top: Path, path: Path) -> str:
-    try:
-        return path.resolve().relative_to(top.resolve()).as_posix()
-    except ValueError:
-        return ""
+def _below(top: Path, path: Path) -> Iterator[str]:
+    """Yield where a path lies below a folder: by its name, which may be a link, and by where that leads."""
+    for place in dict.fromkeys((path.parent.resolve() / path.name, path.resolve())):
+        with suppress(ValueError):
+            if (where := place.relative_to(top.resolve()).as_posix()) != ".":
+                yield where
 
 
 def _dirty(repository: Repository, outside: list[str]) -> Iterator[str]:

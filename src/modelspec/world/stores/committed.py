@@ -26,11 +26,15 @@ class _Replaced(Refusal):
 def committed(root: Path, store: FolderStore, trees: Sequence[str]) -> tuple[dict[str, Path], str | None]:
     """Return (path below the root -> file) of the trees and their listings; or nothing, and why, as a note.
 
-    A store that git ignores as a whole stays out. Raises Refusal where git would leave single files of it
-    out, or give others than those bytes (git-LFS, line ends): their digests would not hold in a clone.
+    A store that git ignores as a whole stays out, and so does one that is reached by a link. Raises Refusal
+    where git would leave single files of it out, or give others than those bytes (git-LFS, line ends): their
+    digests would not hold in a clone.
     """
     root, folder = root.absolute(), _below(root, store)
     repository = open_repository(str(root))[0]
+    if store.root.resolve() != root.resolve() / folder:
+        shown = visible(folder)
+        return {}, f"{shown} is reached by a link: the bytes are where it leads, and not in the commit"
     if _ignored(repository, root, [f"{folder}/"]):
         return {}, f"git ignores {visible(folder)}/: the bytes are in the store here, and not in the commit"
     files: dict[str, Path] = {}
@@ -59,11 +63,8 @@ def committed(root: Path, store: FolderStore, trees: Sequence[str]) -> tuple[dic
 def to_commit(root: Path, store: FolderStore, trees: Sequence[str]) -> tuple[dict[str, Path], str | None]:
     """Return what a commit by hand has to hold of the store, as `committed`; what is wrong with it is a note.
 
-    Nothing of a store that git ignores, or in no repository, or that a link leads to from elsewhere. Files of
-    git-LFS are committed as it does.
+    Nothing of a store that has no place in a commit. Files of git-LFS are committed as it does.
     """
-    if store.root.resolve() != root.resolve() / _below(root, store):
-        return {}, None
     try:
         files, note = committed(root, store, trees)
     except NoRepository:
