@@ -48,7 +48,11 @@ def test_the_examples_that_messages_print_are_good(example: str) -> None:
         ("s3://models//other", "is not of the form s3://bucket/folder"),
         ("s3://models/", "is not of the form s3://bucket/folder"),
         ("s3://", "is not of the form s3://bucket/folder"),
-        ("s3://Models", "is not of the form s3://bucket/folder"),
+        ("s3://Models", "has a name before its first `/` that is no bucket's: 3 to 222"),
+        ("s3://ab", "has a name before its first `/` that is no bucket's: 3 to 222"),
+        ("gs://ab/store", "has a name before its first `/` that is no bucket's: 3 to 222"),
+        ("s3://-abc/store", "has a name before its first `/` that is no bucket's: 3 to 222"),
+        ("lakefs://my-repo", "is not of the form lakefs://repository/branch"),
         (
             "abfs://container/folder",
             "is not of the form abfs://container@account.dfs.core.windows.net/folder",

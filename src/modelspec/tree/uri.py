@@ -162,6 +162,12 @@ def _trouble(uri: str, pattern: str, example: str) -> str | None:
             return f"has {what} (`{char}`) in it"
     if any(part in (".", "..") for part in rest.split("/")):
         return "has a `.` or `..` part"
+    first = rest.partition("/")[0]
+    if first and pattern.startswith(_BUCKET) and re.fullmatch(_BUCKET, first) is None:
+        return (
+            "has a name before its first `/` that is no bucket's: 3 to 222 lower-case letters, digits, `.`, "
+            "`_` and `-`, with a letter or a digit at either end"
+        )
     if re.fullmatch(pattern, rest) is None:
         return f"is not of the form {example}, without empty parts or a slash at the end"
     return None
