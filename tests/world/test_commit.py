@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 
 from conftest import GIT_ENV, Git
+from modelspec.tree.finding import Refusal
 from modelspec.world import git as asked
 from modelspec.world.branch import folders
 from modelspec.world.commit import make_commit
 from modelspec.world.git import open_repository
+from world.mounted import mounted
 from world.trees import put
 
 
@@ -44,3 +46,26 @@ def test_thousands_of_files_take_no_git_each(
     assert git("ls-tree", "--name-only", made, "store/").splitlines() == sorted(files)
     assert git("cat-file", "-s", f"{made}:store/02") == str(len("$Id$ 2\r\n"))
     assert runs.count("hash-object") == (1 if name == "plain" else count + 1)
+
+
+def test_a_full_disk_is_said_and_no_hint_of_gits_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for key, value in GIT_ENV.items():
+        monkeypatch.setenv(key, value)
+    with mounted("tmpfs", tmp_path / "small", 1_000_000) as root:
+        git = Git(root)
+        parent = git.commit("first")
+        repository, prefix, _ = open_repository(str(root))
+        with pytest.raises(OSError, match="No space left"):
+            (root / "fill").write_bytes(bytes(2_000_000))
+        with (root / "fill").open("r+b") as fill:
+            fill.truncate((root / "fill").stat().st_size - 40_000)
+        with pytest.raises(Refusal, match=r"make the commit: (error|fatal): ") as refused:
+            make_commit(
+                repository,
+                folders(repository),
+                prefix,
+                parent,
+                {f"{n}": b"%d" % n for n in range(40)},
+                "second",
+            )
+        assert refused.value.hint == "free space there, then run this again"

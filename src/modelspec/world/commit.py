@@ -14,6 +14,7 @@ from modelspec.tree.finding import Refusal
 from modelspec.tree.snapshot import REGULAR, Patch
 from modelspec.tree.text import visible
 from modelspec.world.branch import Folders
+from modelspec.world.folders import cure_in
 from modelspec.world.git import Repository, author
 from modelspec.world.gitprocess import Done
 from modelspec.world.gittree import GitSnapshot
@@ -111,6 +112,6 @@ def _done(done: Done) -> Done:
         said = done.err.strip().splitlines() or ["it was killed" if done.code < 0 else "no reason was given"]
         raise Refusal(
             f"git could not make the commit: {visible(said[0], 300)}; nothing was changed",
-            "mend that (git fsck, free space, rights), then run this again",
+            cure_in(done.err),
         )
     return done

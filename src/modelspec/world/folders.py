@@ -16,13 +16,19 @@ from modelspec.tree.text import visible
 from modelspec.world.durable import UNSUPPORTED
 from modelspec.world.limits import MAX_DEPTH
 
-AGAIN: Final = "free space, or give yourself the right to write there, then run this again"
 _UNABLE: Final = (
     "its file system can't do what keeps a write whole (fsync of a folder, say), or takes no such name: use "
     "another file system, a local one"
 )
 _IN_THE_WAY: Final = "a file is where a folder is to be: name another place, or move it away"
+_SPACE: Final = "free space there, then run this again"
+_RIGHT: Final = "give yourself the right to write there, then run this again"
+_MEND: Final = "mend that, then run this again"
 _CURES: Final = {
+    errno.ENOSPC: _SPACE,
+    errno.EDQUOT: _SPACE,
+    errno.EACCES: _RIGHT,
+    errno.EPERM: _RIGHT,
     errno.EEXIST: _IN_THE_WAY,
     errno.ENOTDIR: _IN_THE_WAY,
     errno.EROFS: "mount it for writing, or name a folder on another file system",
@@ -170,7 +176,16 @@ def _emptied(folder: int, top: int, depth: int) -> bool:
 
 def cure_of(error: OSError) -> str:
     """Return what to do when a write failed."""
-    return _UNABLE if error.errno in UNSUPPORTED else _CURES.get(error.errno or 0, AGAIN)
+    return _UNABLE if error.errno in UNSUPPORTED else _CURES.get(error.errno or 0, _MEND)
+
+
+def cure_in(told: str) -> str:
+    """Return what to do when git could not write, by the system's words in what it told."""
+    if "Out of diskspace" in told:
+        return _SPACE
+    words = {os.strerror(number): _CURES[number] for number in (errno.ENOSPC, errno.EDQUOT, errno.EACCES)}
+    found = (cure for word, cure in words.items() if word in told)
+    return next(found, f"{_MEND}; `git fsck` says whether the repository is damaged")
 
 
 def said(error: OSError) -> str:

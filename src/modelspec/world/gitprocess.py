@@ -28,6 +28,8 @@ SWITCHES: Final = (
     "-c", "i18n.commitEncoding=UTF-8",
     "-c", "i18n.logOutputEncoding=UTF-8",
     "-c", "core.warnAmbiguousRefs=true",
+    # Of our own GIT_GRAFT_FILE: it would stand before the reason in what git says.
+    "-c", "advice.graftFileDeprecated=false",
     "-c", "protocol.allow=never",
     "-c", "safe.bareRepository=explicit",
 )  # fmt: skip

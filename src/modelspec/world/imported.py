@@ -16,6 +16,7 @@ from typing import Final
 from modelspec.tree.finding import Refusal
 from modelspec.tree.text import visible
 from modelspec.world.branch import Folders
+from modelspec.world.folders import cure_in
 from modelspec.world.git import Repository, author
 
 _PREFIX: Final = "modelspec-import-"
@@ -50,7 +51,7 @@ def commit_files(
             lines = done.err.strip().splitlines() or ["it was killed" if done.code < 0 else "no reason given"]
             raise Refusal(
                 f"git could not write the commit: {visible(lines[0], 300)}; nothing was changed",
-                "mend that (git fsck, free space, rights), then run this again",
+                cure_in(done.err),
             )
         return made.read_text("ascii").strip()
     finally:

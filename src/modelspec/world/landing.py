@@ -26,6 +26,7 @@ from modelspec.world.branch import (
 )
 from modelspec.world.checkout import Place, finish, forget, must_agree, note
 from modelspec.world.commit import make_commit, move
+from modelspec.world.folders import cure_in
 from modelspec.world.gittree import GitSnapshot
 from modelspec.world.lock import lock
 
@@ -204,7 +205,7 @@ def moved(place: Place, ref: str, new: str, old: str | None, why: str) -> bool:
     said = done.err.strip().splitlines() or ["no reason was given"]
     raise Refusal(
         f"git could not move {visible(ref)}: {visible(said[0], 300)}; nothing was changed",
-        "mend that, then run this again",
+        cure_in(done.err),
     )
 
 
