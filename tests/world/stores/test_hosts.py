@@ -224,6 +224,8 @@ def test_a_server_that_hangs_up_is_said_in_a_line(tmp_path: Path, modelspec: Run
         done = modelspec("fetch", uri, str(tmp_path / "out"), cwd=tmp_path, env={"HOME": str(tmp_path)})
         listening.shutdown(socket.SHUT_RDWR)
     assert (done.returncode, len(done.stderr.splitlines())) == (3, 2), done.stderr
+    # It is no silence: one that has too much to do hangs up, and is asked as often as any other.
+    assert "ConnectionResetError, 5 times" in done.stderr
 
 
 def test_what_is_said_of_another_host_is_not_used(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:

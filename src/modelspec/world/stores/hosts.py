@@ -186,7 +186,9 @@ def translated() -> Iterator[None]:
         # A connection that died while somebody logged in: SSH calls that so, too.
         broken = "EOF" in str(error)
         if names & {"SSHException"} and re.search("protocol banner|No existing session", str(error)):
-            raise TimeoutError(type(error).__name__) from None
+            # What it was before paramiko made one error of all: a server that has too much to do hangs up.
+            hung_up = isinstance(error.__context__, EOFError | ConnectionError)
+            raise (ConnectionResetError if hung_up else TimeoutError)(type(error).__name__) from None
         if (
             (names & _DENIED and not broken)
             or ("SSHException" in names and str(error).startswith(_NO_LOGIN))
