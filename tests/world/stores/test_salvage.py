@@ -205,6 +205,22 @@ def test_what_brought_nothing_leaves_nothing(tmp_path: Path, held: tuple[Watched
     assert list((tmp_path / "out").iterdir()) == []
 
 
+def test_what_is_known_to_be_wrong_does_not_stay(tmp_path: Path, held: tuple[Watched, str]) -> None:
+    store, tree = held
+    for path in ("a/first", "c/third"):
+        file = store.root / stamp(tree) / path
+        file.chmod(0o644)
+        file.write_bytes(b"9" * SIZES[path])
+    with pytest.raises(Refusal, match=r"a/first .* does not have its digest"):
+        fetch_tree(store, tree, tmp_path / "out/target", sizes=SIZES, resumable=True)
+    [stage] = (tmp_path / "out").iterdir()
+    assert [file.name for file in stage.rglob("*") if file.is_file()] == ["b"]
+    store.put(laid(tmp_path / "source", FILES))
+    store.starts.clear()
+    fetch_tree(store, tree, tmp_path / "out/target", sizes=SIZES, resumable=True)
+    assert store.starts == {"a/first": 0, "c/third": 0}
+
+
 def test_a_full_disk_gets_its_space_back(tmp_path: Path) -> None:
     store = FolderStore(tmp_path / "store")
     tree = store.put(laid(tmp_path / "source", {"large": noise(200_000)})).digest

@@ -88,12 +88,16 @@ def fetch_tree(
             sweep(above, take_over)
             begun = {path: found.size for path, found in stage.begun.items()}
             lacking = [_Held(store, tree, path, begun.get(path, 0)) for path in paths if path not in known]
-            for file in stage.fill(lacking, progress):
-                path = file.path
-                if file.digest != declared[path] and path in begun:
-                    file = stage.again(_Held(store, tree, path), progress)
-                compare(store, tree, path, declared[path], file.digest)
-                known[path] = file
+            came = {file.path: file for file in stage.fill(lacking, progress)}
+            for path in [path for path in begun if came[path].digest != declared[path]]:
+                stage.drop(path)
+                came[path] = stage.fill([_Held(store, tree, path)], progress)[0]
+            wrong = [path for path, file in came.items() if file.digest != declared[path]]
+            for path in wrong:
+                stage.drop(path)
+            for path in wrong:
+                compare(store, tree, path, declared[path], came[path].digest)
+            known |= came
         written = tuple(known[path] for path in paths)
         stage.flush()
         try:

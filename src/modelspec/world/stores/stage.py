@@ -63,11 +63,10 @@ class Stage:
         self._files = [f"{TREE}/{file.path}" for file in sources]
         return sources
 
-    def again(self, file: SourceFile, progress: Progress) -> StoredFile:
-        """Copy a file anew: what was there was not its beginning."""
-        del self.begun[file.path]
-        os.unlink(f"{TREE}/{file.path}", dir_fd=self.descriptor)
-        return self.fill([file], progress)[0]
+    def drop(self, path: str) -> None:
+        """Remove a file of the tree that has come out wrong; it can be copied anew."""
+        self.begun.pop(path, None)
+        os.unlink(f"{TREE}/{path}", dir_fd=self.descriptor)
 
     def flush(self) -> None:
         """Return when the tree is on the disk."""
