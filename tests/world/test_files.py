@@ -107,3 +107,16 @@ def test_what_comes_while_it_is_mapped_is_seen(tmp_path: Path) -> None:
         "print({sum(sizes) for _, sizes, _ in run(lambda item, tell: look(item, tell, longer))})"
     )
     assert forked(tmp_path / "file", code) == str({CHUNK + 4})
+
+
+@needs_fork
+def test_what_is_read_from_later_on_is_not_mapped_from_the_beginning(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(data := noise(CHUNK, 1))
+    code = (
+        "def later(item, tell):\n"
+        "    with FileIO(sys.argv[1]) as stream:\n"
+        "        stream.seek(5)\n"
+        "        return hashlib.sha256(b''.join(map(bytes, files.whole(stream, files.CHUNK)))).hexdigest()\n"
+        "print(set(run(later)))"
+    )
+    assert forked(tmp_path / "file", code) == str({hashlib.sha256(data[5:]).hexdigest()})

@@ -176,7 +176,7 @@ def _mapped(stream: FileIO, size: int) -> Iterator[memoryview]:
 
 
 def _cached(stream: FileIO, size: int) -> Iterator[memoryview]:
-    if size >= _MAPPED and expendable():
+    if size >= _MAPPED and expendable() and stream.tell() == 0:
         yield from _mapped(stream, size)
         # What could not be mapped, or has come since.
         size -= stream.tell()
