@@ -14,7 +14,8 @@ from typing import Any, Final
 from modelspec.tree.finding import Refusal
 from modelspec.tree.listing import paths_trouble
 from modelspec.tree.text import visible
-from modelspec.world.stores.retried import CONNECT, READ, bounded, paced
+from modelspec.world.stores.client import http_client
+from modelspec.world.stores.retried import bounded, paced
 from modelspec.world.waiting import waiting
 
 _FILES: Final = 4096
@@ -64,22 +65,15 @@ class Server:
                 "the server's address holds a user",
                 "use MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD",
             )
-        try:
-            import httpx
-        except ImportError:
-            raise Refusal(
-                "reading a tracking server needs httpx, which is not installed",
-                "pip install 'modelspec-gitops[mlflow]'",
-            ) from None
         user, word, token = (
-            os.environ.get(f"MLFLOW_TRACKING_{name}") for name in ("USERNAME", "PASSWORD", "TOKEN")
+            os.environ.get(f"MLFLOW_TRACKING_{name}", "") for name in ("USERNAME", "PASSWORD", "TOKEN")
         )
-        # Bytes as they are: what is packed on the way may unpack to any size.
-        headers = {"Accept-Encoding": "identity", **({"Authorization": f"Bearer {token}"} if token else {})}
-        auth = (user, word or "") if user and not token else None
+        auth = (user, word) if user and not token else None
         self._shown = visible(self.url, 200)
+        self._client = http_client("a tracking server", "mlflow", token=token.strip(), auth=auth)
+        import httpx
+
         self._errors = (httpx.HTTPError, httpx.InvalidURL)
-        self._client = httpx.Client(headers=headers, auth=auth, timeout=httpx.Timeout(READ, connect=CONNECT))
 
     def version(self, name: str, number: str) -> Any:
         """Ask for a registered version."""

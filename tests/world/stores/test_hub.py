@@ -98,6 +98,15 @@ def test_a_list_without_end_is_not_taken(hub: Web) -> None:
     assert hub.sent < 100_000_000
 
 
+@pytest.mark.parametrize("following", ["http://[::1", "http://hub.example.com/", "/more"])
+def test_a_page_that_leads_to_no_other_page_of_the_hub_is_said(hub: Web, following: str) -> None:
+    path = f"/api/models/ada/net/tree/{COMMIT}?recursive=true"
+    del hub.answers[path]
+    hub.replies[path] = (200, {"Link": f'<{following}>; rel="next"'}, b'[{"type": "file", "path": "a"}]')
+    with pytest.raises(Refusal, match="no list of the files"):
+        hub_tree(f"hf://ada/net@{COMMIT}")
+
+
 def test_a_name_that_means_something_in_an_address_is_asked_for_as_it_is(hub: Web, tmp_path: Path) -> None:
     tree(hub, [{"type": "file", "path": "a #1?x=%41.bin", "size": 1}])
     hub.answers[f"/ada/net/resolve/{COMMIT}/a%20%231%3Fx%3D%2541.bin"] = ("text/plain", b"x")

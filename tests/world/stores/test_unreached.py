@@ -11,7 +11,7 @@ import pytest
 
 from modelspec.tree.finding import Refusal
 from modelspec.world import tracking_http, waiting
-from modelspec.world.stores import hub, logins, oci_http, retried, systems, web
+from modelspec.world.stores import client, hub, logins, retried, systems, web
 from modelspec.world.stores.opening import remote_store
 from world.stores.servers import free_port, mute, silent
 
@@ -46,7 +46,7 @@ def test_nobody_there_is_said_after_seconds(address: str, monkeypatch: pytest.Mo
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems answer")
 @pytest.mark.parametrize("address", STORES)
 def test_no_answer_at_all_is_waited_for_twice(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (systems, oci_http, web):
+    for module in (systems, client, web):
         monkeypatch.setattr(module, "CONNECT", 0.5)
     with silent() as port:
         said, took = refused(address, port, monkeypatch)
@@ -56,7 +56,7 @@ def test_no_answer_at_all_is_waited_for_twice(address: str, monkeypatch: pytest.
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Minutes are seconds."""
-    for module in (systems, oci_http, web, hub, tracking_http):
+    for module in (systems, client, web):
         monkeypatch.setattr(module, "READ", 1.0)
     monkeypatch.setattr(logins, "_PATIENCE", 1)
     monkeypatch.setattr(waiting, "LONG", 0.2)

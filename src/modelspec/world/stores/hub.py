@@ -19,8 +19,9 @@ from modelspec.tree.finding import Refusal
 from modelspec.tree.listing import paths_trouble
 from modelspec.tree.protocols import Progress
 from modelspec.tree.text import visible
+from modelspec.world.stores.client import http_client
 from modelspec.world.stores.folder import FolderStore
-from modelspec.world.stores.retried import CONNECT, READ, bounded, paced, resumed, retried
+from modelspec.world.stores.retried import bounded, paced, resumed, retried
 
 if TYPE_CHECKING:
     import httpx
@@ -93,21 +94,10 @@ def hub_tree(uri: str) -> Sequence[HubFile]:
             f"{visible(uri, 200)} is not hf://owner/name@<commit>",
             "name the whole commit: a branch or a tag moves",
         )
-    try:
-        import httpx
-    except ImportError:
-        raise Refusal(
-            "nothing is installed that reads hf:// revisions", 'pip install "modelspec-gitops[hf]"'
-        ) from None
     name, commit = match.groups()
     endpoint = (os.environ.get("HF_ENDPOINT") or _ENDPOINT).rstrip("/")
-    token = _token()
-    # httpx drops the token when a redirect leads to another host. Bytes as they are: what is compressed on
-    # the way has another size, and may have any.
-    client = httpx.Client(
-        timeout=httpx.Timeout(READ, connect=CONNECT),
-        headers={"Accept-Encoding": "identity", **({"Authorization": f"Bearer {token}"} if token else {})},
-    )
+    # It drops the token when a redirect leads to another host.
+    client = http_client("hf:// revisions", "hf", token=_token())
     rows = _rows(client, f"{endpoint}/api/models/{name}/tree/{commit}?recursive=true", name)
     try:
         files = [
@@ -139,10 +129,10 @@ def _file(row: Mapping[str, Any], above: str, client: httpx.Client) -> HubFile:
 
 def _rows(client: httpx.Client, address: str, name: str) -> list[dict[str, Any]]:
     """Return the rows of all pages; a page's link may lead to the same hub only."""
-    import httpx
-
     rows: list[dict[str, Any]] = []
-    host = httpx.URL(address).netloc
+    host = _host(address)
+    if not host:
+        raise Refusal("HF_ENDPOINT is no address of a server", f"write it in full, such as {_ENDPOINT}")
     while address:
         here = address
 
@@ -163,16 +153,23 @@ def _rows(client: httpx.Client, address: str, name: str) -> list[dict[str, Any]]
         if len(rows) > _MOST:
             raise Refusal(f"{visible(name)} has more than {_MOST:,} files")
         # A page of nothing, and of nothing after it, has no end.
-        if address and (not page or httpx.URL(address).netloc != host):
+        if address and (not page or _host(address) != host):
             raise _no_list(name)
     return rows
 
 
+def _host(address: str) -> bytes:
+    """Return the host and the port of an address; nothing where it is none."""
+    import httpx
+
+    try:
+        return httpx.URL(address).netloc
+    except httpx.InvalidURL:
+        return b""
+
+
 def _no_list(name: str) -> Refusal:
-    return Refusal(
-        f"the hub's answer is no list of the files of {visible(name)}",
-        _HUB,
-    )
+    return Refusal(f"the hub's answer is no list of the files of {visible(name)}", _HUB)
 
 
 def _unread(status: int, what: str) -> Exception:
@@ -182,12 +179,13 @@ def _unread(status: int, what: str) -> Exception:
     return Refusal(f"the hub answers {status} for {visible(what, 200)}", cure)
 
 
-def _token() -> str | None:
-    found = os.environ.get("HF_TOKEN")
+def _token() -> str:
+    """Return the token, "" for none; a secret that is a file, put into a variable, ends its line."""
+    found = os.environ.get("HF_TOKEN", "").strip()
     if found:
         return found
     try:
         home = Path(os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface")
-        return (home / "token").read_text().strip() or None
+        return (home / "token").read_text().strip()
     except (OSError, ValueError, RuntimeError):  # RuntimeError: a user without a home, as in a container
-        return None
+        return ""

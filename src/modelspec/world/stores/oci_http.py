@@ -20,7 +20,8 @@ from modelspec.tree.finding import Refusal
 from modelspec.tree.protocols import SourceFile, StoredFile
 from modelspec.tree.text import visible
 from modelspec.world.files import skipping
-from modelspec.world.stores.retried import CONNECT, READ, bounded, paced, resumed, retried
+from modelspec.world.stores.client import http_client
+from modelspec.world.stores.retried import bounded, paced, resumed, retried
 
 if TYPE_CHECKING:
     import httpx
@@ -50,23 +51,12 @@ class RegistryHttp:
     """One repository of one registry. Used by several threads."""
 
     def __init__(self, host: str, repository: str) -> None:
-        try:
-            import httpx
-        except ImportError:
-            raise Refusal(
-                "nothing is installed that reads oci:// stores", 'pip install "modelspec-gitops[oci]"'
-            ) from None
         self.host = host
         self.repository = repository
         # As docker does: TLS everywhere but on this machine.
         self._plain = _LOOPBACK.fullmatch(host) is not None
         self._base = f"{'http' if self._plain else 'https'}://{host}/v2/{repository}"
-        # Bytes as they are: what is packed on the way has another size, and may have any size.
-        self._client: httpx.Client = httpx.Client(
-            timeout=httpx.Timeout(READ, connect=CONNECT),
-            follow_redirects=False,
-            headers={"Accept-Encoding": "identity"},
-        )
+        self._client = http_client("oci:// stores", "oci")
         self._token: str | None = None
 
     def manifest(self, reference: str, accept: str) -> bytes | None:
