@@ -68,6 +68,22 @@ def modelspec() -> Run:
 
 
 @pytest.fixture
+def ordinary(modelspec: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
+    """Run the command as a process that may not read everything, though root may have begun it."""
+    if os.geteuid() == 0:
+        if (setpriv := shutil.which("setpriv")) is None:
+            pytest.skip("root may read everything, and setpriv is not here")
+        rights = "-dac_override,-dac_read_search"
+        python = tmp_path / "ordinary-python"
+        python.write_text(
+            f'#!/bin/sh\nexec {setpriv} --inh-caps={rights} --bounding-set={rights} {sys.executable} "$@"\n'
+        )
+        python.chmod(0o755)
+        monkeypatch.setattr(sys, "executable", str(python))
+    return modelspec
+
+
+@pytest.fixture
 def invoke(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
     """Run the command in this process: ten times as quick, for what needs no process of its own."""
     from modelspec.cli.main import run as main

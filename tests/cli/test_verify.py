@@ -177,6 +177,24 @@ def test_data_of_this_repository_is_hashed(stored: Path, modelspec: Run) -> None
     assert modelspec("verify", "eta@2.3.1", cwd=stored).returncode == 1
 
 
+@pytest.mark.parametrize("what", ["store", "above", "data"])
+def test_what_may_not_be_read_is_wrong_and_hides_nothing_else(stored: Path, ordinary: Run, what: str) -> None:
+    path = "registry/models/eta/versions/2.3.1.yaml"
+    edit(stored, path, "uri: s3://example-lake/trips", "uri: data")
+    (stored / "data/closed").mkdir(parents=True)
+    (stored / "elsewhere").mkdir()
+    (stored / "store").rename(stored / "elsewhere/store")
+    (stored / "store").symlink_to("elsewhere/store")
+    closed = stored / {"store": "store", "above": "elsewhere", "data": "data/closed"}[what]
+    closed.chmod(0)
+    done = ordinary("verify", "eta@2.3.1", "--format", "json", cwd=stored)
+    closed.chmod(0o755)
+    assert done.returncode == 1, done.stderr
+    parts = rows(done.stdout)["eta@2.3.1"]["parts"]
+    denied = {part["component"] for part in parts if "permission denied" in part["note"] and part["wrong"]}  # type: ignore[attr-defined]
+    assert denied == ({"dataset"} if what == "data" else {"artifact", "runtime"})
+
+
 def test_the_window_is_read_from_history(stored: Path, modelspec: Run) -> None:
     repository = Git(stored)
     repository.commit("The example")

@@ -574,6 +574,10 @@ def test_a_snapshot_of_the_hub(register: Register, shop: Git, tmp_path: Path) ->
     (snapshot / "evil").symlink_to(tmp_path / "request.yaml")
     refused = register("--next", "--from-hf", str(snapshot), artifact=None)
     assert refused.returncode == 3 and "leads out of its repository" in refused.stderr
+    (snapshot / "evil").unlink()
+    (snapshot / "evil").symlink_to("evil")
+    refused = register("--next", "--from-hf", str(snapshot), artifact=None)
+    assert refused.returncode == 3 and "leads out of its repository" in refused.stderr
 
 
 def test_a_revision_on_the_hub(

@@ -111,9 +111,10 @@ def settle(originals: Originals | None, source: Path | None, registered: bool) -
 
 def _movable(source: Path, besides: Sequence[Path]) -> None:
     from modelspec.world.files import walked
+    from modelspec.world.folders import real
 
     shown, place = visible(str(source), 200), source.resolve()
-    for one in (beside.resolve() for beside in besides):
+    for one in map(real, besides):
         if place == one or place in one.parents or one in place.parents:
             raise Refusal(
                 f"{shown} is part of the registry, or of a store, or holds it: it can't be moved",

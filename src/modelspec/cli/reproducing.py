@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -21,6 +22,7 @@ from modelspec.tree.paths import path_trouble
 from modelspec.tree.protocols import Progress, Store
 from modelspec.tree.text import plural, visible
 from modelspec.world.assembly import Assembly, assembled
+from modelspec.world.folders import real
 from modelspec.world.git import Repository
 
 _LOCK_LIMIT: Final = 64 * 1024 * 1024
@@ -203,22 +205,28 @@ class _Collection:
         claim = part.claim
         if claim.digest is None:
             return reproduce.data_piece(claim, "without a digest nothing here can be told to be it")
+        why = "no data with its digest is here (--data PATH)"
         for place in self._places(claim.where):
-            written = self.assembly.files("data", local_tree(place)) if place.exists() else ()
+            try:
+                written = self.assembly.files("data", local_tree(place)) if os.path.lexists(place) else ()
+            except Refusal as refusal:
+                # Another place may have all of it.
+                why = refusal.message
+                continue
             tree = artifact_digest((file.path, file.digest) for file in written)
             if written and claim.digest in (tree, written[0].digest if len(written) == 1 else None):
                 note = f"{plural(len(written), 'file')}, {short(claim.digest)}"
                 return Piece(part.component, part.what, "exact", note, "data")
             if written:
                 self.assembly.forget("data")
-        return reproduce.data_piece(claim, "no data with its digest is here (--data PATH)")
+        return reproduce.data_piece(claim, why)
 
     def _places(self, uri: str) -> list[Path]:
         """Return where the data may be: a path of the repository, beneath its root, and what was given."""
         root = self.declared.source.root
         place = root / uri
         own = uri and "://" not in uri and path_trouble(uri) is None
-        beneath = own and place.resolve().is_relative_to(root.resolve())
+        beneath = own and real(place).is_relative_to(real(root))
         return [*([place] if beneath else []), *self.given.data]
 
     def _lock(self, pieces: list[Piece]) -> tuple[list[Piece], bool | None]:

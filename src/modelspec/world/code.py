@@ -14,6 +14,7 @@ from modelspec.tree.finding import Refusal
 from modelspec.tree.protocols import Chunk
 from modelspec.tree.text import visible
 from modelspec.tree.uri import public_repository
+from modelspec.world.folders import real
 from modelspec.world.git import NoRepository, Repository, open_repository
 
 _DIRTY: Final = re.compile(r"1 \S\S S.(?:M.|.U) \S+ \S+ \S+ \S+ \S+ (.*)", re.DOTALL)
@@ -89,9 +90,9 @@ def code_around(file: Path, besides: Iterable[Path] = ()) -> CodeFound:
 
 def _below(top: Path, path: Path) -> Iterator[str]:
     """Yield where a path lies below a folder: by its name, which may be a link, and by where that leads."""
-    for place in dict.fromkeys((path.parent.resolve() / path.name, path.resolve())):
+    for place in dict.fromkeys((real(path.parent) / path.name, real(path))):
         with suppress(ValueError):
-            if (where := place.relative_to(top.resolve()).as_posix()) != ".":
+            if (where := place.relative_to(real(top)).as_posix()) != ".":
                 yield where
 
 

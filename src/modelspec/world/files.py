@@ -202,12 +202,15 @@ def _filled(stream: FileIO, buffer: memoryview) -> Iterator[memoryview]:
 def local_tree(root: Path, without: tuple[str, ...] = ()) -> list[LocalFile]:
     """Return every file below a folder (or one file, as a tree of itself), sorted by path in byte order.
 
-    `without`: what paths that are left out begin with. Raises Refusal for an empty folder and for paths
-    that no artifact may have.
+    `without`: what paths that are left out begin with. Raises Refusal for an empty folder, for one that can't
+    be read, and for paths that no artifact may have.
     """
-    found = (
-        sorted(walked(root), key=lambda item: os.fsencode(item[0])) if root.is_dir() else [(root.name, root)]
-    )
+    try:
+        found = list(walked(root)) if root.is_dir() else [(root.name, root)]
+    except OSError as error:
+        shown = visible(str(error.filename or root), 200)
+        raise Refusal(f"{shown} can't be read: {said(error)}", "give yourself the right to it") from None
+    found.sort(key=lambda item: os.fsencode(item[0]))
     found = [item for item in found if not item[0].startswith(without)] if without else found
     if not found:
         raise Refusal(f"{visible(str(root), 200)} holds no files", "an artifact has at least one")

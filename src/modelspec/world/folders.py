@@ -127,6 +127,14 @@ def is_folder(path: Path) -> bool:
         return False
 
 
+def real(path: Path) -> Path:
+    """Return where a path leads; of links that lead to one another, the path as far as it does.
+
+    `Path.resolve` raises RuntimeError for those, up to Python 3.12.
+    """
+    return Path(os.path.realpath(path))
+
+
 def discard(folder: int, name: str) -> None:
     """Remove a file, a link or a whole folder; nothing when it is not there. No link is followed."""
     try:

@@ -11,6 +11,7 @@ from modelspec.tree.finding import Refusal
 from modelspec.tree.protocols import SourceFile
 from modelspec.tree.text import visible
 from modelspec.world.files import LocalFile, local_tree
+from modelspec.world.folders import real
 from modelspec.world.source import Source, source_from
 
 _CACHED: Final = re.compile(r"models--([A-Za-z0-9._-]+?)--([A-Za-z0-9._-]+)")
@@ -39,7 +40,7 @@ def hub_folder(folder: Path) -> HubFolder:
     for one in local_tree(place, _OWN):
         target = one.file
         if one.file.is_symlink():
-            target = one.file.resolve()
+            target = real(one.file)
             if cached is None or target.parent != place.parent.parent / "blobs":
                 raise Refusal(f"{visible(one.path)} in {shown} is a link that leads out of its repository")
         files.append(LocalFile(one.path, target))

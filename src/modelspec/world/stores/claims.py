@@ -18,6 +18,7 @@ from modelspec.tree.text import visible
 from modelspec.tree.uri import OTHER, store_uri_trouble
 from modelspec.world.codetree import LIMIT, fetched, has_commit
 from modelspec.world.files import tree_files
+from modelspec.world.folders import said
 from modelspec.world.git import Repository
 from modelspec.world.objects import Objects
 from modelspec.world.stores.folder import FolderStore
@@ -76,6 +77,10 @@ class World:
             found = troubles(opened, digest, progress=self.progress, look=look, forks=not is_remote(opened))
         except Refusal as refusal:
             return Followed("recorded", refusal.message, wrong=True)
+        except OSError as error:
+            # A folder above the store's that is closed: it hides no other store.
+            why = f"the store {visible(store)} can't be read: {said(error)}"
+            return Followed("recorded", why, wrong=True)
         return _held(found, f"{short(digest)} in {opened.shown}")
 
     def placed(self, uri: str, digest: str, files: tuple[PlacedFile, ...]) -> Followed:
@@ -157,15 +162,17 @@ class World:
         if path_trouble(path) is not None:
             return Followed("recorded", "its path leads out of this repository", wrong=True)
         place = self.root / path
-        # Beneath the root, also when a folder on the way is a link.
-        if not place.exists() or not place.resolve().is_relative_to(self.root.resolve()):
-            return Followed("recorded", f"{visible(path)} is not here")
-        if digest is None:
-            return Followed("resolvable", f"{visible(path)}, without a digest")
         try:
+            # Beneath the root, also when a folder on the way is a link.
+            if not place.exists() or not place.resolve().is_relative_to(self.root.resolve()):
+                return Followed("recorded", f"{visible(path)} is not here")
+            if digest is None:
+                return Followed("resolvable", f"{visible(path)}, without a digest")
             files = tree_files(place, self.progress)
         except Refusal as refusal:
             return Followed("resolvable", refusal.message, wrong=True)
+        except OSError as error:
+            return Followed("recorded", f"{visible(path)} can't be read: {said(error)}", wrong=True)
         tree = artifact_digest((file.path, file.digest) for file in files)
         single = files[0].digest if len(files) == 1 and place.is_file() else None
         if digest not in (tree, single):
