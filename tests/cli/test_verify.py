@@ -60,6 +60,18 @@ def test_what_is_not_verified_is_printed_with_its_reason_once(stored: Path, mode
     assert "nothing wrong" in text
 
 
+def test_a_file_that_the_tree_does_not_have_is_wrong_and_hides_no_other(stored: Path, modelspec: Run) -> None:
+    for name in ("other.onnx", "MLmodel"):
+        edit(stored, "registry/models/eta/versions/2.3.1.yaml", "path: model.onnx", f"path: {name}")
+        done = modelspec("verify", "--all", "--format", "json", cwd=stored)
+        edit(stored, "registry/models/eta/versions/2.3.1.yaml", f"path: {name}", "path: model.onnx")
+        assert done.returncode == 1, done.stderr
+        found = rows(done.stdout)
+        wrong = [part["note"] for part in found["eta@2.3.1"]["parts"] if part["wrong"]]  # type: ignore[attr-defined]
+        assert len(wrong) == 1 and f"{name} can't be read: no such file" in wrong[0]
+        assert found["eta@2.3.0"]["levels"]["artifact"] == "verified"  # type: ignore[index]
+
+
 def test_a_flipped_bit_is_found_and_named(stored: Path, modelspec: Run) -> None:
     damage(stored)
     done = modelspec("verify", cwd=stored)

@@ -22,7 +22,6 @@ from modelspec.world.viewed import Viewed
 if TYPE_CHECKING:
     from modelspec.api.verify import Row
     from modelspec.cli.source import Source
-    from modelspec.spec.model import Artifact
 
 
 class Looked:
@@ -103,7 +102,7 @@ def _troubles(source: Source, row: Row, looked: Looked, scan: bool) -> Iterator[
     store = open_store(source.root, artifact.store or "", settings.stores[artifact.store or ""])
     if not isinstance(store, FolderStore):
         return
-    seen: list[Detected] = []
+    seen: dict[str, Detected] = {}
     paths = {file.path for file in artifact.files}
     tree = looked.tree(store.root / stamp(artifact.digest))
     for file in artifact.files:
@@ -112,6 +111,10 @@ def _troubles(source: Source, row: Row, looked: Looked, scan: bool) -> Iterator[
         except Unreadable as error:
             yield f"{visible(file.path)} is refused: {visible(error.message, 200)}"
             continue
+        except Refusal as refusal:
+            # Such as a file that the version names, and its tree does not have.
+            yield refusal.message
+            continue
         if one.unsafe and artifact.unsafe is None:
             yield f"{visible(file.path)} is {one.why}, and the version does not say `unsafe: pickle`"
         for name in one.lacking(file.path, paths)[:3]:
@@ -119,10 +122,10 @@ def _troubles(source: Source, row: Row, looked: Looked, scan: bool) -> Iterator[
         said = suspected(file.path, tree.tree / file.path, []) if one.unsafe and scan else None
         if said is not None:
             yield said
-        seen.append(one)
+        seen[file.path] = one
     if artifact.unsafe is None:
-        yield from _imported(artifact, tree.tree)
-    telling = [one for one in seen if one.observed and one.format == artifact.format]
+        yield from _imported(seen, tree.tree)
+    telling = [one for one in seen.values() if one.observed and one.format == artifact.format]
     if artifact.observed is None or len(telling) != 1:
         return
     recorded = entry.document.value(("artifact", "observed")) if entry is not None else None
@@ -131,11 +134,11 @@ def _troubles(source: Source, row: Row, looked: Looked, scan: bool) -> Iterator[
             yield f"the bytes say otherwise of `observed.{visible(key)}` than the version does"
 
 
-def _imported(artifact: Artifact, folder: Path) -> Iterator[str]:
+def _imported(paths: Iterable[str], folder: Path) -> Iterator[str]:
     from modelspec.cli.artifact import MlModels
     from modelspec.formats.mlcode import WHY, by_content
 
-    files = {file.path: partial(foreign, f"{folder}/{file.path}") for file in artifact.files}
+    files = {path: partial(foreign, f"{folder}/{path}") for path in paths}
     for path in by_content(list(files), MlModels(files)):
         yield f"{visible(path)} is {WHY}, and the version does not say `unsafe: pickle`"
 
