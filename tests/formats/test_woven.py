@@ -46,6 +46,9 @@ def test_what_comes_after_the_numbers_is_among_the_opcodes() -> None:
         # An array that is said to be longer than the file.
         DATA.replace(b"K(\x85", b"J\xff\xff\xff\x7f\x85"),
         DATA.replace(b"\x8c\x02f8", b"\x8c\x02q8"),
+        # A type that is described by a tuple in a tuple in a tuple.
+        b"\x80\x03cjoblib.numpy_pickle\nNumpyArrayWrapper\n)\x81}(\x8c\x05shapeK\x02\x85\x8c\x05dtype"
+        b"cnumpy\ndtype\n\x8c\x02V8\x85R)" + b"\x85" * 10_000 + b"bub" + bytes(16) + b".",
     ],
 )
 def test_what_is_not_surely_as_joblib_writes_it_is_not_told(data: bytes) -> None:

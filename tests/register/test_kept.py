@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import math
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -146,6 +148,27 @@ def test_golden_answers_are_the_models_and_the_same_bytes_each_time() -> None:
 def test_golden_inputs_that_do_not_fit_are_refused(inputs: bytes) -> None:
     with pytest.raises(Refusal):
         golden("onnx", MODEL.read_bytes(), inputs, 1)
+
+
+def encrypted() -> bytes:
+    data = bytearray(npz(features=np.zeros((1, 4), np.float32)))
+    for mark, at in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        data[data.index(mark) + at] |= 1
+    return bytes(data)
+
+
+def vast() -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        head = b"{'descr': '<f4', 'fortran_order': False, 'shape': (1000000000000, 4)}\n"
+        archive.writestr("features.npy", b"\x93NUMPY\x01\x00" + len(head).to_bytes(2, "little") + head)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("made", [encrypted, vast])
+def test_golden_inputs_that_no_library_reads_are_said(made: Callable[[], bytes]) -> None:
+    with pytest.raises(Refusal, match="the golden inputs are no"):
+        golden("onnx", MODEL.read_bytes(), made(), 1)
 
 
 BOOSTERS = [("xgboost", "booster.json"), ("xgboost", "booster.ubj"), ("lightgbm", "booster.txt")]

@@ -63,7 +63,7 @@ def unwoven(stream: Reading | IO[bytes]) -> Woven | None:
     kept = _Kept(stream)
     try:
         inner = _followed(kept, arrays=True)
-    except (_UnclearError, ValueError, IndexError, KeyError, TypeError):
+    except (_UnclearError, ValueError, IndexError, KeyError, TypeError, RecursionError):
         return None
     if kept.read(1):
         return None

@@ -23,7 +23,8 @@ _FAULTS: Final = (
     EOFError,
     KeyError,
     zlib.error,
-    NotImplementedError,
+    RuntimeError,  # of a member that is encrypted, or packed as this Python can't
+    MemoryError,  # of a shape that no memory holds
 )
 
 

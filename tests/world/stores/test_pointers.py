@@ -149,3 +149,17 @@ def test_no_path_of_dvc_leads_out(tmp_path: Path, path: str) -> None:
 def test_what_is_no_dvc_pointer_is_said(tmp_path: Path, text: str) -> None:
     with pytest.raises(Refusal):
         dvc_tree(put(tmp_path, "x.dvc", text))
+
+
+@pytest.mark.parametrize("listed", [b"", b"[1]", b"[" * 100_000])
+def test_what_is_no_list_of_a_folder_of_dvc_is_said(tmp_path: Path, listed: bytes) -> None:
+    with pytest.raises(Refusal):
+        dvc_tree(pointer(tmp_path, in_dvc(tmp_path, listed, ".dir"), "model"))
+
+
+@pytest.mark.parametrize("git", [b"\xff\xfe", b"gitdir: /\xff\n", b"", b"gitdir: \0\n"])
+def test_a_pointer_beside_a_git_file_that_leads_nowhere_is_said(tmp_path: Path, git: bytes) -> None:
+    (tmp_path / ".git").write_bytes(git)
+    put(tmp_path, "model/model.bin", lfs(b"model"))
+    with pytest.raises(Refusal, match="are not in this clone"):
+        pointed_tree(tmp_path / "model")

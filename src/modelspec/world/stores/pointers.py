@@ -124,9 +124,13 @@ def _git_folder(near: Path) -> Path:
 
 def _linked(folder: Path, git: Path) -> Path:
     """Return the git folder of the repository that a linked work tree belongs to."""
-    where = folder / git.read_text().removeprefix("gitdir:").strip()
+    where = folder / _line(git).removeprefix("gitdir:").strip()
     common = where / "commondir"
-    return where / common.read_text().strip() if common.is_file() else where
+    return where / _line(common) if common.is_file() else where
+
+
+def _line(file: Path) -> str:
+    return os.fsdecode(file.read_bytes()).strip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +176,7 @@ def dvc_tree(pointer: Path) -> Sequence[DvcFile]:
         raise Refusal(f"the list of files of {shown} in DVC's cache was changed", "dvc pull --force")
     try:
         found = [(str(row["relpath"]), str(row["md5"])) for row in json.loads(data)]
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         raise Refusal(f"the list of files of {shown} is not DVC's", "dvc pull --force") from None
     trouble = paths_trouble(name for name, _ in found)
     if trouble is not None or any(_MD5.fullmatch(one) is None for _, one in found):
