@@ -388,3 +388,22 @@ def test_two_hundred_registers_beside_gc_lose_nothing(tmp_path: Path) -> None:
     assert process.returncode == 0
     assert removed > 20
     assert [digest for digest in marks() if troubles(store, digest)] == []
+
+
+def test_the_bytes_of_files_that_only_dead_trees_share_are_counted_once(old: Git, modelspec: Run) -> None:
+    store, weights = FolderStore(old.root / "store"), noise(100_000)
+    shared = laid(old.root / "a", {"w.bin": weights, "again.bin": weights, "c.json": b"1"})
+    dies = {store.put(one).digest for one in (shared, laid(old.root / "b", {"w.bin": weights}))}
+    age(old.root)
+    before = used(old.root / "store")
+    found = json.loads(modelspec("gc", "--format", "json", cwd=old.root).stdout)["stores"][0]["dead"]
+    assert {one["digest"] for one in found} == dies and sum(one["bytes"] for one in found) == 100_001
+    assert modelspec("gc", "--delete", cwd=old.root).stdout.endswith("\n100,001 bytes freed\n")
+    # And of their listings, which are not counted.
+    assert 100_001 < before - used(old.root / "store") < 100_001 + 1000
+
+
+def used(folder: Path) -> int:
+    """Return the bytes of the files below a folder, each file once."""
+    found = [path.lstat() for path in folder.rglob("*") if path.is_file()]
+    return sum({one.st_ino: one.st_size for one in found}.values())

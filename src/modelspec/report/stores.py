@@ -44,7 +44,7 @@ def gc_text(swept: Sequence[Swept], deleted: bool) -> str:
         )
     if not swept:
         return "no store is a folder here: there is nothing to collect\n"
-    cure = "" if deleted or not total else "; remove them with --delete"
+    cure = "; remove them with --delete" if not deleted and any(store.dead for store in swept) else ""
     return f"{text}{total:,} bytes {'freed' if deleted else 'to free'}{cure}\n"
 
 

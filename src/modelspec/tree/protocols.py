@@ -83,7 +83,7 @@ class StoredTree:
 
 @dataclass(frozen=True, slots=True)
 class Dead:
-    """A tree that nothing needs, and the bytes that go with it: of files that no other tree links."""
+    """A tree that nothing needs, and the bytes that go with it: of files that no tree has which stays."""
 
     digest: str
     bytes: int

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -38,14 +39,15 @@ def collect(
         if delete:
             _restore(store, top)
         live, kept, young = marks(), 0, 0
-        dead = []
+        unneeded = []
         for digest in list(store.trees()):
             if digest in live:
                 kept += 1
             elif now - _stored(top, digest) < grace:
                 young += 1
             else:
-                dead.append(Dead(digest, _alone(store, digest)))
+                unneeded.append(digest)
+        dead = _freed(store, unneeded)
         if delete:
             sweep(top)
         if delete and dead:
@@ -103,10 +105,18 @@ def _stored(top: int, digest: str) -> datetime:
     return datetime.fromtimestamp(found.st_mtime, UTC)
 
 
-def _alone(store: FolderStore, digest: str) -> int:
-    """Return the bytes that are freed: those of files with one name only."""
-    total = 0
-    for path in store.files(digest):
-        found = (store.root / stamp(digest) / path).lstat()
-        total += found.st_size if found.st_nlink == 1 else 0
-    return total
+def _freed(store: FolderStore, digests: Sequence[str]) -> list[Dead]:
+    """Return trees with the bytes that go when all of them do: of files that have no name but in these.
+
+    A file that several of them share goes with the last.
+    """
+    names: Counter[tuple[int, int]] = Counter()
+    dead = []
+    for digest in digests:
+        freed = 0
+        for path in store.files(digest):
+            found = (store.root / stamp(digest) / path).lstat()
+            names[found.st_dev, found.st_ino] += 1
+            freed += found.st_size if names[found.st_dev, found.st_ino] == found.st_nlink else 0
+        dead.append(Dead(digest, freed))
+    return dead
