@@ -307,6 +307,8 @@ def test_a_remote_store_is_not_asked_without_network(stored: Path, modelspec: Ru
         (["eta@9.9.9"], "No such version"),
         (["--env", "prod"], "No such environment"),
         (["eta", "--all"], "one of them"),
+        (["--all", "--window"], "is of what is pinned"),
+        (["eta@2.3.0", "--window"], "is of what is pinned"),
         (["--subset", "4/3"], "N from 1 to T"),
         (["--subset", "x"], "N from 1 to T"),
     ],

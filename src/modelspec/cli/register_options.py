@@ -80,8 +80,14 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
     ),
     click.option("--none", type=click.Choice(["features", "config"]), multiple=True, help="It has none."),
     click.option("--store", metavar="NAME", help="The store to put it into; default: the first one."),
-    click.option("--from-mlflow", metavar="URI", help="runs:/ID[/PATH] or models:/NAME/VERSION."),
-    click.option("--mlflow", metavar="WHERE", help="A folder, a sqlite file or a server; default: ./mlruns."),
+    click.option(
+        "--from-mlflow", metavar="URI", help="runs:/ID[/PATH], models:/NAME/VERSION or models:/m-ID."
+    ),
+    click.option(
+        "--mlflow",
+        metavar="WHERE",
+        help="A folder, a sqlite file or a server; default: MLFLOW_TRACKING_URI, else ./mlruns.",
+    ),
     click.option("--from-dvc", metavar="FILE", help="A .dvc file, or dvc.lock:STAGE."),
     click.option(
         "--from-hf",

@@ -78,9 +78,9 @@ def verify_command(
     By default it checks the versions that are pinned, in any slot, and those in a window. Artifacts, lock
     files, golden answers and references are read from their store, and every byte is hashed. Code is looked
     up in clones, schemas in git, data where it is a path in this repository. A signature must cover exactly
-    these files, and its signer must be trusted. Exit code: 1 when bytes are damaged or missing, when the
-    store that was asked, a pin, a version or an environment can't be read, or when an environment that pins
-    the version `requires` a component to be known better, or demands another signature.
+    these files; whether its signer is trusted is said. Exit code: 1 when bytes are damaged or missing, when
+    the store that was asked, a pin, a version or an environment can't be read, or when an environment that
+    pins the version `requires` a component to be known better, or demands another signature.
 
     \b
     Examples:
@@ -98,6 +98,8 @@ def verify_command(
 
     if sum((name is not None, environment is not None, all_, changed)) > 1:
         raise click.UsageError("Name a version, or --env, or --all, or --changed: one of them.")
+    if window and (name is not None or all_ or changed):
+        raise click.UsageError("--window is of what is pinned: alone, or with --env.")
     share = _share(subset)
     with open_registry(root, None) as source, ExitStack() as opened:
         repository = _repository(source.root)
