@@ -72,6 +72,8 @@ def test_a_tolerance_of_zero_lets_nothing_else_pass() -> None:
 def test_whole_numbers_and_texts() -> None:
     whole = compare_rows(np.array([1, 2]), np.array([1, 5]), 0.0)
     assert whole.verdicts.tolist() == [0, 2] and whole.differences.tolist() == [0.0, 3.0]
+    vast = compare_rows(np.array([2**60]), np.array([2**60 + 1]), 0.5)
+    assert vast.verdicts.tolist() == [2] and vast.differences.tolist() == [1.0]
     texts = compare_rows(np.array(["a", "b"], object), np.array(["a", "c"], object), 1.0)
     assert texts.verdicts.tolist() == [0, 2]
 

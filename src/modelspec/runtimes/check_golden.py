@@ -31,9 +31,11 @@ def compare(was: Any, now: Any, tolerance: float) -> dict[str, Any]:
     if was.dtype.kind not in "fiub":
         return {"same": False, "difference": None, "within": False}
     left, right = was.astype(np.float64), now.astype(np.float64)
-    equal = (left == right) | (np.isnan(left) & np.isnan(right))
+    equal = (was == now) | (np.isnan(left) & np.isnan(right))
+    # Whole numbers that differ do so by one at least, also where a double holds neither.
+    least = 0.0 if was.dtype.kind == "f" else 1.0
     with np.errstate(invalid="ignore"):
-        apart = np.where(equal, 0.0, np.abs(left - right))
+        apart = np.where(equal, 0.0, np.maximum(least, np.abs(left - right)))
     if not np.isfinite(apart).all():
         return {"same": False, "difference": None, "within": False}
     difference = float(apart.max(initial=0.0))

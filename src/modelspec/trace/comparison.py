@@ -59,7 +59,9 @@ def compare_rows(was: NDArray[Any], now: NDArray[Any], tolerance: float) -> Rows
         same = flat == other
         apart = np.where(same, 0.0, np.inf)
         if was.dtype.kind in "iub":
-            apart = np.abs(flat.astype(np.float64) - other.astype(np.float64))
+            # Those that differ do so by one at least, also where a double holds neither.
+            apart = np.maximum(1.0, np.abs(flat.astype(np.float64) - other.astype(np.float64)))
+            apart = np.where(same, 0.0, apart)
         steps = np.where(same, 0, FAR)
     else:
         steps = ulps(flat, other)
