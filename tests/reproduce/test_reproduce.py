@@ -204,26 +204,6 @@ def test_a_clone_that_is_none_hides_no_other(made: Git, invoke: Run, tmp_path: P
     assert gone.returncode == 2 and "does not exist" in gone.stderr
 
 
-@pytest.mark.parametrize("how", ["empty", "closed", "link", "loop"])
-def test_data_that_cannot_be_told_hides_no_other(made: Git, ordinary: Run, tmp_path: Path, how: str) -> None:
-    path = "registry/models/eta/versions/3.0.1.yaml"
-    edit(made.root, path, "s3://example-lake/trips", "data/more")
-    odd = made.root / "data/more"
-    if how == "loop":
-        odd.symlink_to("more")
-    else:
-        odd.mkdir()
-    if how == "link":
-        (odd / "a.csv").symlink_to("../trips.csv")
-    if how == "closed":
-        odd.chmod(0)
-    out, right = tmp_path / "out", str(made.root / "data/trips.csv")
-    done = ordinary("reproduce", "eta@3.0.1", str(out), "--data", right, cwd=made.root)
-    odd.chmod(0o755) if how == "closed" else None
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert states(report(out))["dataset/dataset"] == "exact"
-
-
 @pytest.mark.parametrize("how", ["gone", "damaged", "more"])
 def test_bytes_that_are_not_to_be_had_leave_a_note(made: Git, invoke: Run, tmp_path: Path, how: str) -> None:
     tree = tree_of(made.root, version_data(made.root)["artifact"]["digest"])

@@ -29,10 +29,10 @@ left out. pointer: not here, but named by its digest or its state. missing: reco
 unknown: never recorded, or lost, as its version says.
 """
 CHECK: Final = "check_golden.py"
+"""The script that asks the model again; the folder holds it."""
 ASKED: Final = frozenset(["onnx", "xgboost", "lightgbm"])
 """Formats whose models are asked their golden inputs: none of them holds code."""
 ASKED_SHOWN: Final = "ONNX, XGBoost or LightGBM"
-"""The script that asks the model again; the folder holds it."""
 INSTALL: Final = "requirements.txt"
 """What pip installs: the lock, or what was made of it."""
 _PINNED: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]*@sha256:[0-9a-f]{64}")

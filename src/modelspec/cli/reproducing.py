@@ -22,7 +22,6 @@ from modelspec.tree.paths import path_trouble
 from modelspec.tree.protocols import Progress, Store
 from modelspec.tree.text import plural, visible
 from modelspec.world.assembly import Assembly, assembled
-from modelspec.world.folders import real
 from modelspec.world.git import Repository
 
 _LOCK_LIMIT: Final = 64 * 1024 * 1024
@@ -223,6 +222,8 @@ class _Collection:
 
     def _places(self, uri: str) -> list[Path]:
         """Return where the data may be: a path of the repository, beneath its root, and what was given."""
+        from modelspec.world.folders import real
+
         root = self.declared.source.root
         place = root / uri
         own = uri and "://" not in uri and path_trouble(uri) is None
