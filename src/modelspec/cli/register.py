@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from modelspec.change.proposal import Declined, Proposal
     from modelspec.spec.history import History
     from modelspec.spec.registry import Registry
-    from modelspec.tree.protocols import Store
+    from modelspec.tree.protocols import Store, StoredTree
     from modelspec.world.stores.placed import PlacedTree
 
 
@@ -144,7 +144,7 @@ def _to_commit(
     return (committed if where.commit or where.branch else to_commit)(root_of(root), store, trees)
 
 
-def _stored(part: dict[str, Data], tree: Any) -> dict[str, Data]:
+def _stored(part: dict[str, Data], tree: StoredTree) -> dict[str, Data]:
     """Return the artifact with its digest and its files, in the order of the format."""
     files: list[Data] = [{"path": one.path, "size": one.size, "digest": one.digest} for one in tree.files]
     return _ordered({**part, "digest": tree.digest, "files": files})

@@ -32,7 +32,6 @@ _CREDENTIAL: Final = re.compile(
     r"://(?!git@|(?:\$\{\w+\}:?)+@)[^/\s\"'@]+@|/t/[A-Za-z0-9_-]{8,}/"
     r"|(?i:[?&](?:[a-z0-9_-]*(?:token|password|secret|signature)|sig|[a-z_-]*key))=(?!\$\{)[^\s&#\"']+"
 )
-_LOCAL: Final = frozenset(["virtual", "editable", "directory"])
 SHAPES: Final = "requirements.txt, uv.lock, poetry.lock, conda-lock.yml, pylock.toml"
 
 
@@ -156,7 +155,7 @@ def is_local(row: Any) -> bool:
     """Whether a package of a TOML lock is the project itself, or lies in a folder: no index has either."""
     source = row.get("source") if isinstance(row, dict) else None
     told = source if isinstance(source, dict) else {}
-    return bool(_LOCAL & {*told, str(told.get("type")), *(row if isinstance(row, dict) else ())})
+    return bool(uvlock.LOCAL & {*told, str(told.get("type")), *(row if isinstance(row, dict) else ())})
 
 
 def _hashed(rows: list[Any]) -> bool:

@@ -14,6 +14,8 @@ from typing import Any, Final
 from modelspec.formats.markers import Platforms
 
 Row = dict[str, Any]
+LOCAL: Final = frozenset(["virtual", "editable", "directory"])
+"""Kinds of sources: the project itself, or a folder. No index has such a package."""
 _NAMED: Final = ("name", "version", "source")
 """What a dependency names of a package."""
 
@@ -44,7 +46,7 @@ def installed(data: dict[str, Any], platforms: Platforms) -> list[Row]:
 
 def _local(source: Any) -> bool:
     """Whether a package is the project itself, or lies in a folder: it has no version of its own."""
-    return isinstance(source, dict) and bool({"virtual", "editable", "directory"} & source.keys())
+    return isinstance(source, dict) and bool(LOCAL & source.keys())
 
 
 def _any(markers: Any, platforms: Platforms) -> int:

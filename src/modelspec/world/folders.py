@@ -148,6 +148,15 @@ def discard(folder: int, name: str) -> None:
         _discard_folder(folder, name)
 
 
+def forget(folder: int, name: str) -> None:
+    """Remove what is there, and do not mind when that fails: it has no name that anybody reads."""
+    # A second try: what failed once, with a full disk or a flaky one, may work now.
+    for _ in range(2):
+        with suppress(OSError):
+            discard(folder, name)
+            return
+
+
 def _discard_folder(above: int, name: str) -> None:
     descriptor = os.open(name, _ENTER, dir_fd=above)
     try:

@@ -13,7 +13,7 @@ from modelspec.tree.finding import Refusal
 from modelspec.tree.snapshot import Patch
 from modelspec.tree.text import visible
 from modelspec.world import durable
-from modelspec.world.folders import cure_of, discard, entered, opened, parts_of, said
+from modelspec.world.folders import cure_of, discard, entered, forget, opened, parts_of, said
 
 _SUFFIX: Final = ".modelspec-new"
 
@@ -29,12 +29,12 @@ def write_file(path: Path, data: bytes) -> None:
             os.rename(temporary, path.name, src_dir_fd=folder, dst_dir_fd=folder)
             durable.flush(folder)
         except OSError as error:
-            _forget(folder, temporary)
+            forget(folder, temporary)
             raise Refusal(
                 f"{visible(str(path), 200)} can't be written: {said(error)}", cure_of(error)
             ) from None
         except BaseException:  # a signal, most often
-            _forget(folder, temporary)
+            forget(folder, temporary)
             raise
 
 
@@ -126,7 +126,7 @@ class _Staged:
         """Remove what has no name yet; say what has."""
         for parts in self._waiting:
             with suppress(OSError), entered(self._top, parts[:-1]) as descriptor:
-                _forget(descriptor, _temporary(parts[-1]))
+                forget(descriptor, _temporary(parts[-1]))
         for parts in reversed(self._made):
             with suppress(OSError), entered(self._top, parts[:-1]) as descriptor:
                 os.rmdir(parts[-1], dir_fd=descriptor)
@@ -160,11 +160,3 @@ def _replaced(folder: int, name: str, path: str) -> int | None:
         stat.S_IFMT(found.st_mode), "no regular file"
     )
     raise Refusal(f"{visible(path, 200)} is {what}: it is not replaced", "remove it, or choose another name")
-
-
-def _forget(folder: int, name: str) -> None:
-    # A second try: what failed once, with a full disk or a flaky one, may work now.
-    for _ in range(2):
-        with suppress(OSError):
-            discard(folder, name)
-            return

@@ -317,7 +317,7 @@ def test_what_a_second_ctrl_c_leaves_is_removed_by_the_next_run(
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
         # The first comes while it copies, the second while that is undone.
         patched.setattr(stage.Stage, "flush", interrupted)
-        patched.setattr(stage, "discard", interrupted)
+        patched.setattr(stage, "forget", interrupted)
         store.put(files)
     assert [one.name[:10] for one in store.root.iterdir() if one.name.startswith(".inc")] == [".incoming-"]
     assert not list(store.trees())

@@ -15,7 +15,7 @@ from modelspec.tree.protocols import Progress, SourceFile, StoredFile
 from modelspec.tree.text import visible
 from modelspec.world import durable
 from modelspec.world.files import LocalFile, Reading, filling
-from modelspec.world.folders import cure_of, discard, said
+from modelspec.world.folders import cure_of, discard, forget, said
 from modelspec.world.parallel import each
 from modelspec.world.stores.pour import Begun, Lanes, hashed, lanes
 from modelspec.world.stores.sent import F, ordered
@@ -183,15 +183,6 @@ def _new(top: int) -> tuple[str, int]:
             forget(top, name)
             raise
         os.close(descriptor)
-
-
-def forget(folder: int, name: str) -> None:
-    """Remove what is there, and do not mind when that fails: it has no name that anybody reads."""
-    # A second try: what failed once, with a full disk or a flaky one, may work now.
-    for _ in range(2):
-        with suppress(OSError):
-            discard(folder, name)
-            return
 
 
 @contextmanager
