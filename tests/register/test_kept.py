@@ -74,6 +74,15 @@ def test_no_value_of_a_tenth_shares_its_bin_with_a_greater_one(values: list[floa
             assert others < LEAST
 
 
+def test_csv_is_read_as_pandas_reads_it() -> None:
+    rows = [f"2024_{month:02},{month},{month}.5" for month in range(1, 11)]
+    odd = ["2024_01,n/a,-inf", "2024_01,<NA>, 1e1"]
+    data, notes = reference(io.BytesIO("\n".join(["month,n,x", *rows * 5, *odd]).encode()))
+    month, n, x = (json.loads(data)["features"][name] for name in ("month", "n", "x"))
+    assert not notes and month["categories"]["2024_01"] == 7 and month["missing"] == 0
+    assert (n["missing"], sum(n["counts"])) == (2, 50) and (x["missing"], sum(x["counts"])) == (1, 51)
+
+
 def test_why_a_column_has_no_bins_is_said() -> None:
     stream = io.BytesIO()
     columns = {

@@ -6,6 +6,7 @@ Bins that hold fewer than `LEAST` rows are merged with their neighbour: a rate o
 from __future__ import annotations
 
 import math
+import re
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -14,7 +15,7 @@ from typing import Any, BinaryIO, Final
 
 from modelspec.formats import arrow
 from modelspec.formats.foreign import Unreadable
-from modelspec.formats.sample import csv_rows, table_batches
+from modelspec.formats.sample import NULLS, csv_rows, table_batches
 from modelspec.tree.data import Data
 from modelspec.tree.serialise import pretty
 from modelspec.tree.text import visible
@@ -24,7 +25,10 @@ LEAST: Final = 5
 MAX_ROWS: Final = 1_000_000
 MAX_VALUES: Final = 20_000_000
 MAX_CATEGORIES: Final = 100
-_NULLS: Final = frozenset(["", "NA", "N/A", "NULL", "NaN", "None", "nan", "null"])
+_NUMBER: Final = re.compile(
+    r" *[-+]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?|(?i:inf(?:inity)?)) *", re.ASCII
+)
+"""What pandas takes for a number: `2024_01`, which Python does, is none."""
 
 
 def reference(stream: BinaryIO) -> tuple[bytes, tuple[str, ...]]:
@@ -188,12 +192,9 @@ def _csv(stream: BinaryIO) -> tuple[list[str], Iterator[Sequence[Any]]]:
 
 
 def _value(text: str) -> Any:
-    if text in _NULLS:
+    if text in NULLS:
         return None
-    try:
-        return float(text)
-    except ValueError:
-        return text
+    return float(text) if _NUMBER.fullmatch(text) else text
 
 
 def _table(stream: BinaryIO) -> tuple[list[str], Iterator[Sequence[Any]]]:

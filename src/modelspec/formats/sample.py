@@ -24,7 +24,7 @@ MAX_VALUES: Final = 3_000_000
 MAX_LISTED: Final = 50
 """A column of texts with more different values than this is no category."""
 MAX_LINE: Final = 4 * 1024 * 1024
-_NULLS: Final = frozenset(
+NULLS: Final = frozenset(
     ["", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A",
     "NA", "NULL", "NaN", "None", "n/a", "nan", "null"]
 )  # fmt: skip
@@ -51,7 +51,7 @@ class _Column:
 
     def look(self, text: str) -> None:
         """Take in one value."""
-        if text in _NULLS:
+        if text in NULLS:
             self.nulls += 1
             return
         self.values += 1
