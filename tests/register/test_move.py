@@ -177,7 +177,6 @@ def test_folders_without_end_are_refused(how: tuple[str, ...], register: Registe
     [
         ("--artifact", "training/train.py"),
         ("--from-hf", "run"),
-        ("--unknown", "artifact=Lost"),
     ],
 )
 def test_it_takes_one_artifact_of_this_machine(arguments: tuple[str, ...], register: Register) -> None:

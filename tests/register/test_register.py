@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Git, Run, edit
+from conftest import Git, Run, edit, reference
 from modelspec.tree.digest import artifact_digest, sha256
 from modelspec.tree.yaml import read
 from register.conftest import IMAGE, MODEL, Register
@@ -357,6 +357,27 @@ def test_a_model_that_is_cut_off_is_refused(register: Register, shop: Git) -> No
 )  # fmt: skip
 def test_wrong_usage_is_said(arguments: list[str], register: Register) -> None:
     assert register(*arguments).returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (["--unknown", "artifact=lost"], "artifact"), (["--unknown", "code=lost"], "code"),
+        (["--unknown", "dataset=lost"], "dataset"), (["--unknown", "runtime=lost"], "image"),
+        (["--none", "features"], "feature"), (["--none", "config"], "param"),
+    ],
+)  # fmt: skip
+def test_what_is_lost_and_told_of_is_not_dropped(said: list[str], told: str, register: Register) -> None:
+    done = register("--next", *said)
+    assert done.returncode == 2 and f"and --{told} tells of it: one of the two" in done.stderr
+
+
+def test_a_parent_with_another_digest_is_none(register: Register, shop: Git) -> None:
+    wrong = register("--next", parent="3.0.0@sha256:" + "0" * 64)
+    assert wrong.returncode == 1 and "is no version of eta" in wrong.stderr
+    right = reference(shop.root, "eta", "3.0.0")
+    assert register("--next", parent=right).returncode == 0
+    assert f"parent: {right}" in (shop.root / NEW).read_text()
 
 
 def test_verify_holds_what_was_recorded_against_the_bytes(register: Register, shop: Git, invoke: Run) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from modelspec.api.register import ORDER, evidence, read_as
+from modelspec.api.register import ORDER, evidence, read_as, ref
 from modelspec.api.verify import pinned
 from modelspec.change.edit import Unedited, set_key, set_scalar
 from modelspec.change.layout import flow, laid_out
@@ -122,7 +122,7 @@ def _proposal(
         if not isinstance(entry, Entry):
             continue
         value = entry.value
-        results.append(f"the reference of {value.model} is {value.version}@{entry.digest}")
+        results.append(f"the reference of {value.model} is {ref(entry)}")
         if locked and value.runtime is not None and value.runtime.lock is not None:
             notes.append(
                 f"{value.model} {value.version} has its parent's lock, which may say otherwise of "
@@ -225,7 +225,7 @@ def _renamed(source: bytes, entry: Entry[ModelVersion], description: str | None)
 
     Raises ValueError for a description that no file can hold.
     """
-    lineage = [f"lineage: {{parent: {entry.value.version}@{entry.digest}}}"]
+    lineage = [f"lineage: {{parent: {ref(entry)}}}"]
     text = set_key(source, "lineage", lineage, ORDER)
     if isinstance(text, Unedited):
         return text

@@ -88,7 +88,7 @@ def whole(registry: Registry, captured: Captured) -> Whole | Declined:
             return features
         data["features"] = features
     if parent is not None:
-        data["lineage"] = {"parent": f"{parent.value.version}@{parent.digest}"}
+        data["lineage"] = {"parent": ref(parent)}
         _architecture(data, parent, notes)
     data |= signed(data, captured.inputs, parent, notes, tool=captured.tool)
     known = list(tensors(data.get("signature"), "inputs"))
@@ -128,8 +128,7 @@ def register(registry: Registry, captured: Captured) -> Proposal | Declined:
     model = captured.model
     same = _registered(registry, model, found.data, captured.version)
     if same is not None:
-        ref = f"{same.value.version}@{same.digest}"
-        already = (f"{model} {same.value.version} is already registered: {ref}",)
+        already = (f"{model} {same.value.version} is already registered: {ref(same)}",)
         return Proposal("register", "", f"register/{model}", already=already, notes=found.notes)
     version = captured.version or _next(registry, found)
     if isinstance(version, Declined):
@@ -145,7 +144,6 @@ def register(registry: Registry, captured: Captured) -> Proposal | Declined:
         return crowd
     path = VERSION.locate(model, version)
     entry = read_as(registry, path, text)
-    ref = f"{version}@{entry.digest}" if isinstance(entry, Entry) else version
     was = found.parent.value.version if found.parent is not None else ""
     return Proposal(
         "register",
@@ -154,7 +152,7 @@ def register(registry: Registry, captured: Captured) -> Proposal | Declined:
         {path: text},
         (Step("register", model, "", "", version),),
         notes=(*found.notes, *((f"its parent is {was}",) if was else ())),
-        results=(f"its reference is {ref}",),
+        results=(f"its reference is {ref(entry) if isinstance(entry, Entry) else version}",),
     )
 
 
@@ -164,6 +162,11 @@ def read_as(registry: Registry, path: str, text: bytes) -> Entry[ModelVersion] |
         Patched(registry.snapshot, {path: text}), registry.reader
     ).at(path)
     return found
+
+
+def ref(entry: Entry[ModelVersion]) -> str:
+    """Return how others name a version: by its number and its digest."""
+    return f"{entry.value.version}@{entry.digest}"
 
 
 def releases(registry: Registry, model: str) -> list[Entry[ModelVersion]]:
@@ -235,7 +238,7 @@ def _parent(registry: Registry, captured: Captured) -> Entry[ModelVersion] | Dec
         return None
     if captured.parent is not None:
         entry = registry.value(VERSION, captured.model, ref_name(captured.parent))
-        if entry is None:
+        if entry is None or captured.parent not in (ref_name(captured.parent), ref(entry)):
             return Declined(
                 f"the parent {visible(captured.parent)} is no version of {captured.model}",
                 f"modelspec list {captured.model} lists them; --parent none for a first one",

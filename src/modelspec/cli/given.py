@@ -20,6 +20,27 @@ _WHOLE: Final = re.compile(r"[-+]?(?:0|[1-9][0-9]*)")
 _EXPONENT: Final = re.compile(r"-?(?:[1-9](?:\.[0-9]*[1-9])?|[1-9][0-9]+)[eE][-+]?[0-9]{1,3}")
 _NUMBER: Final = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
 _LIMIT: Final = 1024 * 1024
+_TELL: Final = {
+    "artifact": ("artifact",),
+    "code": ("code", "repository"),
+    "features": ("feature",),
+    "dataset": ("dataset", "dataset_digest", "dataset_name", "snapshot"),
+    "runtime": ("image", "python", "lock", "package", "threads", "accelerator"),
+    "config": ("param", "params", "threshold"),
+}
+"""The options that tell of a component."""
+
+
+def require_one_story(given: Mapping[str, Any]) -> None:
+    """Stop where a component is said to be lost, or none, and told of as well: that would be dropped."""
+    said = [(f"--unknown {name} says that it is lost", name) for name in pairs(given["unknown"], "--unknown")]
+    said += [(f"--none {name} says that there is none", name) for name in given["none"]]
+    for what, component in said:
+        for option in _TELL.get(component, ()):
+            if given[option] not in (None, ()):
+                raise click.UsageError(
+                    f"{what}, and --{option.replace('_', '-')} tells of it: one of the two."
+                )
 
 
 def pairs(texts: tuple[str, ...], option: str) -> dict[str, str]:

@@ -28,8 +28,6 @@ def moving_of(given: dict[str, Any], root: Path, store: Store, stores: Sequence[
         raise click.UsageError("--move takes --artifact: what another tool keeps is left where it is.")
     if len(given["artifact"]) != 1 or "://" in str(given["artifact"][0]):
         raise click.UsageError("--move takes one --artifact, a file or a folder of this machine.")
-    if any(text.startswith("artifact=") for text in given["unknown"]):
-        raise click.UsageError("--move takes an artifact, and --unknown says that there is none.")
     if not isinstance(store, FolderStore):
         raise Refusal(
             f"{store.shown} is no folder: nothing can be moved into it", "leave --move out, and it is copied"

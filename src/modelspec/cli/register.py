@@ -12,6 +12,7 @@ import click
 
 from modelspec.cli.bring import brought
 from modelspec.cli.capture import Taken, capture
+from modelspec.cli.given import require_one_story
 from modelspec.cli.landing import Where, carry_out, chosen, landing_options, preparing
 from modelspec.cli.moving import gone, moving_of, put, settle
 from modelspec.cli.options import complete, format_option, model_names, root_option
@@ -61,6 +62,7 @@ def register_command(
     """
     if (version is None) != given["following"]:
         raise click.UsageError("Name a version, or --next: one of the two.")
+    require_one_story(given)
     where = chosen(commit, branch, push)
     signing = signing_of(given)
     asks = sys.stdin.isatty() and sys.stderr.isatty() and not os.environ.get("CI")
