@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelspec.change import layout
-from modelspec.change.layout import flow
+from modelspec.change.layout import flow, laid_out
 from modelspec.tree.yaml import read
 
 PLAIN = st.from_regex(re.compile(layout._PLAIN.pattern, re.ASCII), fullmatch=True)
@@ -30,3 +30,17 @@ def test_a_path_and_a_digest_need_no_quotes(text: str) -> None:
 def test_what_a_reader_could_take_for_something_else_is_quoted(text: str) -> None:
     assert flow(text) != text
     assert read(f"[{flow(text)}]\n".encode()) == ([text], [])
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("a\u202eb", "has the invisible character"),
+        ("a" * 70_000, "has 70,000 characters"),
+        (float("inf"), "is no finite number"),
+        ("\udc80", "has half a surrogate pair"),
+    ],
+)
+def test_what_no_file_can_hold_is_said_with_its_place(value: str | float, said: str) -> None:
+    with pytest.raises(ValueError, match=rf"config\.hyperparameters\.rate {said}"):
+        laid_out({"config": {"hyperparameters": {"rate": value}, "thresholds": []}})

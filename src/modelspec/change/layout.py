@@ -24,8 +24,15 @@ _PLAIN: Final = re.compile(r"sha256:[0-9a-f]{64}|[A-Za-z0-9][A-Za-z0-9_.-]*(?:/[
 
 
 def laid_out(data: dict[str, Data]) -> bytes:
-    """Return the file of a document; raises ValueError for a value that no file can hold."""
-    return "".join(f"{line}\n" for line in _map(data, "")).encode()
+    """Return the file of a document; raises ValueError for a value that no file can hold, and says which."""
+    try:
+        return "".join(f"{line}\n" for line in _map(data, "")).encode()
+    except ValueError:
+        # Found in one value by itself: of the whole document it is said where that is.
+        done = serialise(data, "yaml")
+        if isinstance(done, Unfit):
+            raise ValueError(done.message) from None
+        raise
 
 
 def flow(node: Data) -> str:
