@@ -80,7 +80,7 @@ def open_tracking(where: str) -> Tracking:
         from modelspec.world.tracking_http import Server
 
         return Server(where)
-    path = Path(where.removeprefix("sqlite:///").removeprefix("file://"))
+    path = _path(where.removeprefix("sqlite:///"))
     if path.is_dir():
         return Folder(path)
     if path.is_file():
@@ -140,9 +140,15 @@ def the_one(run: str, path: str, models: Sequence[tuple[str, str]]) -> str | Non
     return found[0][1] if found else None
 
 
+def _path(uri: str) -> Path:
+    """Return the place on this disk that a path names, or a URI of a file, in which a space is `%20`."""
+    match = re.fullmatch(r"file:(?://)?(/.*)", uri, re.DOTALL)
+    return Path(uri) if match is None else Path(unquote(match[1]))
+
+
 def _local(uri: str) -> Path:
-    path = Path(unquote(uri.removeprefix("file://")))
-    if "://" in uri.removeprefix("file://") or not path.is_dir():
+    path = _path(uri)
+    if not path.is_dir():
         raise Refusal(
             f"the model's files are not on this disk: {visible(uri, 200)}",
             "download them, and name the folder: --artifact",
@@ -285,7 +291,7 @@ class Database:
     def folder(self, run: str, path: str, into: Path) -> Path:
         """Return a folder below the run's artifact location, which has to be on this disk."""
         for (uri,) in self._rows("SELECT artifact_uri FROM runs WHERE run_uuid = ?", run):
-            found = Path(unquote(str(uri).removeprefix("file://"))) / path
+            found = _path(str(uri)) / path
             if found.is_dir() and any(found.iterdir()):
                 return found
         rows = self._rows(
