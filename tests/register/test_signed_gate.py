@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from conftest import Git, Run
-from register import test_signed as helped
+from register import signing as helped
 from register.conftest import Register
-from register.test_signed import authority, gate, identity, key_at, pinned, trust
+from register.signing import authority, gate, identity, key_at, pinned, trust
 
 pytest.importorskip("model_signing", reason="signing needs its extra")
 
