@@ -101,6 +101,22 @@ def test_no_marker_and_no_hash_becomes_an_option() -> None:
     assert installable(evil.encode()).requirements.decode() == f"numpy==2.4.6 --hash={A}\n"
 
 
+@pytest.mark.parametrize(
+    "marker",
+    [
+        'markers = "extra == \\"fast\\""',
+        "marker = \"sys_platform == 'linux' and 'fast' in extras\"",
+        "marker = \"'serve' in dependency_groups\"",
+    ],
+)
+def test_extras_and_groups_are_installed_as_they_are_recorded(marker: str) -> None:
+    """pip skips requirements whose marker asks for an extra, and breaks at those that ask for a group."""
+    source = POETRY.replace("markers = \"python_version >= '3.11'\"", marker)
+    assert source != POETRY
+    made = installable(source.encode(), "3.11")
+    assert made.requirements.decode() == f"numpy==2.4.6 --hash={A} --hash={B}\n"
+
+
 def test_what_pip_does_not_install_is_said() -> None:
     conda = b"package:\n  - {name: numpy, version: 2.4.6, hash: {sha256: a}}\n"
     with pytest.raises(Unreadable, match="conda"):

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from modelspec.formats.foreign import Unreadable
 from modelspec.formats.lock import is_local, read_lock
+from modelspec.formats.markers import CHOSEN
 from modelspec.formats.strictjson import text_of
 from modelspec.formats.uvlock import maps
 from modelspec.tree.text import visible
@@ -59,7 +60,9 @@ def _lines(row: dict[str, Any]) -> Iterator[str]:
     if (kind := _elsewhere(row)) is not None:
         raise Unreadable(f"{visible(name)} is from no index, but by {kind}", None)
     marker = row.get("marker", row.get("markers"))
-    condition = f" ; {marker}" if isinstance(marker, str) and _MARKER.fullmatch(marker) else ""
+    # Requirements have no extras: pip would leave out what asks for one, or fail at it.
+    whole = isinstance(marker, str) and _MARKER.fullmatch(marker) and not CHOSEN.search(marker)
+    condition = f" ; {marker}" if whole else ""
     yield f"{name}=={version}{condition}" + "".join(f" --hash={one}" for one in sorted(set(_hashes(row))))
 
 

@@ -11,7 +11,9 @@ from itertools import product
 from typing import Final
 
 _MACHINES: Final = ("x86_64", "aarch64")
-_UNSAID: Final = re.compile(r"\b(?:extras?|dependency_groups|platform_release|platform_version)\b")
+CHOSEN: Final = re.compile(r"\b(?:extras?|dependency_groups)\b")
+"""What a marker asks of whoever installs a lock: which extras and groups of it, and not where."""
+_UNSAID: Final = re.compile(rf"{CHOSEN.pattern}|\b(?:platform_release|platform_version)\b")
 """What a marker can ask for that nothing here tells: it may hold, and may not."""
 _PYTHON: Final = re.compile(r"([0-9]+\.[0-9]+)(\.[0-9]+\S*)?")
 _MANY: Final = 50
