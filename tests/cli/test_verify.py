@@ -138,7 +138,13 @@ def test_code_is_verified_in_another_clone_a_bundle_or_where_its_repository_is(
     assert level() == "recorded"
     assert level("--network") == "verified"
     (tmp_path / "none.bundle").write_bytes(b"# v2 git bundle\nnone\n")
-    for place, said in (("none.bundle", "is no bundle"), ("nowhere", "--code names a clone")):
+    (tmp_path / "folder").mkdir()
+    for place, said in (
+        ("none.bundle", "is no bundle"),
+        ("nowhere", "does not exist\n  fix: --code names a clone"),
+        ("/dev/null", "is neither a folder nor a file"),
+        ("folder", "is in no git repository\n  fix: --code names a clone"),
+    ):
         done = modelspec("verify", "eta@2.3.0", "--code", str(tmp_path / place), cwd=stored)
         assert (done.returncode, said in done.stderr, "Traceback" in done.stderr) == (3, True, False)
 

@@ -58,6 +58,11 @@ def test_code_comes_from_a_clone_that_is_named_or_over_the_network(
     named = invoke("reproduce", "eta@3.0.1", "--code", str(clone), str(tmp_path / "b"), cwd=made.root)
     assert named.returncode == 0, named.stdout + named.stderr
     assert (tmp_path / "b/code/training/train.py").is_file() and not (tmp_path / "b/code/.git").exists()
+    Git(clone)("bundle", "create", "--quiet", str(tmp_path / "code.bundle"), "--all")
+    bundled = ("--code", str(tmp_path / "code.bundle"), str(tmp_path / "bundled"))
+    done = invoke("reproduce", "eta@3.0.1", *bundled, cwd=made.root)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (tmp_path / "bundled/code/training/train.py").is_file()
     edit(
         made.root,
         "registry/models/eta/versions/3.0.1.yaml",

@@ -38,9 +38,9 @@ if TYPE_CHECKING:
 @click.option(
     "--ref", metavar="REV", help="With --at: the history that ends at this revision; default: HEAD."
 )
-@click.option("--code", "clones", metavar="CLONE", multiple=True,
-              type=click.Path(exists=True, file_okay=False),
-              help="A clone that may have the code's commit; can be repeated.")  # fmt: skip
+@click.option("--code", "clones", metavar="CLONE|BUNDLE", multiple=True,
+              type=click.Path(exists=True, path_type=Path),
+              help="A clone or bundle that may have the code's commit; can be repeated.")  # fmt: skip
 @click.option("--data", "data", metavar="PATH", multiple=True, type=click.Path(exists=True, path_type=Path),
               help="Where the data may be here: copied when it has the digest; can be repeated.")  # fmt: skip
 @click.option("--network", is_flag=True, help="Ask remote stores, and the repository of the code, as well.")
@@ -55,7 +55,7 @@ def reproduce_command(
     environment: str | None,
     instant: datetime | None,
     ref: str | None,
-    clones: tuple[str, ...],
+    clones: tuple[Path, ...],
     data: tuple[Path, ...],
     network: bool,
     run: bool,

@@ -22,7 +22,7 @@ from modelspec.tree.paths import path_trouble
 from modelspec.tree.protocols import Progress, Store
 from modelspec.tree.text import plural, visible
 from modelspec.world.assembly import Assembly, assembled
-from modelspec.world.git import Repository
+from modelspec.world.git import NoRepository, Repository
 
 _LOCK_LIMIT: Final = 64 * 1024 * 1024
 
@@ -43,7 +43,7 @@ class Declared:
 class Given:
     """Where else to look: clones that may have the code, paths that may be the data, and the network."""
 
-    clones: tuple[str, ...] = ()
+    clones: tuple[Path, ...] = ()
     data: tuple[Path, ...] = ()
     network: bool = False
 
@@ -159,24 +159,20 @@ class _Collection:
         return Piece(part.component, part.what, "exact", note, name)
 
     def _code(self, part: Part) -> Piece:
-        from modelspec.world.codetree import fetched, has_commit
-        from modelspec.world.git import open_repository
+        from modelspec.world.codetree import clone_at, fetched, has_commit
 
         commit = part.claim.name.partition(":")[0]
         failed: Refusal | None = None
         for clone in (None, *self.given.clones):
             try:
-                repository = open_repository(clone or str(self.declared.source.root))[0]
+                with clone_at(clone or self.declared.source.root) as repository:
+                    if has_commit(repository, commit):
+                        return self._code_of(part, repository, commit, "from a clone here")
             except Refusal as refusal:
-                # The registry need not be a clone; what was named is to be one.
-                failed = failed if clone is None else refusal
-                continue
-            try:
-                if has_commit(repository, commit):
-                    return self._code_of(part, repository, commit, "from a clone here")
-            except Refusal as refusal:
-                # A partial clone has commits without their files: another may have all.
-                failed = refusal
+                # The registry need not be a clone; what was named is to be one. A partial clone has commits
+                # without their files: another may have all.
+                if clone is not None or not isinstance(refusal, NoRepository):
+                    failed = refusal
         if self.given.network and part.claim.where:
             with fetched(part.claim.where, commit) as repository:
                 return self._code_of(part, repository, commit, "fetched from its repository")

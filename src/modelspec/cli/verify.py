@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -95,6 +95,7 @@ def verify_command(
     from modelspec.cli.signed import with_signatures
     from modelspec.report.paint import Paint
     from modelspec.report.verify import verify_json, verify_text
+    from modelspec.world.codetree import clone_at
 
     if sum((name is not None, environment is not None, all_, changed)) > 1:
         raise click.UsageError("Name a version, or --env, or --all, or --changed: one of them.")
@@ -104,7 +105,7 @@ def verify_command(
     with open_registry(root, None) as source, ExitStack() as opened:
         repository = _repository(source.root)
         own = () if repository is None else (repository,)
-        code = (*own, *(opened.enter_context(_clone(place)) for place in clones))
+        code = (*own, *(opened.enter_context(clone_at(place)) for place in clones))
         serving = (
             _changed(source, root, base)
             if changed
@@ -150,23 +151,6 @@ def _share(subset: str | None) -> tuple[int, int] | None:
     if match is None or int(match[1]) > int(match[2]):
         raise click.UsageError("--subset is N/T with N from 1 to T, such as 3/7.")
     return int(match[1]), int(match[2])
-
-
-@contextmanager
-def _clone(place: Path) -> Iterator[Repository]:
-    """Open a clone, or a bundle as one."""
-    from modelspec.world.codetree import unbundled
-    from modelspec.world.git import open_repository
-
-    if place.is_file():
-        with unbundled(place) as clone:
-            yield clone
-    elif place.is_dir():
-        yield open_repository(str(place))[0]
-    else:
-        raise Refusal(
-            f"{visible(str(place), 200)} does not exist", "--code names a clone, or a bundle of git"
-        )
 
 
 def _repository(root: Path) -> Repository | None:

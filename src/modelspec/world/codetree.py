@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -17,12 +18,13 @@ from modelspec.tree.protocols import Chunk
 from modelspec.tree.snapshot import EXECUTABLE, irregular
 from modelspec.tree.text import visible
 from modelspec.world.folders import said
-from modelspec.world.git import Repository
+from modelspec.world.git import NoRepository, Repository, open_repository
 from modelspec.world.gittree import GitSnapshot
 from modelspec.world.objects import Objects, TooLarge
 
 LIMIT: Final = 256 * 1024 * 1024
 """The most bytes of one file: each is held in memory once."""
+_CLONES: Final = "--code names a clone, or a bundle of git"
 _ID: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _ADDRESS: Final = re.compile(
     r"(?:https?|ssh|file)://[^\s\x00-\x1f]+|[A-Za-z0-9_.]+@[A-Za-z0-9.]+:[^\s\x00-\x1f:]+"
@@ -140,7 +142,24 @@ def fetched(address: str, commit: str) -> Iterator[Repository]:
 
 
 @contextmanager
-def unbundled(bundle: Path) -> Iterator[Repository]:
+def clone_at(place: Path) -> Iterator[Repository]:
+    """Open a clone, or a bundle as one; raises Refusal for what is neither."""
+    if place.is_file():
+        with _unbundled(place) as clone:
+            yield clone
+        return
+    if not place.is_dir():
+        what = "is neither a folder nor a file" if os.path.lexists(place) else "does not exist"
+        raise Refusal(f"{visible(str(place), 200)} {what}", _CLONES)
+    try:
+        found = open_repository(str(place))[0]
+    except NoRepository as refusal:
+        raise NoRepository(refusal.message, _CLONES) from None
+    yield found
+
+
+@contextmanager
+def _unbundled(bundle: Path) -> Iterator[Repository]:
     """Open what a bundle of git holds as a clone, in a folder that is gone afterwards; raises Refusal."""
     shown = visible(str(bundle), 200)
     try:
