@@ -268,6 +268,17 @@ def test_what_a_run_notes_is_of_a_place_and_not_of_its_name(stored: Path, models
     assert (done.returncode, "noted by" in done.stdout) == (1, False)
 
 
+def test_what_a_run_notes_is_not_taken_for_another_clone(
+    stored: Path, modelspec: Run, tmp_path: Path
+) -> None:
+    notes = str(tmp_path / "notes.jsonl")
+    shutil.copytree(stored, tmp_path / "other", symlinks=True)
+    damage(stored)
+    assert modelspec("verify", "--all", "--resume", notes, cwd=stored).returncode == 1
+    done = modelspec("verify", "--all", "--resume", notes, "--format", "json", cwd=tmp_path / "other")
+    assert (done.returncode, "noted by" in done.stdout) == (0, False)
+
+
 @pytest.mark.parametrize("torn", [b"", b"[", b'["main', b'["main store", "sha256:00', b"\0\0\0"])
 def test_notes_that_a_kill_cut_off_are_read(tmp_path: Path, torn: bytes) -> None:
     file, row = tmp_path / "notes", b'["main store", "sha256:' + b"0" * 64 + b'"]\n'

@@ -59,9 +59,14 @@ class World:
     look: Callable[[Path], Look | None] = lambda _: None
 
     def address(self, where: str) -> str:
-        """Return what a claim's place stands for now: a store of that name may lie elsewhere tomorrow."""
+        """Return where a claim's place is now, on this machine: in another clone the store is another."""
         settings = self.stores.get(where)
-        return where if settings is None else f"{where} {settings.path or ''} {settings.uri or ''}".rstrip()
+        if settings is None:
+            return where
+        try:
+            return f"{where} {open_store(self.root, where, settings).shown}"
+        except Refusal:
+            return where
 
     def tree(self, store: str, digest: str) -> Followed:
         """Read a whole tree and compare every digest."""
