@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from conftest import Git
 from modelspec.tree.finding import Refusal
+from modelspec.world import gitprocess
 from modelspec.world.code import code_around
 from world.trees import put
 
@@ -101,6 +103,53 @@ def test_changes_inside_of_a_submodule_are_in_no_patch(trained: Git, tmp_path: P
         code_around(trained.root / "train.py")
     Git(trained.root / "p a").commit("committed in it")
     assert b"+Subproject commit" in code_around(trained.root / "train.py").patch
+
+
+def test_a_repository_inside_that_git_does_not_follow_is_in_no_patch(trained: Git) -> None:
+    """Git lists its folder as one path, and of its files nothing."""
+    (trained.root / "vendored").mkdir()
+    inner = Git(trained.root / "vendored")
+    (inner.root / "a.py").write_text("1\n")
+    inner.commit("vendored")
+    with pytest.raises(Refusal, match=r"vendored/ is a repository of its own"):
+        code_around(trained.root / "train.py")
+    (trained.root / ".git/info/exclude").write_text("/vendored/\n")
+    assert code_around(trained.root / "train.py").dirty == ()
+
+
+def test_what_git_does_not_follow_yet_is_asked_for_at_once(
+    trained: Git, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One process for each file took minutes for a folder of samples."""
+    put(trained.root, 'odd/a b\n"c', "")
+    (trained.root / "link").symlink_to("train.py")
+    (trained.root / "run.sh").write_bytes(b"#!\0")
+    (trained.root / "run.sh").chmod(0o755)
+    (trained.root / "train.py").unlink()
+    put(trained.root, "train.py/inside", "2")
+    started: list[tuple[str, ...]] = []
+    run = gitprocess.begin_git
+
+    def counted(folder: Path, where: tuple[str, ...], arguments: tuple[str, ...], extra: Any) -> Any:
+        started.append(arguments)
+        return run(folder, where, arguments, extra)
+
+    monkeypatch.setattr(gitprocess, "begin_git", counted)
+    found = code_around(trained.root)
+    few = len(started)
+    for number in range(100):
+        put(trained.root, f"more/{number}", "3\n")
+    started.clear()
+    assert code_around(trained.root).patch.startswith(found.patch[:20])
+    assert len(started) == few
+    (tmp_path / "patch").write_bytes(found.patch)
+    trained("clone", "-q", str(trained.root), str(tmp_path / "clone"))
+    clone = tmp_path / "clone"
+    trained("-C", str(clone), "apply", str(tmp_path / "patch"))
+    assert (clone / 'odd/a b\n"c').read_bytes() == b""
+    assert (clone / "link").readlink() == Path("train.py")
+    assert (clone / "run.sh").read_bytes() == b"#!\0" and (clone / "run.sh").stat().st_mode & 0o100
+    assert (clone / "train.py/inside").read_text() == "2"
 
 
 def test_more_changes_than_a_command_line_holds_are_one_patch(trained: Git) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
+import shutil
+import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -120,15 +123,35 @@ def _patch(repository: Repository, top: Path, dirty: tuple[str, ...], outside: l
             f"the submodule {visible(inside[0], 200)} has changes that code.patch can't hold",
             "commit them in it",
         )
+    if (nested := next((path for path in dirty if path.endswith("/")), None)) is not None:
+        raise Refusal(
+            f"{visible(nested, 200)} is a repository of its own, which code.patch can't hold",
+            "add it as a submodule and commit that; or have git ignore it, if it is none of the code",
+        )
     wanted = [".", *(f":(exclude,literal){path}" for path in outside)]
-    tracked = here.run("diff", *_PLAIN, "HEAD", "--", *wanted)
-    if tracked.code != 0:
-        raise Refusal("git can't write down what is not committed", "git diff HEAD says why")
-    parts = [tracked.out]
     listed = here.run("ls-files", "-z", "--others", "--exclude-standard", "--", *wanted).out
-    new = [path for path in sorted(os.fsdecode(listed).split("\0")) if path]
-    parts += [here.run("diff", *_PLAIN, "--no-index", "--", os.devnull, path).out for path in new]
-    return b"".join(parts)
+    new = [path for path in os.fsdecode(listed).split("\0") if path]
+    with tempfile.TemporaryDirectory(prefix="modelspec-") as private:
+        extra = {"GIT_INDEX_FILE": str(_index_with(here, new, Path(private)))} if new else {}
+        done = here.write("diff", *_PLAIN, "HEAD", "--", *wanted, extra=extra)
+    if done.code != 0:
+        raise Refusal("git can't write down what is not committed", "git diff HEAD says why")
+    return done.out
+
+
+def _index_with(repository: Repository, new: list[str], private: Path) -> Path:
+    """Return a copy of the index that has new files as well: git compares what an index knows, in one run."""
+    named = os.fsdecode(repository.run("rev-parse", "--git-path", "index").out).removesuffix("\n")
+    copy, empty = private / "index", hashlib.new(repository.algorithm, b"blob 0\0").hexdigest()
+    if (index := repository.folder / named).exists():
+        shutil.copyfile(index, copy)
+    lines = b"".join(b"100644 %s\t%s\0" % (empty.encode(), os.fsencode(path)) for path in new)
+    done = repository.write(
+        "update-index", "-z", "--replace", "--index-info", given=lines, extra={"GIT_INDEX_FILE": str(copy)}
+    )
+    if done.code != 0:
+        raise Refusal("git can't write down what is not committed", "git add --intent-to-add . says why")
+    return copy
 
 
 def _unrecorded(repository: Repository) -> Iterator[str]:
