@@ -8,9 +8,13 @@ from pathlib import Path
 import pytest
 
 from conftest import Git
+from modelspec.formats.foreign import Unreadable
 from modelspec.formats.mlmodel import read_mlmodel
 from modelspec.tree.yaml import read
+from register.brought import RUN, mlruns
 from register.conftest import MODEL, Register
+
+__all__ = ["mlruns"]
 
 
 def test_an_mlmodel_tells_tensors_and_columns() -> None:
@@ -99,3 +103,24 @@ def test_what_has_no_name_in_an_mlmodel_gets_one_and_that_is_said() -> None:
         "inputs: one without a name in its MLmodel is called input here (MLServer: input-0)",
         "outputs: 2 without a name in its MLmodel are called output_0 and so on here (MLServer: output-0)",
     )
+
+
+@pytest.mark.parametrize(
+    "said", ["3", "[]x", "{inputs: '3'}", "{inputs: '{}'}", "{outputs: {a: b}}", "{inputs: '['}"]
+)
+def test_a_signature_that_is_none_is_not_passed_over(said: str) -> None:
+    with pytest.raises(Unreadable):
+        read_mlmodel(f"flavors: {{sklearn: {{}}}}\nsignature: {said}\n".encode())
+    for none in ("{}", "null", "{inputs: null, outputs: 'null'}"):
+        assert read_mlmodel(f"flavors: {{sklearn: {{}}}}\nsignature: {none}\n".encode()).signature == {}
+
+
+def test_requirements_beside_an_mlmodel_that_are_no_lock_are_said(
+    register: Register, shop: Git, mlruns: Path
+) -> None:
+    (mlruns / "1" / RUN / "artifacts/model/requirements.txt").write_text("numpy>=2\n")
+    options = ("--from-mlflow", "models:/eta/1", "--mlflow", str(mlruns))
+    done = register("--next", *options, artifact=None, lock=None)
+    assert done.returncode == 1
+    assert "runtime: its packages (--lock FILE)" in done.stderr
+    assert "note: the requirements.txt beside the MLmodel is no lock: " in done.stderr

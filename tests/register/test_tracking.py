@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import sqlite3
 from contextlib import closing
@@ -14,6 +15,7 @@ from modelspec.world import tracking_http
 from modelspec.world.tracking import read_run
 from modelspec.world.tracking_http import Server
 from register.brought import RUN, mlruns
+from register.conftest import Register
 from register.tracking import Answers, server
 from world.stores.servers import web
 
@@ -50,7 +52,8 @@ def test_mlflows_sqlite_file(tmp_path: Path, mlruns: Path) -> None:
         opened.execute("INSERT INTO latest_metrics VALUES ('mae', 1.5, 0, ?), ('bad', 0, 1, ?)", (RUN, RUN))
         opened.execute("INSERT INTO model_versions VALUES ('eta', 1, ?, ?)", (f"runs:/{RUN}/model", RUN))
     found = read_run(str(file), "models:/eta/1", tmp_path / "into")
-    assert (found.params, found.metrics) == ({"depth": "3"}, {"mae": 1.5})
+    assert (found.params, found.metrics["mae"]) == ({"depth": "3"}, 1.5)
+    assert math.isnan(found.metrics["bad"])
     assert found.model == artifacts / "model"
     with pytest.raises(Refusal, match="no version 2"):
         read_run(f"sqlite:///{file}", "models:/eta/2", tmp_path / "into")
@@ -138,6 +141,20 @@ def test_a_metric_is_that_of_its_last_step(mlruns: Path, tmp_path: Path) -> None
     # A model that is logged later writes its metrics once more, as they were.
     (mlruns / "1" / RUN / "metrics/mae").write_text("".join([*lines, "1000 0.0 0\n"]))
     assert read_run(str(mlruns), f"runs:/{RUN}/model", tmp_path / "into").metrics["mae"] == 4999.9
+
+
+@pytest.mark.parametrize(
+    "lines", [b"", b"junk\n", b"\xff\xfe\x00 1 2\n", b"1 1.5 0\njunk\n", b"1 half 0\n", b"1 2 x\n"]
+)
+def test_a_metric_that_cannot_be_read_is_left_out_and_said(
+    lines: bytes, register: Register, mlruns: Path, tmp_path: Path
+) -> None:
+    (mlruns / "1" / RUN / "metrics/odd").write_bytes(lines)
+    assert math.isnan(read_run(str(mlruns), f"runs:/{RUN}/model", tmp_path / "into").metrics["odd"])
+    options = ("--from-mlflow", "models:/eta/1", "--mlflow", str(mlruns))
+    done = register("--next", *options, artifact=None, lock=None, python=None)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "note: the metric odd has no name or value that a version can have: left out" in done.stdout
 
 
 @pytest.mark.parametrize("path", ["model/../../escaped", "/etc/escaped", "model/a\\b", "model/.."])

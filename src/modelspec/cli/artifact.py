@@ -187,7 +187,9 @@ def _mlmodel(given: dict[str, Any], taken: Taken) -> dict[str, str]:
         try:
             with files["requirements.txt"]() as stream:
                 read_lock(stream.read(16 * 1024 * 1024), given["python"] or told.python)
-        except Unreadable:
+        except Unreadable as error:
+            why = visible(error.message, 200)
+            taken.notes.append(f"the requirements.txt beside the MLmodel is no lock: {why}")
             return unnamed
         given["lock"] = next(place(one) for one in taken.artifact.files if one.path == "requirements.txt")
         taken.notes.append("its lock is the requirements.txt beside the MLmodel")

@@ -39,9 +39,11 @@ def read_mlmodel(source: bytes) -> MlModel:
     notes: list[str] = []
     unnamed: dict[str, str] = {}
     signature: dict[str, Data] = {}
-    said = data.get("signature")
+    said = data.get("signature") or {}
+    if not isinstance(said, dict):
+        raise Unreadable("its signature is no map")
     for key in ("inputs", "outputs"):
-        written = said.get(key) if isinstance(said, dict) else None
+        written = said.get(key)
         tensors = _tensors(written, key, notes, unnamed) if written else []
         if tensors:
             signature[key] = list[Data](tensors)
@@ -53,7 +55,10 @@ def _tensors(written: Any, key: str, notes: list[str], unnamed: dict[str, str]) 
     rows: Any = read_json(written.encode()) if isinstance(written, str) else written
     found: list[dict[str, Data]] = []
     without: list[str] = []
-    for number, row in enumerate(rows if isinstance(rows, list) else ()):
+    rows = [] if rows is None else rows
+    if not isinstance(rows, list):
+        raise Unreadable(f"{key} of its signature is no list of maps")
+    for number, row in enumerate(rows):
         if not isinstance(row, dict):
             raise Unreadable(f"{key} of its signature is no list of maps")
         name = str(row.get("name") or (f"{key[:-1]}_{number}" if len(rows) > 1 else key[:-1]))

@@ -6,6 +6,7 @@ paths are checked before they become paths or addresses.
 
 from __future__ import annotations
 
+import math
 import re
 import sqlite3
 import time
@@ -34,7 +35,10 @@ ELSEWHERE: Final = "look it up in MLflow, and see that --mlflow names the place 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run: what it was told, what it measured, its tags, and the folder of its model on this disk."""
+    """A run: what it was told, what it measured, its tags, and the folder of its model on this disk.
+
+    A metric is not a number where it was measured as none, or can't be read.
+    """
 
     params: Mapping[str, str]
     metrics: Mapping[str, float]
@@ -235,17 +239,20 @@ def _files(folder: Path) -> Iterator[tuple[str, Path]]:
 
 
 def _latest(folder: Path) -> Iterator[tuple[str, float]]:
-    """Yield each metric at its last step, as MLflow has it: lines of time, value, step, in no order."""
+    """Yield each metric at its last step, as MLflow has it: lines of time, value, step, in no order.
+
+    Not a number where a line is none of these, or none is there: which is the last can't be told.
+    """
     for key, file in _files(folder):
         last: tuple[float, float, float] | None = None
+        clear = True
         with file.open("rb") as stream:
             while line := stream.readline(_LINE):
-                words = line.decode("utf-8", "replace").split()
-                if len(words) >= 2:
-                    time, value, step = (_number(key, word) for word in [*words, "0"][:3])
-                    last = max(last or (step, time, value), (step, time, value))
-        if last is not None:
-            yield key, last[2]
+                words = [*line.decode("utf-8", "replace").split(), "0"]
+                time, value, step = map(_number, words[:3] if len(words) > 2 else ["", "", ""])
+                clear = clear and not (math.isnan(time) or math.isnan(step))
+                last = max(last or (step, time, value), (step, time, value))
+        yield key, last[2] if last is not None and clear else math.nan
 
 
 def _text(file: Path) -> str:
@@ -253,11 +260,11 @@ def _text(file: Path) -> str:
         return stream.read(_TEXT).decode("utf-8", "replace")
 
 
-def _number(key: str, text: str) -> float:
+def _number(text: str) -> float:
     try:
         return float(text)
     except ValueError:
-        raise Refusal(f"the metric {visible(key)} is no number: {visible(text)}") from None
+        return math.nan
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,11 +287,11 @@ class Database:
     def run(self, run: str) -> tuple[Mapping[str, str], Mapping[str, float], Mapping[str, str]]:
         """Read `params`, `latest_metrics` and `tags`."""
         params = self._rows("SELECT key, value FROM params WHERE run_uuid = ?", run)
-        metrics = self._rows("SELECT key, value FROM latest_metrics WHERE run_uuid = ? AND NOT is_nan", run)
+        metrics = self._rows("SELECT key, value, is_nan FROM latest_metrics WHERE run_uuid = ?", run)
         tags = self._rows("SELECT key, value FROM tags WHERE run_uuid = ?", run)
         return (
             {str(key): str(value) for key, value in params},
-            {str(key): _number(str(key), str(value)) for key, value in metrics},
+            {str(key): math.nan if no else _number(str(value)) for key, value, no in metrics},
             {str(key): str(value) for key, value in tags},
         )
 
