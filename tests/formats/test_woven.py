@@ -1,9 +1,10 @@
-"""The opcodes of what joblib writes, without the numbers between them; `fixtures/artifacts/make.py` made it."""
+"""The opcodes of what joblib and old torch write, without the numbers; `fixtures/artifacts/make.py` made it."""
 
 from __future__ import annotations
 
 import gzip
 import io
+import pickle
 import pickletools
 from pathlib import Path
 
@@ -32,10 +33,29 @@ def test_what_comes_after_the_numbers_is_among_the_opcodes() -> None:
     assert found is not None and found.pickles[0].endswith(b"tR.")
 
 
+def torch(
+    *pickles: object, numbers: bytes = b"\x04\0\0\0\0\0\0\0" + b"\x80" * 16, protocol: int = 2
+) -> bytes:
+    """Return what torch writes without a zip."""
+    mark = pickle.dumps(0x1950A86A20F9469CFC6C, protocol=protocol)
+    return mark + b"".join(pickle.dumps(one, protocol=protocol) for one in pickles) + numbers
+
+
+@pytest.mark.parametrize("protocol", [2, 3, 4, 5])
+def test_old_torch_has_five_pickles_and_then_numbers(protocol: int) -> None:
+    data = torch(1001, {"little_endian": True}, {"weights": [1.0]}, ["0"], protocol=protocol)
+    found = unwoven(io.BytesIO(data))
+    assert found is not None and (len(found.pickles), found.numbers) == (5, 24)
+    assert b"".join(found.pickles) == data[:-24]
+
+
 @pytest.mark.parametrize(
     "data",
     [
         b"",
+        torch(1001, {}, {}),
+        torch(numbers=b""),
+        torch(1001, {}, b"a", numbers=b"\x80\x02cos"),
         DATA[:-1],
         DATA[:500],
         DATA + b"N.",

@@ -6,6 +6,7 @@ import gzip
 import json
 import os
 import pickle
+import struct
 import zipfile
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -228,6 +229,12 @@ def packed(kind: str, folder: Path) -> Path:
         if "called" in kind:
             data = data[:-1] + b"0cos\nsystem\n(S'true'\ntR."
         path.write_bytes(gzip.compress(data) if "compressed" in kind else data)
+    elif kind.startswith("old torch"):
+        path = folder / kind.removeprefix("old torch, ")
+        model = Called() if "called" in kind else {"weights": [1.0]}
+        five = (0x1950A86A20F9469CFC6C, 1001, {"little_endian": True}, model, ["0"])
+        numbers = struct.pack("<q4f", 4, 0.5, -1.0, 3e8, 1e-9)
+        path.write_bytes(b"".join(pickle.dumps(one, protocol=2) for one in five) + numbers)
     elif kind == "harmless":
         path.write_bytes(pickle.dumps({"weights": [1.0]}))
     return path
@@ -246,6 +253,10 @@ def packed(kind: str, folder: Path) -> Path:
         ("joblib, compressed", False, False),
         ("joblib, called", True, False),
         ("joblib, compressed and called", True, False),
+        ("old torch, model", False, False),
+        ("old torch, model.pt", False, False),
+        ("old torch, called", True, False),
+        ("old torch, called.pt", True, False),
     ],
 )
 def test_what_a_scanner_says_and_what_it_could_not_read(
@@ -257,7 +268,22 @@ def test_what_a_scanner_says_and_what_it_could_not_read(
     notes: list[str] = []
     said = suspected("model", packed(kind, tmp_path), notes) or ""
     assert ("finds" in said, "failed" in said) == (dangerous, failed and not dangerous), said
-    assert any("bytes of numbers" in note for note in notes) == (kind in ("joblib", "joblib, compressed"))
+    assert any("bytes of numbers" in note for note in notes) == (
+        kind.startswith(("joblib", "old torch")) and not dangerous
+    )
+
+
+def test_what_a_scanner_was_not_shown_is_said_by_register_and_verify(
+    register: Register, invoke: Run, shop: Git, tmp_path: Path, signature: str
+) -> None:
+    pytest.importorskip("picklescan", reason="the extra `scan` is not installed")
+    given = {**ALONE, "signature": signature, "artifact": str(packed("old torch, model", tmp_path))}
+    done = register("4.0.0", "--scan", **given, unsafe="pickle")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "and not the 24 bytes of numbers that lie between or behind them" in done.stdout
+    done = invoke("verify", "eta@4.0.0", "--scan", cwd=shop.root)
+    assert done.returncode == 0
+    assert "modelspec: eta@4.0.0: model: picklescan read all its opcodes, and not the 24 bytes" in done.stderr
 
 
 @pytest.mark.parametrize("kind", ["bare", "7-Zip", "harmless"])

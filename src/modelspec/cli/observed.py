@@ -25,10 +25,14 @@ if TYPE_CHECKING:
 
 
 class Looked:
-    """What files of trees are by their bytes: each is looked at once, best while it is being read."""
+    """What files of trees are by their bytes: each is looked at once, best while it is being read.
+
+    `notes`: what a scanner was not shown.
+    """
 
     def __init__(self) -> None:
         self._known: dict[str, Detected] = {}
+        self.notes: list[str] = []
 
     def tree(self, tree: Path) -> _Tree:
         """Return what looks at the files of a tree."""
@@ -119,7 +123,9 @@ def _troubles(source: Source, row: Row, looked: Looked, scan: bool) -> Iterator[
             yield f"{visible(file.path)} is {one.why}, and the version does not say `unsafe: pickle`"
         for name in one.lacking(file.path, paths)[:3]:
             yield f"{visible(file.path)} keeps numbers in {visible(name, 200)}, which is not among its files"
-        said = suspected(file.path, tree.tree / file.path, []) if one.unsafe and scan else None
+        notes: list[str] = []
+        said = suspected(file.path, tree.tree / file.path, notes) if one.unsafe and scan else None
+        looked.notes += (f"{row.model}@{row.version}: {note}" for note in notes)
         if said is not None:
             yield said
         seen[file.path] = one

@@ -28,13 +28,13 @@ def suspected(path: str, file: Path, notes: list[str]) -> str | None:
     if found.numbers:
         notes.append(
             f"{visible(path, 200)}: picklescan read all its opcodes, and not the {found.numbers:,} bytes of "
-            "numbers that joblib wrote between them"
+            "numbers that lie between or behind them"
         )
     return None
 
 
 def _opcodes(stream: BinaryIO) -> tuple[tuple[bytes, ...], int] | None:
-    """Return the pickles of what joblib wrote, compressed or not, without the numbers between the opcodes."""
+    """Return the pickles of what joblib or old torch wrote, compressed or not, without the numbers."""
     from modelspec.formats.compressed import COMPRESSED, DecompressionError, decompressed
     from modelspec.formats.woven import unwoven
 

@@ -125,6 +125,8 @@ def verify_command(
             else json.dumps(verify_json(rows), indent=2) + "\n",
             nl=False,
         )
+    for note in looked.notes:
+        click.echo(f"modelspec: {note}", err=True)
     for one in unread:
         click.echo(f"modelspec: {one} can't be read: `modelspec check` says why", err=True)
     failed = bool(unread) or any(row.fails for row in rows)

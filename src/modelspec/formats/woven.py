@@ -1,4 +1,4 @@
-"""Tells the numbers of arrays, which joblib writes between the opcodes of a pickle, from the opcodes.
+"""Tells the numbers that joblib writes between the opcodes of a pickle, and old torch behind them, apart.
 
 A scanner of pickles stumbles over such numbers. Opcodes are followed with what they would put on a stack, as
 far as that says where an array lies; none is run.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import IO, Any, Final
 
 from modelspec.formats.pickled import MARK, Reading, effect, opcodes
@@ -20,6 +21,10 @@ _KIND: Final = re.compile(r"([biufcSVUmM])([0-9]{1,9})|(O)8?", re.ASCII)
 _KEPT: Final = 64 * 1024 * 1024
 """So many bytes of opcodes are followed."""
 _STEP: Final = 1024 * 1024
+_TORCH: Final = re.compile(rb"\x80[\x02-\x05](?:\x95.{8})?\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19\.", re.DOTALL)
+"""The first pickle of what torch wrote before 1.6, or writes without a zip: a number, as its mark."""
+_BEHIND: Final = 4
+"""So many pickles follow that mark: torch's protocol, the system, the object, its storages; then numbers."""
 _TEXTS: Final = frozenset(["SHORT_BINUNICODE", "BINUNICODE", "BINUNICODE8"])
 _WHOLE: Final = frozenset(["BININT", "BININT1", "BININT2", "LONG1"])
 _PUTS: Final = frozenset(["PUT", "BINPUT", "LONG_BINPUT"])
@@ -56,18 +61,29 @@ class _Made:
 
 
 def unwoven(stream: Reading | IO[bytes]) -> Woven | None:
-    """Return the opcodes of a joblib file without the numbers of its arrays; None where that is not sure.
+    """Return the opcodes of a file of joblib or old torch without the numbers; None where that is not sure.
 
     What the stream raises is raised.
     """
     kept = _Kept(stream)
     try:
         inner = _followed(kept, arrays=True)
+        if _TORCH.fullmatch(kept.data):
+            return _torch(kept)
     except (_UnclearError, ValueError, IndexError, KeyError, TypeError, RecursionError):
         return None
     if kept.read(1):
         return None
     return Woven((bytes(kept.data), *inner), kept.passed - sum(map(len, inner)))
+
+
+def _torch(kept: _Kept) -> Woven:
+    ends = [len(kept.data)]
+    for _ in range(_BEHIND):
+        _followed(kept, arrays=False)
+        ends.append(len(kept.data))
+    pickles = tuple(bytes(kept.data[start:end]) for start, end in pairwise([0, *ends]))
+    return Woven(pickles, sum(map(len, iter(lambda: kept.stream.read(_STEP), b""))))
 
 
 class _Kept:

@@ -21,6 +21,7 @@ from modelspec.world.isolated import isolated
 
 EXTRA: Final = 'pip install "modelspec-gitops[scan]"'
 _SEVEN: Final = b"7z\xbc\xaf\x27\x1c"
+_ARRAY: Final = b"\x93NUMPY"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +50,14 @@ def scanned(path: Path, opcodes: Opcodes) -> Scanned:
     if find_spec("picklescan") is None:
         raise Refusal("scanning needs the package picklescan", EXTRA)
     with foreign(path) as stream:
+        head = stream.read(len(_SEVEN))
+    if head == _SEVEN:
         # It would be unpacked to a temporary folder.
-        if stream.read(len(_SEVEN)) == _SEVEN:
-            return Scanned(failed="it is packed with 7-Zip")
+        return Scanned(failed="it is packed with 7-Zip")
+    # The scanner goes by names, and passes over what it can't read in a file that is called as torch's are.
+    suffix = ".npy" if head == _ARRAY else ""
     try:
-        found = json.loads(isolated(lambda: _scan(path, opcodes)))
+        found = json.loads(isolated(lambda: _scan(path, suffix, opcodes)))
     except Refusal as refusal:
         return Scanned(failed=refusal.message)
     return Scanned(tuple(found["dangerous"]), found["failed"], found["numbers"])
@@ -70,11 +74,11 @@ class _Complaints(logging.Handler):
         self.count += not str(record.msg).endswith("FOUND")
 
 
-def _scan(path: Path, opcodes: Opcodes) -> bytes:
+def _scan(path: Path, suffix: str, opcodes: Opcodes) -> bytes:
     from picklescan import scanner
 
     dangerous, failed = _asked(
-        lambda: path.open("rb"), lambda stream: scanner.scan_bytes(stream, "file", path.suffix.lower())
+        lambda: path.open("rb"), lambda stream: scanner.scan_bytes(stream, "file", suffix)
     )
     numbers = 0
     if failed is not None:
