@@ -45,7 +45,7 @@ def begun(shop: Git, missing: Sequence[str] = MISSING, **changed: str) -> tuple[
     return pid, terminal
 
 
-def talked(pid: int, terminal: int, answers: Mapping[str, Sequence[str]]) -> bytes:
+def talked(pid: int, terminal: int, answers: Mapping[str, Sequence[str]], code: int = 0) -> bytes:
     """Answer the questions that have a word in them, until it ends; return what was said."""
     left = {word: list(several) for word, several in answers.items()}
     said, end = b"", time.monotonic() + 60
@@ -65,7 +65,7 @@ def talked(pid: int, terminal: int, answers: Mapping[str, Sequence[str]]) -> byt
             said += b"\n"
             os.write(terminal, asked[0].pop(0).encode("utf-8", "surrogateescape") + b"\n")
     _, status = os.waitpid(pid, 0)
-    assert os.waitstatus_to_exitcode(status) == 0, said.decode(errors="replace")
+    assert os.waitstatus_to_exitcode(status) == code, said.decode(errors="replace")
     return said
 
 
@@ -96,6 +96,7 @@ def test_what_is_missing_is_asked_for(shop: Git) -> None:
 def test_an_answer_that_no_version_may_have_is_asked_for_again(shop: Git) -> None:
     """Judged at the end, it would cost all that was answered, and leave bytes in the store."""
     answers = {
+        "script": [""],
         "repository": ["training/train.py", "https://git.example.com/routing/eta"],
         "commit": ["main", "9fceb02d0ae598e95dc970b74767f19372d61af8"],
         "the file that trains": ["../train.py", "train.py"],
@@ -106,10 +107,60 @@ def test_an_answer_that_no_version_may_have_is_asked_for_again(shop: Git) -> Non
     said = talked(*begun(shop, ["--code", "--dataset", "--image"]), answers)
     data, _ = read((shop.root / "registry/models/eta/versions/3.0.1.yaml").read_bytes())
     assert isinstance(data, dict)
-    assert list(data["code"].values()) == [answers[key][1] for key in list(answers)[:3]]  # type: ignore[union-attr]
+    assert list(data["code"].values()) == [answers[key][1] for key in list(answers)[1:4]]  # type: ignore[union-attr]
     assert data["dataset"]["uri"] == answers["for others"][1]  # type: ignore[index, call-overload]
     assert data["runtime"]["image"] == WHOLE["--image"]  # type: ignore[index, call-overload]
     assert said.count(b"write ") >= 5
+
+
+def test_one_answer_tells_all_of_the_code(shop: Git) -> None:
+    """The script is in a clone, which knows its commit and its repository."""
+    (shop.root / "new.py").write_text("1\n")
+    slips = ["nowhere.py", "/", "unknown", "~nobody-of-that-name/x", "training/train.py", "new.py"]
+    answers = {"script that trained it": [*slips, "unknown: Rewritten since"]}
+    said = talked(*begun(shop, ["--code"]), answers)
+    assert b"nowhere.py does not exist" in said and b"is in no git repository" in said
+    assert said.count(b"the code is not committed: new.py") == 2
+    data, _ = read((shop.root / "registry/models/eta/versions/3.0.1.yaml").read_bytes())
+    assert data["code"] == {"unknown": {"reason": "Rewritten since"}}  # type: ignore[call-overload, index]
+    shop.commit("new")
+    said = talked(*begun(shop, ["--code"], threads="2"), {"script": ["training/train.py"]})
+    assert said.count(b"code: ") == 1
+    data, _ = read((shop.root / "registry/models/eta/versions/3.0.2.yaml").read_bytes())
+    assert data["code"] == {  # type: ignore[call-overload, index]
+        "repository": "https://git.example.com/ml/eta",
+        "commit": shop("rev-parse", "HEAD").strip(),
+        "path": "training/train.py",
+    }
+
+
+def test_files_are_asked_for_too(shop: Git, tmp_path: Path) -> None:
+    said_of = tmp_path / "signature.yaml"
+    said_of.write_text(
+        "inputs:\n  - {name: features, dtype: float32, shape: [-1, 4]}\n"
+        "outputs:\n  - {name: minutes, dtype: float32, shape: [-1, 1]}\n"
+    )
+    (shop.root / "opaque").write_bytes(b"weights")
+    (shop.root / "notes.txt").write_text("numpy>=1\n")
+    shop.commit("more")
+    answers = {
+        "the model's file": ["models.onnx", "a\0b", "opaque"],
+        "the lock file": ["training", "notes.txt", "training/requirements.txt"],
+        "its format": ["other"],
+        "its inputs and outputs": ["unknown: why", "opaque", str(said_of)],
+    }
+    missing = ["--artifact", "--lock", "--feature", "--threshold"]
+    said = talked(*begun(shop, missing, none="features"), answers)
+    assert b"notes.txt is no lock" in said
+    data, _ = read((shop.root / "registry/models/eta/versions/4.0.0.yaml").read_bytes())
+    assert data["artifact"]["format"] == "other"  # type: ignore[call-overload, index]
+    assert data["runtime"]["lock"]["path"] == "requirements.txt"  # type: ignore[call-overload, index]
+
+
+def test_what_no_answer_mends_is_listed_before_anything_is_asked(shop: Git) -> None:
+    (shop.root / "model.onnx").write_bytes(b"\x80\x04cos\nsystem\n.")
+    said = talked(*begun(shop), {}, code=1)
+    assert b"(--unsafe pickle)" in said and b"(--feature VIEW@N" in said and b"why`)" not in said
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

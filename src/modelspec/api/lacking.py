@@ -66,7 +66,7 @@ def lacks(data: Mapping[str, Data]) -> Iterator[Lack]:
                 "--param K=V, --params FILE, or --none config",
             )
     if not data.get("signature") and not _lost(data, "artifact") and not _lost(data, "features"):
-        yield Lack("signature", "", "its inputs and outputs", "--signature FILE")
+        yield Lack("signature", "", "the file of its inputs and outputs", "--signature FILE")
 
 
 def _lost(data: Mapping[str, Data], name: str) -> bool:

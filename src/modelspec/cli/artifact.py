@@ -20,8 +20,11 @@ if TYPE_CHECKING:
 _MLMODEL: Final = 16 * 1024 * 1024
 
 
-def take_artifact(given: dict[str, Any], store: str, taken: Taken) -> None:
-    """Fill the component `artifact`, and what an MLmodel in it says of others."""
+def take_artifact(given: dict[str, Any], store: str, taken: Taken, lost: dict[str, str]) -> None:
+    """Fill the component `artifact`, and what an MLmodel in it says of others.
+
+    On a terminal it is asked for; that it is lost is noted in `lost`.
+    """
     from modelspec.cli.detecting import detect_each
     from modelspec.world.source import source_of
 
@@ -40,6 +43,13 @@ def take_artifact(given: dict[str, Any], store: str, taken: Taken) -> None:
             taken.placed = placed_at(addresses[0], progress)
     elif given["artifact"]:
         taken.artifact = source_of([Path(one) for one in given["artifact"]])
+    elif taken.artifact is None and taken.ask is not None and not taken.lacks:
+        from modelspec.cli.asking import file_asked
+
+        what = "the model's file or folder"
+        taken.artifact = file_asked(taken.ask, "artifact", what, lost, lambda path: source_of([path]))
+        if "artifact" in lost:
+            return
     if taken.artifact is None and taken.placed is None:
         taken.lacks.append("artifact: the model's files (--artifact PATH)")
         return

@@ -2,20 +2,63 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
 from modelspec.change.proposal import Declined
 from modelspec.tree.data import Data
+from modelspec.tree.finding import Refusal
 from modelspec.world.signals import typed
 
 if TYPE_CHECKING:
     from modelspec.api.lacking import Lack
     from modelspec.api.register import Captured
     from modelspec.spec.registry import Registry
+
+_Read = TypeVar("_Read")
+_WHY = "say why it is lost, as in `unknown: deleted in 2024`"
+
+
+def file_asked(
+    ask: Callable[[str], str], component: str, what: str, lost: dict[str, str], read: Callable[[Path], _Read]
+) -> _Read | None:
+    """Ask for a file and return what `read` makes of it, asking again where it is refused.
+
+    None for an empty answer, and for `unknown: why`, which is noted in `lost`.
+    """
+    while text := ask(f"{component}: {what} (or `unknown: why`): ").strip():
+        if reason := _reason(text):
+            lost[component] = reason
+            return None
+        try:
+            if reason is None:
+                return read(_path(text))
+            click.echo(f"  {_WHY}", err=True)
+        except (Refusal, click.UsageError) as error:
+            click.echo(f"  {_told(error)}", err=True)
+    return None
+
+
+def _told(error: Refusal | click.UsageError) -> str:
+    hint = getattr(error, "hint", None)
+    return f"{error.message} ({hint})" if hint else error.message
+
+
+def _path(text: str) -> Path:
+    # A shell does this for what is given as an option.
+    return Path(os.path.expanduser(text))  # noqa: PTH111 - Path raises for a user that there is not
+
+
+def _reason(text: str) -> str | None:
+    """Return why something is lost, where an answer says that it is; "" where it does not say why."""
+    word, _, reason = text.partition(":")
+    return reason.strip() if word.strip() == "unknown" else None
 
 
 def asked(registry: Registry, captured: Captured) -> Captured:
@@ -30,12 +73,13 @@ def asked(registry: Registry, captured: Captured) -> Captured:
         open_ = [
             one for one in found if one.option.startswith("--") and (one.component, one.key) not in passed
         ]
-        # A file is named by an option: what is in it has to be read.
-        lack = next((one for one in open_ if one.component != "signature" and one.key != "lock"), None)
+        # The lock was asked for where it is read.
+        lack = next((one for one in open_ if one.key != "lock"), None)
         if lack is None:
             return captured
         passed.add((lack.component, lack.key))
-        text = line(f"{lack.component}: {lack.what} (or `unknown: why`): ").strip()
+        lost = "" if lack.component == "signature" else " (or `unknown: why`)"
+        text = line(f"{lack.component}: {lack.what}{lost}: ").strip()
         if not text:
             continue
         answered = _tried(registry, captured, lack, text)
@@ -73,22 +117,28 @@ def _tried(registry: Registry, captured: Captured, lack: Lack, text: str) -> Cap
     from modelspec.api.register import missing
     from modelspec.rules.exact import misshapen
 
-    if text.removesuffix(":").strip() == "unknown":
-        return "say why it is lost, as in `unknown: deleted in 2024`"
-    if not text.startswith("unknown:") and (slip := misshapen(lack.component, lack.key, text)) is not None:
+    if lack.component == "signature":
+        reason = None
+    elif (reason := _reason(text)) == "":
+        return _WHY
+    if reason is None and (slip := misshapen(lack.component, lack.key, text)) is not None:
         return slip
     try:
-        answered = _answered(captured, lack, text)
-    except click.UsageError as error:
-        return error.message
+        answered = _answered(captured, lack, text, reason)
+    except (Refusal, click.UsageError) as error:
+        return _told(error)
     found = missing(registry, answered)
     return f"{found.message} ({found.fix})" if isinstance(found, Declined) else answered
 
 
-def _answered(captured: Captured, lack: Lack, text: str) -> Captured:
+def _answered(captured: Captured, lack: Lack, text: str, reason: str | None) -> Captured:
+    from modelspec.cli.given import mapping
+
     parts = dict(captured.parts)
-    reason = text.removeprefix("unknown:").strip()
-    if text.startswith("unknown:") and reason:
+    if lack.component == "signature":
+        said = mapping(_path(text), "--signature")
+        return replace(captured, parts={**parts, "signature": said}, tool=False)
+    if reason is not None:
         parts[lack.component] = {"unknown": {"reason": reason}}
         return replace(captured, parts=parts)
     if lack.component == "features":

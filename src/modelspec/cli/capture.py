@@ -94,13 +94,13 @@ def capture(given: dict[str, Any], root: Path, store: str, stores: list[Path], t
     lost = unknowns(given["unknown"])
     none = set(given["none"])
     if "artifact" not in lost:
-        take_artifact(given, store, taken)
+        take_artifact(given, store, taken, lost)
     if "code" not in lost:
-        _code(given, [root / "registry", root / "compiled", *stores], taken)
+        _code(given, [root / "registry", root / "compiled", *stores], taken, lost)
     if "dataset" not in lost:
         _dataset(given, taken)
     if "runtime" not in lost:
-        _runtime(given, taken)
+        _runtime(given, taken, lost)
     if "config" not in lost:
         _config(given, none, taken)
     if "features" in none:
@@ -146,29 +146,42 @@ def _need(text: str) -> Data:
     return {"model": model, "version": ref}
 
 
-def _code(given: dict[str, Any], besides: list[Path], taken: Taken) -> None:
-    from modelspec.world.code import code_around
-
+def _code(given: dict[str, Any], besides: list[Path], taken: Taken, lost: dict[str, str]) -> None:
     part = taken.part("code")
     if given["code"] is not None:
-        found = code_around(given["code"], besides)
-        part |= {"commit": found.commit, "path": found.path}
-        if found.repository is not None:
-            part["repository"] = found.repository
-        if found.dirty:
-            shown = ", ".join(visible(path) for path in found.dirty[:5])
-            more = f" and {len(found.dirty) - 5} more" if len(found.dirty) > 5 else ""
-            if not given["allow_dirty"]:
-                raise Refusal(
-                    f"the code is not committed: {shown}{more}",
-                    "commit it, or --allow-dirty to record the difference as code.patch",
-                )
-            part["patch"] = taken.keep("code.patch", found.patch)
-            taken.notes.append(f"the code was not committed ({shown}{more}): its difference is code.patch")
+        part |= _code_at(given["code"], given, besides, taken)
+    elif taken.ask is not None and not part:
+        from modelspec.cli.asking import file_asked
+
+        what = "the script that trained it, in its clone"
+        part |= file_asked(
+            taken.ask, "code", what, lost, lambda path: _code_at(path, given, besides, taken)
+        ) or {}  # fmt: skip
     if given["repository"] is not None:
         part["repository"] = given["repository"]
     order = ("repository", "commit", "path", "patch")
     taken.parts["code"] = {key: part[key] for key in order if key in part}
+
+
+def _code_at(path: Path, given: dict[str, Any], besides: list[Path], taken: Taken) -> dict[str, Data]:
+    """Return what the repository around a file says of the code."""
+    from modelspec.world.code import code_around
+
+    found = code_around(path, besides)
+    part: dict[str, Data] = {"commit": found.commit, "path": found.path}
+    if found.repository is not None:
+        part["repository"] = found.repository
+    if found.dirty:
+        shown = ", ".join(visible(path) for path in found.dirty[:5])
+        more = f" and {len(found.dirty) - 5} more" if len(found.dirty) > 5 else ""
+        if not given["allow_dirty"]:
+            raise Refusal(
+                f"the code is not committed: {shown}{more}",
+                "commit it, or --allow-dirty to record the difference as code.patch",
+            )
+        part["patch"] = taken.keep("code.patch", found.patch)
+        taken.notes.append(f"the code was not committed ({shown}{more}): its difference is code.patch")
+    return part
 
 
 def _dataset(given: dict[str, Any], taken: Taken) -> None:
@@ -205,34 +218,42 @@ def _dataset(given: dict[str, Any], taken: Taken) -> None:
     taken.parts["dataset"] = {key: part[key] for key in order if part.get(key)}
 
 
-def _runtime(given: dict[str, Any], taken: Taken) -> None:
-    from modelspec.formats.lock import credential
-    from modelspec.world.foreign import foreign
-
+def _runtime(given: dict[str, Any], taken: Taken, lost: dict[str, str]) -> None:
     part = taken.part("runtime")
     for key in ("image", "python", "threads", "accelerator"):
         if given[key] is not None:
             part[key] = given[key]
     if given["lock"] is not None:
-        with foreign(given["lock"]) as stream:
-            source = stream.read(64 * 1024 * 1024)
-        name = given["lock"].name
-        if (trouble := path_trouble(name)) is not None:
-            raise Refusal(
-                f"the lock's name {visible(name)} {trouble}", "rename it: it is stored under its name"
-            )
-        locked = _locked(name, source, part, taken)
-        if (line := credential(source)) is not None:
-            raise Refusal(
-                f"{visible(name)} has a password or a token in an address, on line {line}: all who read "
-                "the store would have it",
-                "write the address without; pip and others take it from their own configuration",
-            )
-        part["lock"] = {"path": name, "digest": taken.keep(name, source)}
-        if locked is not None:
-            _packages(given, name, locked, part, taken)
+        _lock(given["lock"], given, part, taken)
+    elif taken.ask is not None:
+        from modelspec.cli.asking import file_asked
+
+        what = "the lock file of its packages"
+        file_asked(taken.ask, "runtime", what, lost, lambda path: _lock(path, given, part, taken))
     order = ("image", "python", "lock", "packages", "threads", "accelerator")
     taken.parts["runtime"] = {key: part[key] for key in order if key in part}
+
+
+def _lock(path: Path, given: dict[str, Any], part: dict[str, Any], taken: Taken) -> None:
+    """Take what a lock file says of the packages, and the file itself."""
+    from modelspec.formats.lock import credential
+    from modelspec.world.foreign import foreign
+
+    with foreign(path) as stream:
+        source = stream.read(64 * 1024 * 1024)
+    name = path.name
+    if (trouble := path_trouble(name)) is not None:
+        raise Refusal(f"the lock's name {visible(name)} {trouble}", "rename it: it is stored under its name")
+    locked = _locked(name, source, part, taken)
+    if (line := credential(source)) is not None:
+        raise Refusal(
+            f"{visible(name)} has a password or a token in an address, on line {line}: all who read "
+            "the store would have it",
+            "write the address without; pip and others take it from their own configuration",
+        )
+    if locked is not None:
+        _packages(given, name, locked, part, taken)
+    part["lock"] = {"path": name, "digest": taken.keep(name, source)}
 
 
 def _locked(name: str, source: bytes, part: dict[str, Any], taken: Taken) -> Locked | None:

@@ -242,7 +242,8 @@ def _complete(registry: Registry, captured: Captured, taken: Taken, asks: bool) 
     from modelspec.api.register import crowded, missing
     from modelspec.change.proposal import Declined
 
-    if asks:
+    # What no answer mends would cost all of them.
+    if asks and not taken.lacks:
         from modelspec.cli.asking import asked
 
         captured = asked(registry, captured)
