@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,11 +14,12 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+import onnx
 import onnxruntime as ort
 import pytest
 
 from conftest import Git, Run
-from register.conftest import BINARIES, Register, engine_of
+from register.conftest import BINARIES, MODEL, Register, engine_of
 from reproduce.conftest import golden_inputs
 from test_ended import begun, ended
 
@@ -113,6 +115,49 @@ def test_a_booster_is_asked_again_with_what_its_lock_installs(
     command = json.loads((out / "reproduce.json").read_text())["golden"]["command"]
     assert command[1:] == ["check_golden.py", f"artifact/{name}", "golden/golden.npz", "1", "0.0", form]
     assert json.dumps(["python", *command[1:]]) in (out / "Containerfile").read_text()
+
+
+def test_a_model_among_other_files_is_asked_again(
+    shop: Git, register: Register, invoke: Run, pip_here: Path, tmp_path: Path
+) -> None:
+    """An ONNX model with its numbers in files beside it, in the folder that MLflow makes around one."""
+    paths = "\n".join(sorted({site(np), site(ort)})) + "\n"
+    digest = wheel(pip_here, "bridge", {"bridge.pth": paths, "bridge.py": ""})
+    model, folder = onnx.load(MODEL), tmp_path / "mlflow"
+    for node in model.graph.node:
+        # Numbers of trees stay in the node: a scale behind them is what can lie elsewhere.
+        node.output[:] = [f"{one}_" if one == "minutes" else one for one in node.output]
+    scale = onnx.numpy_helper.from_array(np.full((1, 1), 3, np.float32), "scale")
+    model.graph.initializer.append(scale)
+    model.graph.node.append(onnx.helper.make_node("Mul", ["minutes_", "scale"], ["minutes"]))
+    (folder / "data").mkdir(parents=True)
+    onnx.save(
+        model, folder / "data/model.onnx", save_as_external_data=True, location="b.bin", size_threshold=0
+    )
+    (folder / "MLmodel").write_text("flavors: {onnx: {data: data}}\n")
+    lock = tmp_path / "requirements.txt"
+    lock.write_text(f"bridge==1.0 --hash=sha256:{digest}\n")
+    (tmp_path / "golden.npz").write_bytes(golden_inputs())
+    given = {
+        "artifact": str(folder), "golden": str(tmp_path / "golden.npz"), "lock": str(lock),
+        "python": f"{sys.version_info.major}.{sys.version_info.minor}",
+    }  # fmt: skip
+    done = register("3.0.1", **given)
+    assert done.returncode == 0, done.stdout + done.stderr
+    out = tmp_path / "out"
+    done = invoke("reproduce", "eta@3.0.1", str(out), "--run", "--format", "json", cwd=shop.root)
+    assert done.returncode == 0, done.stdout + done.stderr
+    data = json.loads(done.stdout)
+    assert data["run"]["verdict"] == "bit for bit"
+    command = data["golden"]["command"]
+    assert command[2:] == ["artifact/data/model.onnx", "golden/golden.npz", "1", "0.0", "onnx", "b.bin"]
+    (folder / "data/b.bin").rename(folder / "b.bin")
+    done = register("3.0.2", **given)
+    assert done.returncode == 1 and "keeps numbers in b.bin" in done.stderr
+    shutil.copy(MODEL, folder / "other.onnx")
+    (folder / "b.bin").rename(folder / "data/b.bin")
+    done = register("3.0.2", **given)
+    assert done.returncode == 3 and "alone or among others; this is none" in done.stderr
 
 
 def test_other_bytes_than_the_lock_names_are_not_installed(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from modelspec.api.build import Built, build
 from modelspec.api.claims import Claim
+from modelspec.formats.artifact import Detected
 from modelspec.spec.base import ref_digest, ref_name
 from modelspec.spec.kinds import PIN, SCHEMA
 from modelspec.spec.model import Dataset, ModelVersion
@@ -63,12 +64,14 @@ class Golden:
     threads: int
     tolerance: float
     form: str
+    beside: tuple[str, ...] = ()
+    """Where an ONNX model keeps numbers, as it says it from its own folder."""
 
     @property
     def arguments(self) -> tuple[str, ...]:
         """The arguments of the script in the folder."""
         given = (self.model, self.answers or "-", str(self.threads), repr(self.tolerance))
-        return given if self.form == "onnx" else (*given, self.form)
+        return given if self.form == "onnx" and not self.beside else (*given, self.form, *self.beside)
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,21 +213,31 @@ def lost(entry: Entry[ModelVersion]) -> tuple[Piece, ...]:
     return tuple(found)
 
 
-def golden_of(version: ModelVersion, pieces: Iterable[Piece]) -> Golden | str:
-    """Return how to ask the model again, or why that can't be done here."""
+def golden_of(
+    version: ModelVersion, pieces: Iterable[Piece], model_of: Callable[[str], tuple[str, Detected] | None]
+) -> Golden | str:
+    """Return how to ask the model again, or why that can't be done here.
+
+    `model_of`: which file of the artifact is the model of a format, and what its bytes say; None: not clear.
+    """
     states = {(piece.component, piece.what): piece.state for piece in pieces}
     artifact, runtime = version.artifact, version.runtime
     there = states.get(("artifact", "artifact")) == "exact"
     if not there or (version.golden is not None and states.get(("artifact", "golden")) != "exact"):
         return "the artifact or its golden answers are not to be had"
-    if artifact is None or artifact.format not in ASKED or len(artifact.files) != 1:
-        return f"only an artifact that is one file of {ASKED_SHOWN} is asked again"
+    form = artifact.format if artifact is not None else None
+    found = model_of(form) if artifact is not None and form is not None and form in ASKED else None
+    if artifact is None or form is None or found is None:
+        return f"only a model that is one file of {ASKED_SHOWN}, alone or among others, is asked again"
+    path, detected = found
+    if detected.lacking(path, {file.path for file in artifact.files}):
+        return "the artifact has not all files that the model keeps its numbers in"
     threads = runtime.threads if runtime is not None else None
     if version.golden is not None and threads is None:
         return "the version does not say with how many threads it answered"
-    model = f"artifact/{artifact.files[0].path}"
+    model = f"artifact/{path}"
     answers = None if version.golden is None else "golden/golden.npz"
-    return Golden(model, answers, threads or 1, version.tolerance or 0.0, artifact.format)
+    return Golden(model, answers, threads or 1, version.tolerance or 0.0, form, detected.beside)
 
 
 def containerfile(

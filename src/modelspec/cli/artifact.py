@@ -54,7 +54,7 @@ def take_artifact(given: dict[str, Any], store: str, taken: Taken, lost: dict[st
         taken.lacks.append("artifact: the model's files (--artifact PATH)")
         return
     files = taken.files()
-    found = detect_each(files, shared=taken.placed is not None)
+    found = taken.detected = detect_each(files, shared=taken.placed is not None)
     for path, one in found:
         for name in one.lacking(path, files.keys())[:3]:
             taken.lacks.append(

@@ -22,6 +22,7 @@ from modelspec.tree.paths import path_trouble
 from modelspec.tree.text import visible
 
 if TYPE_CHECKING:
+    from modelspec.formats.artifact import Detected
     from modelspec.formats.lock import Locked
     from modelspec.world.code import Bytes
     from modelspec.world.signing import Signing
@@ -45,6 +46,8 @@ class Taken:
     artifact: Source | None = None
     placed: PlacedTree | None = None
     """An artifact that stays where it is."""
+    detected: list[tuple[str, Detected]] = field(default_factory=list)
+    """What each file of the artifact is by its bytes."""
     extras: list[Bytes] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     lacks: list[str] = field(default_factory=list)
@@ -337,15 +340,16 @@ def _reference(path: Path, taken: Taken) -> None:
 
 def _golden(path: Path, taken: Taken) -> None:
     from modelspec.api.reproduce import ASKED, ASKED_SHOWN
+    from modelspec.formats.artifact import model_of
     from modelspec.runtimes.golden import NAME, golden
     from modelspec.world.foreign import foreign
 
     artifact = taken.parts.get("artifact")
-    files = list(taken.files().values())
     form = artifact.get("format") if isinstance(artifact, dict) else None
-    if not isinstance(form, str) or form not in ASKED or len(files) != 1:
+    model = model_of(taken.detected, form) if isinstance(form, str) and form in ASKED else None
+    if not isinstance(form, str) or model is None:
         raise Refusal(
-            f"--golden runs an artifact that is one file of {ASKED_SHOWN}; this is none",
+            f"--golden runs a model that is one file of {ASKED_SHOWN}, alone or among others; this is none",
             "leave --golden out",
         )
     runtime = taken.parts.get("runtime")
@@ -353,8 +357,17 @@ def _golden(path: Path, taken: Taken) -> None:
     if not isinstance(threads, int):
         taken.lacks.append("runtime: how many threads the golden answers rest on (--threads 1)")
         return
-    with files[0]() as model, foreign(path) as inputs:
-        taken.parts["golden"] = taken.keep(NAME, golden(form, model.read(), inputs.read(), threads))
+    if taken.lacks:
+        # What is not whole is not run.
+        return
+    files, (name, detected) = taken.files(), model
+    data = {}
+    for key, place in {"": name, **detected.places(name)}.items():
+        with files[place]() as stream:
+            data[key] = stream.read()
+    with foreign(path) as inputs:
+        told = golden(form, data.pop(""), inputs.read(), threads, data)
+    taken.parts["golden"] = taken.keep(NAME, told)
 
 
 def _fitted(where: str, taken: Taken) -> None:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from modelspec.api import reproduce
 from modelspec.api.claims import Part, claims_of
 from modelspec.api.reproduce import CHECK, INSTALL, Piece, Reproduced
+from modelspec.cli.detecting import detect_each
 from modelspec.cli.progress import progress_of
 from modelspec.cli.source import Source, renderer, trusted
+from modelspec.formats.artifact import Detected, model_of
 from modelspec.spec.model import ModelVersion
 from modelspec.spec.reader import Entry
 from modelspec.spec.registry import Registry
@@ -22,6 +25,7 @@ from modelspec.tree.paths import path_trouble
 from modelspec.tree.protocols import Progress, Store
 from modelspec.tree.text import plural, visible
 from modelspec.world.assembly import Assembly, assembled
+from modelspec.world.foreign import foreign
 from modelspec.world.git import NoRepository, Repository
 
 _LOCK_LIMIT: Final = 64 * 1024 * 1024
@@ -94,7 +98,7 @@ class _Collection:
         pieces += found
         for path, data in sorted({**files, **outputs}.items()):
             assembly.file(path, data)
-        golden = reproduce.golden_of(version, pieces)
+        golden = reproduce.golden_of(version, pieces, self._model)
         script = None if isinstance(golden, str) else golden
         if script is not None:
             assembly.file(CHECK, _script())
@@ -111,6 +115,21 @@ class _Collection:
         )  # fmt: skip
         assembly.file("reproduce.json", (json.dumps(reproduce.document(done), indent=2) + "\n").encode())
         return done
+
+    def _model(self, form: str) -> tuple[str, Detected] | None:
+        artifact = self.version.artifact
+        places = (
+            {file.path: self.assembly.folder / "artifact" / file.path for file in artifact.files}
+            if artifact
+            else {}
+        )
+        try:
+            return model_of(
+                detect_each({path: partial(foreign, place) for path, place in places.items()}, shared=False),
+                form,
+            )
+        except Refusal:
+            return None
 
     def _part(self, part: Part) -> Piece:
         claim = part.claim

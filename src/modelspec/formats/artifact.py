@@ -10,7 +10,7 @@ import io
 import re
 import tarfile
 import zipfile
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
@@ -50,16 +50,26 @@ class Detected:
     observed: dict[str, Data] = field(default_factory=dict)
     beside: tuple[str, ...] = ()
 
+    def places(self, path: str) -> dict[str, str]:
+        """Return name -> path of the files that it needs beside it, at `path`: none lies above its folder."""
+        folder = path.split("/")[:-1]
+        return {
+            name: "/".join([*folder, *(part for part in name.split("/") if part not in ("", "."))])
+            for name in self.beside
+            # Beneath its own folder, as an engine demands.
+            if not name.startswith("/")
+        }
+
     def lacking(self, path: str, paths: Collection[str]) -> list[str]:
         """Return which files it needs beside it, at `path`, that are none of these."""
-        folder = path.rpartition("/")[0]
+        places = self.places(path)
+        return [name for name in self.beside if places.get(name) not in paths]
 
-        def there(name: str) -> bool:
-            parts = [part for part in name.split("/") if part not in ("", ".")]
-            # Beneath its own folder, as an engine demands.
-            return not name.startswith("/") and "/".join([*([folder] if folder else []), *parts]) in paths
 
-        return [name for name in self.beside if not there(name)]
+def model_of(found: Sequence[tuple[str, Detected]], form: str) -> tuple[str, Detected] | None:
+    """Return which of an artifact's files is the model: the only one of its format, or the only one."""
+    fit = [one for one in found if one[1].format == form]
+    return fit[0] if len(fit) == 1 else found[0] if len(found) == 1 else None
 
 
 _NO_MODEL: Final = Detected()

@@ -2,7 +2,8 @@
 
 Stands alone: it is copied beside what it checks, and needs numpy and what runs the model: onnxruntime,
 xgboost or lightgbm. No format is run here that can hold code.
-    python check_golden.py MODEL GOLDEN.npz|- THREADS TOLERANCE [onnx|xgboost|lightgbm]
+    python check_golden.py MODEL GOLDEN.npz|- THREADS TOLERANCE [onnx|xgboost|lightgbm [FILE...]]
+FILE: where an ONNX model keeps numbers, as it says it from its own folder.
 Prints one JSON object. Exit code: 0 the answers are the same, or within the tolerance, or there are none
 (`-`) and the model loads; 1 they differ; 2 the model could not be asked, and a line says why.
 """
@@ -46,7 +47,7 @@ Ask = Callable[[Mapping[str, Any]], dict[str, Any]]
 """A loaded model: gives its answers to inputs, by output."""
 
 
-def _onnx(model: bytes, threads: int) -> Ask:
+def _onnx(model: bytes, threads: int, beside: Mapping[str, bytes]) -> Ask:
     import onnxruntime as ort
 
     options = ort.SessionOptions()
@@ -55,12 +56,16 @@ def _onnx(model: bytes, threads: int) -> Ask:
     options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
     options.add_session_config_entry("session.load_model_format", "ONNX")
     options.add_session_config_entry("session.model_external_initializers_file_folder_path", "/nonexistent")
+    if beside:
+        options.add_external_initializers_from_files_in_memory(
+            list(beside), list(beside.values()), [len(data) for data in beside.values()]
+        )
     session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     names = [one.name for one in session.get_outputs()]
     return lambda inputs: dict(zip(names, session.run(names, dict(inputs)), strict=True))
 
 
-def _xgboost(model: bytes, threads: int) -> Ask:
+def _xgboost(model: bytes, threads: int, _: Mapping[str, bytes]) -> Ask:
     import xgboost
 
     booster = xgboost.Booster({"nthread": threads}, model_file=bytearray(model))
@@ -72,7 +77,7 @@ def _xgboost(model: bytes, threads: int) -> Ask:
     return ask
 
 
-def _lightgbm(model: bytes, threads: int) -> Ask:
+def _lightgbm(model: bytes, threads: int, _: Mapping[str, bytes]) -> Ask:
     import lightgbm
 
     booster = lightgbm.Booster(model_str=model.decode("utf-8"))
@@ -86,7 +91,7 @@ def _table(inputs: Mapping[str, Any]) -> Any:
     return next(iter(inputs.values()))
 
 
-ENGINES: dict[str, tuple[str, Callable[[bytes, int], Ask]]] = {
+ENGINES: dict[str, tuple[str, Callable[[bytes, int, Mapping[str, bytes]], Ask]]] = {
     "onnx": ("onnxruntime", _onnx),
     "xgboost": ("xgboost", _xgboost),
     "lightgbm": ("lightgbm", _lightgbm),
@@ -94,17 +99,23 @@ ENGINES: dict[str, tuple[str, Callable[[bytes, int], Ask]]] = {
 """Format of a model -> (the package that runs it, how it is loaded)."""
 
 
-def answers(form: str, model: bytes, inputs: Mapping[str, Any] | None, threads: int) -> dict[str, Any]:
+def answers(
+    form: str, model: bytes, inputs: Mapping[str, Any] | None, threads: int, beside: Mapping[str, bytes]
+) -> dict[str, Any]:
     """Load a model and return what it answers, by output; nothing without inputs. A booster has `predict`.
+
+    `beside`: the files that an ONNX model keeps numbers in, by the names that it has for them.
 
     What an engine prints of its own goes to stderr. Raises whatever the engine raises.
     """
     with redirect_stdout(sys.stderr):
-        loaded = ENGINES[form][1](model, threads)
+        loaded = ENGINES[form][1](model, threads, beside)
         return {} if inputs is None else loaded(inputs)
 
 
-def ask(model: str, golden: str, threads: int, tolerance: float, form: str) -> dict[str, Any]:
+def ask(
+    model: str, golden: str, threads: int, tolerance: float, form: str, beside: tuple[str, ...]
+) -> dict[str, Any]:
     """Run the model on the golden inputs and return what is printed."""
     import importlib
 
@@ -118,7 +129,8 @@ def ask(model: str, golden: str, threads: int, tolerance: float, form: str) -> d
             outputs = {name[8:]: kept[name] for name in kept.files if name.startswith("outputs/")}
         if not outputs:
             raise ValueError(f"{golden} holds no answers")
-    found = answers(form, Path(model).read_bytes(), inputs, threads)
+    numbers = {name: (Path(model).parent / name).read_bytes() for name in beside}
+    found = answers(form, Path(model).read_bytes(), inputs, threads, numbers)
     if lacking := sorted(outputs.keys() - found.keys()):
         raise ValueError(f"the model has no output {lacking[0]}")
     rows = [
@@ -137,10 +149,10 @@ def ask(model: str, golden: str, threads: int, tolerance: float, form: str) -> d
     }
 
 
-def main(model: str, golden: str, threads: str, tolerance: str, form: str = "onnx") -> int:
+def main(model: str, golden: str, threads: str, tolerance: str, form: str = "onnx", *beside: str) -> int:
     """Ask, print and return the exit code."""
     try:
-        found = ask(model, golden, int(threads), float(tolerance), form)
+        found = ask(model, golden, int(threads), float(tolerance), form, beside)
     except Exception as error:
         # Whatever numpy and the engine raise; what they repeat of the files is not for a terminal as it is.
         told = f"{type(error).__name__}: {error}".encode("unicode_escape").decode("ascii")

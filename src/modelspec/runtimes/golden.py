@@ -6,6 +6,8 @@ import importlib
 import io
 import zipfile
 import zlib
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
 from modelspec.runtimes.check_golden import ENGINES, answers
@@ -28,12 +30,14 @@ _FAULTS: Final = (
 )
 
 
-def golden(form: str, model: bytes, inputs: bytes, threads: int) -> bytes:
+def golden(
+    form: str, model: bytes, inputs: bytes, threads: int, beside: Mapping[str, bytes] = MappingProxyType({})
+) -> bytes:
     """Return the inputs (an .npz with an array for each tensor) and the model's answers as one .npz.
 
-    `form`: onnx, xgboost or lightgbm. The same model and inputs give the same bytes. Raises Refusal for what
-    is no such file, arrays of objects included, and for inputs that the model does not take. Needs numpy and
-    the package that runs the format.
+    `form`: onnx, xgboost or lightgbm; `beside`: the files with an ONNX model's numbers, by its own names.
+    The same model and inputs give the same bytes. Raises Refusal for what is no such file, arrays of objects
+    included, and for inputs that the model does not take. Needs numpy and the package that runs the format.
     """
     try:
         import numpy as np
@@ -51,7 +55,7 @@ def golden(form: str, model: bytes, inputs: bytes, threads: int) -> bytes:
         ) from None
     given = _arrays(np, inputs)
     try:
-        found = answers(form, model, given, threads)
+        found = answers(form, model, given, threads, beside)
     except Exception as error:
         # Engines raise classes of their own for everything from a wrong name to a broken file.
         raise Refusal(f"the model does not answer: {visible(str(error), 300)}") from None
