@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import shutil
 from pathlib import Path
 
@@ -52,6 +53,26 @@ def test_a_package_that_the_lock_pins_as_well_is_noted(invoke: Run, shop: Git, r
     assert "has its parent's lock, which may say otherwise of runtime.packages.onnxruntime" in done.stdout
     done = invoke(*args, "--set", "config.thresholds.late.value=20", cwd=shop.root)
     assert done.returncode == 0 and "lock" not in done.stdout
+
+
+def test_bytes_that_another_runtime_may_not_load_are_noted(
+    invoke: Run, shop: Git, register: Register, tmp_path: Path
+) -> None:
+    (shop.root / "model.onnx").write_bytes(pickle.dumps(Path("a")))
+    (tmp_path / "signature.yaml").write_text(
+        "inputs: [{name: x, dtype: float32, shape: [-1, 4]}]\noutputs: [{name: z, dtype: float32, shape: [-1]}]\n"
+    )
+    given = {"signature": str(tmp_path / "signature.yaml"), "unsafe": "pickle", "threshold": None}
+    done = register("4.0.0", **given, none="features", feature=None, architecture="trees")
+    assert done.returncode == 0, done.stdout + done.stderr
+    shop.commit("eta 4.0.0, a pickle")
+    args = ["derive", "eta", "--next", "--from", "4.0.0", "--set"]
+    done = invoke(*args, "runtime.python=3.12", cwd=shop.root)
+    assert done.returncode == 0, done.stdout + done.stderr
+    said = "has its parent's bytes, which may not load: Python is 3.12, pickled with 3.11"
+    assert f"note: eta 4.0.1 {said}" in done.stdout
+    done = invoke(*args, "config.hyperparameters.n_estimators=99", cwd=shop.root)
+    assert done.returncode == 0 and "its parent's bytes" not in done.stdout
 
 
 def test_the_number_is_held_to_what_changed(invoke: Run, shop: Git) -> None:

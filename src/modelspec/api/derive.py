@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,6 +11,8 @@ from modelspec.api.verify import pinned
 from modelspec.change.edit import Unedited, set_key, set_scalar
 from modelspec.change.layout import flow, laid_out
 from modelspec.change.proposal import Declined, Proposal, Step
+from modelspec.compat.artifact import Host, host_changes
+from modelspec.compat.table import Verdict
 from modelspec.spec.kinds import VERSION
 from modelspec.spec.model import ModelVersion
 from modelspec.spec.reader import Entry
@@ -115,13 +117,14 @@ def _proposal(
     patch = {VERSION.locate(model, number): text for model, _, number, text in files}
     names = ", ".join(f"{model} {parent} -> {number}" for model, parent, number, _ in files)
     title = f"Derive: {names} ({what})" if len(files) == 1 else f"Derive: {len(files)} versions ({what})"
-    results, notes = [], []
+    results, notes = list[str](), list[str]()
     locked = ", ".join(one.keys for one in settings if one.keys.startswith(_LOCKED))
-    for path, text in patch.items():
-        entry = read_as(registry, path, text)
+    for model, parent, number, text in files:
+        entry = read_as(registry, VERSION.locate(model, number), text)
         if not isinstance(entry, Entry):
             continue
-        value = entry.value
+        value, before = entry.value, registry.value(VERSION, model, parent)
+        notes += _hosted(before.value, value) if before is not None else ()
         results.append(f"the reference of {value.model} is {ref(entry)}")
         if locked and value.runtime is not None and value.runtime.lock is not None:
             notes.append(
@@ -138,6 +141,16 @@ def _proposal(
         notes=tuple(notes),
         results=tuple(results),
     )
+
+
+def _hosted(parent: ModelVersion, derived: ModelVersion) -> Iterator[str]:
+    """Say what the artifact, whose bytes are shared, may not survive: another runtime, or other code."""
+    if derived.runtime is None or (derived.runtime, derived.code) == (parent.runtime, parent.code):
+        return
+    for change in host_changes(parent, Host(derived.runtime, derived.code)):
+        if change.verdict is Verdict.B:
+            name = f"{derived.model} {derived.version}"
+            yield f"{name} has its parent's bytes, which may not load: {change.message}"
 
 
 def _made(
