@@ -6,7 +6,7 @@ import errno
 import os
 import secrets
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
@@ -63,7 +63,7 @@ def entered(root: int, parts: Sequence[str], shown: str | None = None) -> Iterat
 
     `shown` is what the refusal calls it, when the path from the registry's root is longer than `parts`.
     """
-    descriptor = _entered(os.dup(root), parts, shown)
+    descriptor = _entered(os.dup(root), parts, lambda depth: shown or "/".join(parts[:depth]))
     try:
         yield descriptor
     finally:
@@ -76,7 +76,7 @@ def opened_file(root: Path, path: str, flags: int) -> int:
     Raises OSError, or Refusal when the root can't be opened or a part of the path is no folder.
     """
     *folders, name = path.split("/")
-    folder = _entered(_opened(root), folders, f"{root}/{path}")
+    folder = _entered(_opened(root), folders, lambda depth: "/".join((str(root), *folders[:depth])))
     try:
         return os.open(name, flags | os.O_NOFOLLOW, dir_fd=folder)
     finally:
@@ -90,15 +90,18 @@ def _opened(root: Path) -> int:
         raise Refusal(f"{visible(str(root), 200)} can't be opened: {said(error)}") from None
 
 
-def _entered(folder: int, parts: Sequence[str], shown: str | None) -> int:
-    """Go from a folder to one below it; the first is closed, whatever comes of it."""
+def _entered(folder: int, parts: Sequence[str], shown: Callable[[int], str]) -> int:
+    """Go from a folder to one below it; the first is closed, whatever comes of it.
+
+    `shown` says what so many of the parts are called.
+    """
     try:
-        for depth, part in enumerate(parts):
+        for depth, part in enumerate(parts, 1):
             try:
                 inner = os.open(part, _ENTER, dir_fd=folder)
             except OSError as error:
                 if error.errno in (errno.ENOTDIR, errno.ELOOP):
-                    raise _not_a_folder(shown or "/".join(parts[: depth + 1]), folder, part) from None
+                    raise _not_a_folder(shown(depth), folder, part) from None
                 raise
             os.close(folder)
             folder = inner
@@ -115,7 +118,8 @@ def _not_a_folder(path: str, folder: int, name: str) -> Refusal:
         if stat.S_ISLNK(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
             what = "a symbolic link"
     return Refusal(
-        f"{visible(path)} is {what}, where a folder belongs", "nothing is written through it: remove it first"
+        f"{visible(path, 200)} is {what}, where a folder belongs",
+        "nothing is read or written through it: remove it first",
     )
 
 

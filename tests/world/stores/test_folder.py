@@ -359,6 +359,18 @@ def test_what_is_streamed_is_compared_at_its_end(tmp_path: Path, store: FolderSt
     assert {path.name for path in tmp_path.iterdir()} == {"source", "store"}
 
 
+def test_a_tree_that_is_no_folder_is_named_and_not_its_whole_store(
+    tmp_path: Path, store: FolderStore
+) -> None:
+    tree = store.put(laid(tmp_path / "source"))
+    (place := store.root / tree.digest.replace(":", "-")).rename(tmp_path / "moved")
+    place.symlink_to(tmp_path / "moved")
+    said = f"{place} is a symbolic link, where a folder belongs"
+    assert troubles(store, tree.digest) == [said]
+    with pytest.raises(Refusal, match=said):
+        list(store.open(tree.digest, "model.onnx"))
+
+
 def test_a_store_that_can_not_be_written_says_so(tmp_path: Path) -> None:
     put(tmp_path, "file", b"")
     with pytest.raises(Refusal, match="can't be written"):

@@ -113,9 +113,10 @@ class FolderStore:
     def files(self, digest: str) -> Mapping[str, int]:
         """Return path and size of every file in the tree; what is no regular file has the size -1."""
         found: dict[str, int] = {}
+        tree = tree_name(digest)
         with opened(self.root) as top:
             try:
-                with entered(top, [tree_name(digest)], self.shown) as folder:
+                with entered(top, [tree], f"{self.root}/{tree}") as folder:
                     _walk(folder, "", found)
             except FileNotFoundError:
                 return {}
