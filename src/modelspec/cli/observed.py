@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -17,6 +17,7 @@ from modelspec.tree.finding import Refusal
 from modelspec.tree.protocols import Chunk
 from modelspec.tree.text import visible
 from modelspec.world.foreign import foreign
+from modelspec.world.stores.pointers import behind
 from modelspec.world.viewed import Viewed
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ class _Tree:
         return self.known.get(f"{self.tree}/{path}") or self._look(path)
 
     def _look(self, path: str) -> Detected:
-        with foreign(f"{self.tree}/{path}") as stream:
+        with _opened(f"{self.tree}/{path}") as stream:
             return detect(stream)
 
 
@@ -144,9 +145,14 @@ def _imported(paths: Iterable[str], folder: Path) -> Iterator[str]:
     from modelspec.cli.artifact import MlModels
     from modelspec.formats.mlcode import WHY, by_content
 
-    files = {path: partial(foreign, f"{folder}/{path}") for path in paths}
+    files = {path: partial(_opened, f"{folder}/{path}") for path in paths}
     for path in by_content(list(files), MlModels(files)):
         yield f"{visible(path)} is {WHY}, and the version does not say `unsafe: pickle`"
+
+
+def _opened(file: str) -> AbstractContextManager[BinaryIO]:
+    """Open a file of a tree, whose bytes git-LFS may have."""
+    return foreign(behind(Path(file)))
 
 
 def _agrees(recorded: Data, bytes_: Data) -> bool:

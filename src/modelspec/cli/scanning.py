@@ -15,8 +15,9 @@ def suspected(path: str, file: Path, notes: list[str]) -> str | None:
     `notes` gets what it was not shown.
     """
     from modelspec.world.scan import scanned
+    from modelspec.world.stores.pointers import behind
 
-    found = scanned(file, _opcodes)
+    found = scanned(behind(file), _opcodes)
     if found.dangerous:
         more = f" and {len(found.dangerous) - 5} more" if len(found.dangerous) > 5 else ""
         calls = ", ".join(visible(one, 80) for one in found.dangerous[:5])

@@ -12,6 +12,7 @@ import os
 import re
 import stat
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -101,6 +102,14 @@ def lfs_file(path: str, file: Path) -> LfsFile | None:
             )
         return None
     return LfsFile(path, _lfs_file(file.parent, pointer).file, pointer.digest)
+
+
+def behind(file: Path) -> Path:
+    """Return where the bytes of a file of a tree are: git-LFS may have left a pointer in their place."""
+    with suppress(OSError):  # whoever opens it says what is wrong with it
+        pointed = lfs_file(file.name, file)
+        return file if pointed is None else pointed.file
+    return file
 
 
 def _lfs_file(near: Path, pointer: LfsPointer) -> LocalFile:
