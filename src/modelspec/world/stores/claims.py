@@ -65,7 +65,8 @@ class World:
             return where
         try:
             return f"{where} {open_store(self.root, where, settings).shown}"
-        except Refusal:
+        except (Refusal, OSError):
+            # Reading it says why it can't be opened.
             return where
 
     def tree(self, store: str, digest: str) -> Followed:
