@@ -316,8 +316,14 @@ def test_what_a_killed_register_left_goes_too(tmp_path: Path) -> None:
     store.put(laid(tmp_path / "source"))
     age(tmp_path)
     put(store.root, ".incoming-dead/tree/a", b"half")
-    collect(store, frozenset, now=NOW, grace=timedelta(hours=1), delete=True)
-    assert list(store.root.iterdir()) == []
+    for number, age_of in (("1", 0), ("2", None)):  # killed before the listing: long ago, and just now
+        os.utime(
+            put(store.root, f"sha256-{number * 64}/a", b"whole").parent,
+            (age_of, age_of) if age_of is not None else None,
+        )
+    swept = collect(store, frozenset, now=NOW, grace=timedelta(hours=1), delete=True)
+    assert (len(swept.dead), swept.young) == (2, 1)
+    assert [path.name for path in store.root.iterdir()] == [f"sha256-{'2' * 64}"]
 
 
 def test_without_a_whole_history_nothing_is_judged(old: Git, tmp_path: Path, modelspec: Run) -> None:

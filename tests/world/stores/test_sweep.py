@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from conftest import ROOT, Git, Run, edit
-from modelspec.tree.digest import sha256
+from modelspec.tree.digest import sha256, stamp
 from modelspec.tree.finding import Refusal
-from modelspec.tree.protocols import StoredTree
+from modelspec.tree.protocols import StoredTree, Swept
 from modelspec.world.files import LocalFile
 from modelspec.world.stores import retried
 from modelspec.world.stores.oci import MANIFEST, OciStore, oci_store
@@ -95,6 +95,53 @@ def test_what_nothing_needs_goes_and_the_rest_stays_whole(store: Any, tmp_path: 
     assert store.stored(dead.digest) is None and not store.files(dead.digest)
     again = collect_dated(store, live, now=LATER, grace=GRACE, delete=True)
     assert (again.dead, again.kept) == ((), 1)
+
+
+def beheaded(s3: UrlStore, gateway: tuple[str, Path], tree: StoredTree) -> None:
+    """Leave a tree as a register does that was killed long ago: with files, and without a listing."""
+    folder = gateway[1] / s3.url.rpartition("/")[2]
+    (folder / f"{stamp(tree.digest)}.sha256sum").unlink()
+    for file in folder.glob(f"{stamp(tree.digest)}*/**/*"):
+        os.utime(file, (0, 0))
+
+
+def test_what_a_killed_register_left_goes_too(
+    s3: UrlStore, gateway: tuple[str, Path], tmp_path: Path
+) -> None:
+    tree, dead = filled(s3, tmp_path)
+    beheaded(s3, gateway, dead)
+    now = datetime.now(UTC)
+    swept = collect_dated(s3, lambda: frozenset([dead.digest]), now=now, grace=GRACE, delete=True)
+    assert (swept.dead, swept.kept, swept.young) == ((), 1, 1)
+    swept = collect_dated(s3, frozenset, now=now, grace=GRACE, delete=True)
+    assert ([one.digest for one in swept.dead], swept.young) == ([dead.digest], 1)
+    left = sorted(path.name for path in (gateway[1] / s3.url.rpartition("/")[2]).iterdir())
+    assert left == [stamp(tree.digest), f"{stamp(tree.digest)}.sha256sum"]
+
+
+def test_what_goes_on_after_a_killed_register_is_let_alone(s3: UrlStore, gateway: tuple[str, Path]) -> None:
+    """It sends again nothing of what is there, whose time is long ago."""
+    swept: list[Swept] = []
+    read: list[str] = []
+
+    class Collected(Given):
+        def chunks(self) -> Iterator[bytes]:
+            read.append(self.path)
+            if len(read) == 2:  # it was hashed before; now it is sent
+                swept.append(collect_dated(s3, frozenset, now=datetime.now(UTC), grace=GRACE, delete=True))
+            yield self.data
+
+    files = [Given("a"), Given("b")]
+    tree = s3.put(files)
+    beheaded(s3, gateway, tree)
+    object_ = gateway[1] / s3.url.rpartition("/")[2] / stamp(tree.digest) / "b"
+    object_.write_bytes(b"y")
+    os.utime(object_, (0, 0))
+    assert s3.put([files[0], Collected("b")]) == tree
+    assert [(len(one.dead), one.young) for one in swept] == [(0, 1)]
+    assert troubles(s3, tree.digest) == []
+    left = sorted(path.name for path in object_.parent.parent.iterdir())
+    assert left == [stamp(tree.digest), f"{stamp(tree.digest)}.sha256sum"]
 
 
 def test_what_was_stored_lately_or_again_stays(store: Any, tmp_path: Path) -> None:

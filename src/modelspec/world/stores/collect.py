@@ -31,8 +31,9 @@ def collect(
     grace: timedelta,
     delete: bool,
 ) -> Swept:
-    """Find the trees that nothing needs and whose listing is older than the grace time; remove them if told.
+    """Find the trees that nothing needs and that are older than the grace time; remove them if told.
 
+    What a killed run left without a listing is such a tree, too.
     The store is locked against every `put` and `register` while it is marked and swept.
     """
     with lock(store.root), opened(store.root) as top, refusing(store.shown):
@@ -40,7 +41,7 @@ def collect(
             _restore(store, top)
         live, kept, young = marks(), 0, 0
         unneeded = []
-        for digest in list(store.trees()):
+        for digest in [*store.trees(), *store.unlisted()]:
             if digest in live:
                 kept += 1
             elif now - _stored(top, digest) < grace:
@@ -56,9 +57,11 @@ def collect(
 
 
 def _sweep(store: FolderStore, top: int, dead: list[Dead], marks: Callable[[], frozenset[str]]) -> None:
-    aside = _ASIDE + secrets.token_hex(8)
+    aside, unlisted = _ASIDE + secrets.token_hex(8), frozenset(store.unlisted())
     os.mkdir(aside, 0o700, dir_fd=top)
     for one in dead:
+        if one.digest in unlisted:
+            continue
         # The listing first: from here on the tree does not exist.
         for name in (stamp(one.digest) + SUFFIX, stamp(one.digest)):
             with suppress(FileNotFoundError):
@@ -80,6 +83,8 @@ def _sweep(store: FolderStore, top: int, dead: list[Dead], marks: Callable[[], f
     # Another name, in one step: what a kill leaves from here on is rubbish, and no half tree comes back.
     rubbish = PREFIX + secrets.token_hex(8)
     os.rename(aside, rubbish, src_dir_fd=top, dst_dir_fd=top)
+    for digest in unlisted.intersection(one.digest for one in dead):
+        os.rename(stamp(digest), f"{rubbish}/{stamp(digest)}", src_dir_fd=top, dst_dir_fd=top)
     durable.flush(top)
     discard(top, rubbish)
     durable.flush(top)
@@ -101,7 +106,10 @@ def _restore(store: FolderStore, top: int) -> None:
 
 
 def _stored(top: int, digest: str) -> datetime:
-    found = os.stat(stamp(digest) + SUFFIX, dir_fd=top, follow_symlinks=False)
+    try:
+        found = os.stat(stamp(digest) + SUFFIX, dir_fd=top, follow_symlinks=False)
+    except FileNotFoundError:
+        found = os.stat(stamp(digest), dir_fd=top, follow_symlinks=False)
     return datetime.fromtimestamp(found.st_mtime, UTC)
 
 

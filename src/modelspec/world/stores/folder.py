@@ -13,7 +13,7 @@ from io import FileIO
 from pathlib import Path
 from typing import Final
 
-from modelspec.tree.digest import artifact_digest, listing, stamp
+from modelspec.tree.digest import artifact_digest, is_digest, listing, stamp
 from modelspec.tree.finding import Refusal
 from modelspec.tree.listing import LIMIT
 from modelspec.tree.paths import MAX_PARTS, path_trouble
@@ -156,6 +156,13 @@ class FolderStore:
             return
         with opened(self.root) as top:
             yield from self._digests(top)
+
+    def unlisted(self) -> Iterator[str]:
+        """Yield the digests of trees that a run which was killed gave a name, and no listing; sorted."""
+        with os.scandir(self.root) as entries:
+            folders = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
+        digests = {name.replace("-", ":", 1) for name in folders}
+        yield from sorted(filter(is_digest, digests.difference(self.trees())))
 
     def delete(self, digest: str) -> None:
         """Remove a tree: its listing first, so that it does not exist any more."""

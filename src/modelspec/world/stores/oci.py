@@ -103,6 +103,10 @@ class OciStore:
         digests = (tag.replace("-", ":", 1) for tag in self.http.tags())
         yield from sorted(digest for digest in digests if is_digest(digest))
 
+    def unlisted(self) -> Iterator[str]:
+        """Yield nothing: a registry collects the blobs that no manifest names."""
+        return iter(())
+
     def delete(self, digest: str) -> None:
         """Remove the manifest; the registry's own collection removes blobs that nothing names."""
         for tag in (tree_name(digest), stamp(digest) + STORED):

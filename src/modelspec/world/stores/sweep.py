@@ -6,7 +6,7 @@ before its bytes and after them, and a tree whose time is young stays; it is ask
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
@@ -18,7 +18,11 @@ class Dated(Store, Protocol):
     """A store that knows when each tree was stored, or stored again, last."""
 
     def stored(self, digest: str) -> datetime | None:
-        """Return when that was; None where nothing tells."""
+        """Return when that was, or the newest file of one without a listing; None where nothing tells."""
+        ...
+
+    def unlisted(self) -> Iterator[str]:
+        """Yield the digests of trees of which there are files, but no listing; sorted."""
         ...
 
     def note(self, digest: str) -> None:
@@ -51,7 +55,7 @@ def collect_dated(
         store.tidy(now - grace)
     live, kept, young = marks(), 0, 0
     dead: list[Dead] = []
-    for digest in list(store.trees()):
+    for digest in [*store.trees(), *store.unlisted()]:
         if digest in live:
             kept += 1
         elif _young(store, digest, now, grace):

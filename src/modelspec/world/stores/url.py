@@ -34,6 +34,9 @@ from modelspec.world.stores.systems import PART, WORKERS, ShortAnswerError, aske
 from modelspec.world.stores.verified import rows_of
 from modelspec.world.stores.web import gives_parts, is_web, part, whole
 
+_BEGUN: Final = ".begun"
+"""After the name of a tree: an object that is there while it is stored for the first time."""
+
 
 @dataclass(frozen=True, slots=True)
 class UrlStore:
@@ -60,15 +63,21 @@ class UrlStore:
         hashed = tuple(each(hashed_source, sources))
         rows = [(file.path, file.digest) for file in hashed]
         tree = StoredTree(artifact_digest(rows), hashed)
+        begun = self._key(tree.digest) + _BEGUN
+        # `gc` goes by the time of one or the other: from here on it lets the tree alone.
         if self.exists(tree.digest):
-            # `gc` goes by the listing's time: from here on it lets the tree alone.
             self._list_tree(tree.digest, listing(rows))
-        each(
-            lambda pair: self._send(tree.digest, *pair, progress),
-            zip(sources, hashed, strict=True),
-            workers=WORKERS,
-        )
-        self._list_tree(tree.digest, listing(rows))
+        else:
+            self._asked("written", lambda: self.system.pipe_file(begun, b"a register stores this tree\n"))
+        try:
+            each(
+                lambda pair: self._send(tree.digest, *pair, progress),
+                zip(sources, hashed, strict=True),
+                workers=WORKERS,
+            )
+            self._list_tree(tree.digest, listing(rows))
+        finally:
+            briefly(lambda: self._remove(begun))
         return tree
 
     def exists(self, digest: str) -> bool:
@@ -121,39 +130,46 @@ class UrlStore:
 
     def trees(self) -> Iterator[str]:
         """Yield the digests of the trees, sorted."""
-        try:
-            names = self._listed(lambda: self.system.ls(self.url, detail=False))
-        except FileNotFoundError:
-            return
-        stems = (str(name).rpartition("/")[2] for name in names)
-        digests = (stem.removesuffix(SUFFIX).replace("-", ":", 1) for stem in stems if stem.endswith(SUFFIX))
-        yield from sorted(digest for digest in digests if is_digest(digest))
+        yield from sorted(self._digests(SUFFIX))
+
+    def unlisted(self) -> Iterator[str]:
+        """Yield the digests of trees of which a run that was killed left files, and no listing; sorted."""
+        yield from sorted((self._digests("") | self._digests(_BEGUN)) - self._digests(SUFFIX))
 
     def delete(self, digest: str) -> None:
         """Remove a tree, its listing first."""
         key = self._key(digest)
-        with suppress(FileNotFoundError):
-            self._asked("removed", lambda: self.system.rm(key + SUFFIX))
+        self._remove(key + SUFFIX)
         with suppress(FileNotFoundError):
             self._asked("removed", lambda: self.system.rm(key, recursive=True))
+        self._remove(key + _BEGUN)
 
     def stored(self, digest: str) -> datetime | None:
-        """Return when the tree's listing was written last, None when it is gone."""
+        """Return when the tree's listing was written last, or else what there is of it; None for nothing."""
 
-        def ask() -> datetime:
+        def ask(key: str) -> datetime:
             self.system.invalidate_cache()
-            found: datetime = self.system.modified(self._key(digest) + SUFFIX)
+            found: datetime = self.system.modified(key)
             return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
 
-        try:
-            when: datetime = self._asked("read", ask)
-        except FileNotFoundError:
+        def written(key: str) -> datetime | None:
+            with suppress(FileNotFoundError):
+                when: datetime = self._asked("read", partial(ask, key))
+                return when
             return None
+
+        tree = self._key(digest)
+        try:
+            listed = written(tree + SUFFIX)
+            if listed is not None or self._web:
+                return listed
+            keys = [tree + _BEGUN, *(f"{tree}/{path}" for path in self.files(digest))]
+            found = each(written, keys, workers=WORKERS)
+            return max((when for when in found if when is not None), default=None)
         except (NotImplementedError, ValueError):
             raise Refusal(
                 f"{self.shown} does not say when a file was written: `gc` can't go by that"
             ) from None
-        return when
 
     def note(self, digest: str) -> None:
         """Nothing to do: every listing has its time."""
@@ -174,6 +190,20 @@ class UrlStore:
             return bool(self._asked("read", lambda: self.system.exists(self.url)))
         except FileNotFoundError:
             return False
+
+    def _digests(self, suffix: str) -> set[str]:
+        """Return the digests whose names, with a suffix, are there."""
+        try:
+            names = self._listed(lambda: self.system.ls(self.url, detail=False))
+        except FileNotFoundError:
+            return set()
+        stems = (str(name).rstrip("/").rpartition("/")[2] for name in names)
+        digests = (stem.removesuffix(suffix).replace("-", ":", 1) for stem in stems if stem.endswith(suffix))
+        return {digest for digest in digests if is_digest(digest)}
+
+    def _remove(self, key: str) -> None:
+        with suppress(FileNotFoundError):
+            self._asked("removed", lambda: self.system.rm(key))
 
     def _key(self, digest: str) -> str:
         return f"{self.url}/{tree_name(digest)}"
