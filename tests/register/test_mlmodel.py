@@ -30,7 +30,7 @@ def test_an_mlmodel_tells_tensors_and_columns() -> None:
     assert len(found.notes) == 1
 
 
-@pytest.mark.parametrize("kind", ["onnx", "xgboost"])
+@pytest.mark.parametrize("kind", ["onnx", "safetensors"])
 def test_one_tensor_without_a_name_is_called_as_in_the_models_bytes(
     kind: str, register: Register, shop: Git, tmp_path: Path
 ) -> None:
@@ -40,8 +40,8 @@ def test_one_tensor_without_a_name_is_called_as_in_the_models_bytes(
         '  inputs: \'[{"type": "tensor", "tensor-spec": {"dtype": "float32", "shape": [-1, 4]}}]\'\n'
         '  outputs: \'[{"type": "tensor", "tensor-spec": {"dtype": "float32", "shape": [-1, 1]}}]\'\n'
     )
-    booster = Path(__file__).parents[1] / "formats/fixtures/artifacts/booster.ubj"
-    shutil.copy(MODEL if kind == "onnx" else booster, tmp_path / "eta/model")
+    weights = Path(__file__).parents[1] / "formats/fixtures/artifacts/weights.safetensors"
+    shutil.copy(MODEL if kind == "onnx" else weights, tmp_path / "eta/model")
     given = {"none": "features", "feature": None, "threshold": None}
     done = register("5.0.0", artifact=str(tmp_path / "eta"), **given)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -58,7 +58,7 @@ def test_one_tensor_without_a_name_is_called_as_in_the_models_bytes(
     assert "without a name" not in register("6.0.0", artifact=str(tmp_path / "eta"), **given).stdout
 
 
-@pytest.mark.parametrize("kind", ["onnx", "xgboost"])
+@pytest.mark.parametrize("kind", ["onnx", "safetensors"])
 def test_an_mlmodel_cannot_say_what_fills_an_input_and_the_parent_does(
     kind: str, register: Register, shop: Git, tmp_path: Path
 ) -> None:
@@ -68,8 +68,8 @@ def test_an_mlmodel_cannot_say_what_fills_an_input_and_the_parent_does(
         "flavors: {other: {}}\nsignature:\n"
         f"  inputs: '[{tensor % ('features', 4)}]'\n  outputs: '[{tensor % ('minutes', 1)}]'\n"
     )
-    booster = Path(__file__).parents[1] / "formats/fixtures/artifacts/booster.ubj"
-    shutil.copy(MODEL if kind == "onnx" else booster, tmp_path / "eta/model")
+    weights = Path(__file__).parents[1] / "formats/fixtures/artifacts/weights.safetensors"
+    shutil.copy(MODEL if kind == "onnx" else weights, tmp_path / "eta/model")
     versions = shop.root / "registry/models/eta/versions"
     before = set(versions.glob("*.yaml"))
     parent, _ = read((versions / "3.0.0.yaml").read_bytes())
@@ -88,6 +88,13 @@ def test_an_mlmodel_cannot_say_what_fills_an_input_and_the_parent_does(
     )
     done = register("8.0.0", artifact=str(tmp_path / "eta"), signature=str(said), threshold=None)
     assert done.returncode == 1 and "no input reads trip_features" in done.stdout, done.stdout + done.stderr
+
+
+def test_a_table_of_another_width_is_no_table_of_the_parents(register: Register, shop: Git) -> None:
+    booster = Path(__file__).parents[1] / "formats/fixtures/artifacts/booster.ubj"
+    done = register("--next", artifact=str(booster))
+    assert done.returncode == 1
+    assert "the inputs have 4 columns together, the artifact reads 3" in done.stdout
 
 
 def test_what_has_no_name_in_an_mlmodel_gets_one_and_that_is_said() -> None:

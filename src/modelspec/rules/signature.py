@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from math import prod
 
 from modelspec.rules.rule import Scene, rule
 from modelspec.spec.feature import Feature, FeatureSchema
@@ -11,7 +12,7 @@ from modelspec.spec.model import Input, LostFeatures, ModelVersion, ObservedTens
 from modelspec.spec.reader import Entry
 from modelspec.tree.finding import Problem, Related
 from modelspec.tree.place import Place, Route
-from modelspec.tree.text import did_you_mean, visible
+from modelspec.tree.text import did_you_mean, plural, visible
 
 
 @rule("MS215", "signature-complete", of=VERSION)
@@ -45,7 +46,8 @@ def signature_observed(version: Entry[ModelVersion], scene: Scene) -> Iterator[P
     """The signature agrees with what was observed in the artifact's bytes.
 
     Each tensor of it was observed with its dtype and a shape that fits, and each observed input is in
-    it. A dimension that is -1 or a name fits any. `verify` judges what was observed against the bytes.
+    it. A dimension that is -1 or a name fits any. Of a table that was observed by its width alone, the
+    inputs have as many columns together. `verify` judges what was observed against the bytes.
 
     *Why:* the signature is written by people; the engine obeys the bytes.
 
@@ -67,6 +69,15 @@ def signature_observed(version: Entry[ModelVersion], scene: Scene) -> Iterator[P
         yield from _observed(version, "inputs", signature.inputs, observed.inputs)
     if observed.outputs:
         yield from _observed(version, "outputs", signature.outputs, observed.outputs)
+    sizes = [size for tensor in signature.inputs for size in tensor.shape[1:]]
+    columns = sum(prod(tensor.shape[1:]) for tensor in signature.inputs)
+    if observed.width not in (None, columns) and not observed.inputs and min(sizes, default=0) >= 0:
+        yield Problem(
+            version.key("signature", "inputs"),
+            f"the inputs have {plural(columns, 'column')} together, the artifact reads {observed.width}",
+            (Related(version.place("artifact", "observed", "width"), "what was observed"),),
+            "correct the shapes of the inputs, and what fills them",
+        )
 
 
 @rule("MS220", "thresholds-answered", of=VERSION)
