@@ -68,6 +68,18 @@ def locked(shop: Git, register: Register, tmp_path: Path, lock: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_a_lock_that_is_not_for_pip_asks_for_an_environment_that_was_built(
+    shop: Git, register: Register, invoke: Run, tmp_path: Path
+) -> None:
+    locked(shop, register, tmp_path, "package:\n- {name: numpy, version: 2.4.6, platform: linux-64}\n")
+    done = invoke("reproduce", "eta@3.0.1", str(tmp_path / "out"), "--run", cwd=shop.root)
+    assert done.returncode == 1
+    assert "no lock here that pip installs: build its environment, and name its --python" in done.stdout
+    built = ("--run", "--python", sys.executable)
+    done = invoke("reproduce", "eta@3.0.1", str(tmp_path / "again"), *built, cwd=shop.root)
+    assert done.returncode == 0 and "bit for bit" in done.stdout, done.stdout + done.stderr
+
+
 def test_a_lock_with_hashes_is_installed_and_the_model_asked_in_it(
     shop: Git, register: Register, invoke: Run, pip_here: Path, tmp_path: Path
 ) -> None:

@@ -178,7 +178,7 @@ def _run(found: Reproduced, target: Path, python: str | None) -> dict[str, Any] 
         if python is not None:
             return answer_of(str(Path(python).absolute()), script, found.golden.arguments)
         if found.hashed is None:
-            return "there is no lock here that pip installs"
+            return "there is no lock here that pip installs: build its environment, and name its --python"
         with environment(interpreter(found.python), target / INSTALL, hashed=found.hashed) as inside:
             return answer_of(inside, script, found.golden.arguments)
     except Refusal as refusal:
