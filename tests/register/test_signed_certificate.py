@@ -63,14 +63,35 @@ def test_a_certificate_may_vouch_for_itself(
 def test_what_a_certificate_lacks_to_verify_is_said_with_its_cure(
     register: Register, shop: Git, tmp_path: Path
 ) -> None:
-    own, leaf, _, _ = authority(tmp_path)
+    own, leaf, above, _ = authority(tmp_path)
     _, _, other, _ = authority(tmp_path, "Other Root")
-    done = register(
-        "3.0.1", "--sign", "certificate", sign_key=str(own), sign_cert=str(leaf), sign_chain=str(other)
-    )
+    options = {"sign_key": str(own), "sign_cert": str(leaf)}
+    done = register("3.0.1", "--sign", "certificate", sign_chain=str(other), **options)
+    assert done.returncode == 3 and "the chain does not lead to a root" in done.stderr
+    vouches = key_at(tmp_path / "root.key")
+    root = certificate(vouches, "Root", None)
+    nobody_knows = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3"), b"\x05\x00")
+    odd = certificate(key_at(own), "ci", (vouches, "Root"), (nobody_knows, True))
+    above.write_bytes(root.public_bytes(PEM))
+    leaf.write_bytes(odd.public_bytes(PEM))
+    done = register("3.0.1", "--sign", "certificate", sign_chain=str(above), **options)
     assert done.returncode == 3 and "what was signed does not verify" in done.stderr
     assert "name all certificates up to its root (--sign-chain)" in done.stderr
     assert not (shop.root / VERSION).exists()
+
+
+def test_the_root_is_the_one_that_the_chain_leads_to(register: Register, shop: Git, tmp_path: Path) -> None:
+    """As in a file of all the roots that somebody trusts, one of them with the same name."""
+    own, leaf, above, root = authority(tmp_path)
+    _, _, other, _ = authority(tmp_path, "Other Root")
+    (tmp_path / "more").mkdir()
+    _, _, renewed, _ = authority(tmp_path / "more")
+    several = tmp_path / "several.pem"
+    several.write_bytes(b"".join(file.read_bytes() for file in (other, renewed, above)))
+    options = {"sign_key": str(own), "sign_cert": str(leaf), "sign_chain": str(several)}
+    done = register("3.0.1", "--sign", "certificate", **options)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"issuer: sha256:{root.fingerprint(hashes.SHA256()).hex()}\n" in (shop.root / VERSION).read_text()
 
 
 def test_a_chain_that_does_not_lead_to_the_root_beside_it_is_found(

@@ -250,13 +250,13 @@ def _issued(certificate: Path, chain: Sequence[Path]) -> tuple[str, str]:
         names = certificate_names(own)
     except (OSError, ValueError) as error:
         raise Refusal(f"a certificate can't be read: {visible(str(error), 200)}", "give PEM files") from None
-    root = next((one for one in [*above, own] if one.issuer == one.subject), None)
+    root = _root(own, above)
     if root is None or not names:
         raise Refusal(
             "the certificate names nobody" if root else "the chain does not lead to a root",
             "use one with a subject alternative name, or a common name"
             if root
-            else "name the root too: --sign-chain",
+            else "name all certificates up to it: --sign-chain",
         )
     # A bundle holds no proof of its time: who verifies takes the certificate's own. A mistake is found here.
     if not own.not_valid_before_utc <= now() <= own.not_valid_after_utc:
@@ -266,6 +266,25 @@ def _issued(certificate: Path, chain: Sequence[Path]) -> tuple[str, str]:
             "sign with one that is: --sign-cert",
         )
     return names[0], sha256(root.public_bytes(Encoding.DER))
+
+
+def _root(own: Any, above: Sequence[Any]) -> Any:
+    """Return the root that certificates lead to, from each to the one that issued it; None where they end."""
+
+    def issued(lower: Any, upper: Any) -> bool:
+        try:
+            lower.verify_directly_issued_by(upper)
+        except Exception:
+            # A name that differs, a signature that is none, a kind of key that signs nothing.
+            return False
+        return True
+
+    reached = own
+    for _ in range(len(above) + 1):
+        if reached is None or reached.issuer == reached.subject:
+            return reached
+        reached = next((one for one in above if issued(reached, one)), None)
+    return None
 
 
 def _for_sigstore(config: Any) -> None:
