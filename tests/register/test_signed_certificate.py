@@ -78,6 +78,7 @@ def test_what_a_certificate_lacks_to_verify_is_said_with_its_cure(
     assert done.returncode == 3 and "what was signed does not verify" in done.stderr
     assert "name all certificates up to its root (--sign-chain)" in done.stderr
     assert not (shop.root / VERSION).exists()
+    assert not list((shop.root / "store").rglob(NAME))
 
 
 def test_the_root_is_the_one_that_the_chain_leads_to(register: Register, shop: Git, tmp_path: Path) -> None:

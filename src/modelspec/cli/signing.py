@@ -55,11 +55,13 @@ def signing_of(given: dict[str, Any]) -> Signing | None:
 def signed(store: Store, tree: StoredTree, signing: Signing) -> Data:
     """Sign a stored tree, store the bundle, and return `artifact.signature`.
 
-    The bundle is held against the files first, as `verify` does: what would not verify is not recorded.
+    The bundle is held against the files first, as `verify` does: what would not verify is neither stored nor
+    recorded.
     """
     from modelspec.formats.bundle import MOST, NAME, read_bundle, uncovered
     from modelspec.formats.foreign import Unreadable
     from modelspec.spec.trust import ArtifactSignature
+    from modelspec.tree.digest import artifact_digest, sha256
     from modelspec.world.code import Bytes
     from modelspec.world.signing import unproven
 
@@ -73,10 +75,11 @@ def signed(store: Store, tree: StoredTree, signing: Signing) -> Data:
         read = read_bundle(bundle)
     except Unreadable as error:
         raise Refusal(f"what was signed can't be read back: {error.message}") from None
-    kept = store.put([Bytes(NAME, bundle)])
-    record: dict[str, Data] = {"digest": kept.digest, "method": signing.method, **fields}
+    digest = artifact_digest([(NAME, sha256(bundle))])
+    record: dict[str, Data] = {"digest": digest, "method": signing.method, **fields}
     by = ArtifactSignature.model_validate(record)
     trouble = next(iter(uncovered(read, files)), None) or unproven(bundle, read.certificates, files, by)
     if trouble is not None:
         raise Refusal(f"what was signed does not verify: it {visible(trouble, 300)}", _CURES[signing.method])
+    store.put([Bytes(NAME, bundle)])
     return record
