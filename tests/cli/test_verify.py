@@ -14,6 +14,7 @@ import pytest
 from conftest import ROOT, Git, Run, edit
 from modelspec.world.stores.journal import Journal
 from world.strace import needs_strace, traced
+from world.trees import put
 
 ETA = "sha256-a874cb04b712ac095cea11e4463842290fc72b7892556154f0bbdc5a2782c5ce"
 PRODUCTION = "registry/environments/production/environment.yaml"
@@ -60,15 +61,18 @@ def test_what_is_not_verified_is_printed_with_its_reason_once(stored: Path, mode
     assert "nothing wrong" in text
 
 
-def test_a_file_that_the_tree_does_not_have_is_wrong_and_hides_no_other(stored: Path, modelspec: Run) -> None:
-    for name in ("other.onnx", "MLmodel"):
+def test_files_that_are_not_those_of_the_tree_are_wrong_and_hide_no_other(
+    stored: Path, modelspec: Run
+) -> None:
+    put(stored, "other.onnx", b"outside")
+    for name in ("other.onnx", "MLmodel", "../../other.onnx"):
         edit(stored, "registry/models/eta/versions/2.3.1.yaml", "path: model.onnx", f"path: {name}")
         done = modelspec("verify", "--all", "--format", "json", cwd=stored)
         edit(stored, "registry/models/eta/versions/2.3.1.yaml", f"path: {name}", "path: model.onnx")
         assert done.returncode == 1, done.stderr
         found = rows(done.stdout)
         wrong = [part["note"] for part in found["eta@2.3.1"]["parts"] if part["wrong"]]  # type: ignore[attr-defined]
-        assert len(wrong) == 1 and f"{name} can't be read: no such file" in wrong[0]
+        assert len(wrong) == 1 and "the files that the version lists make sha256:" in wrong[0]
         assert found["eta@2.3.0"]["levels"]["artifact"] == "verified"  # type: ignore[index]
 
 

@@ -17,7 +17,7 @@ from modelspec.spec.model import Dataset, ModelVersion
 from modelspec.spec.reader import Entry
 from modelspec.spec.registry import Registry
 from modelspec.tree.data import Data
-from modelspec.tree.digest import short
+from modelspec.tree.digest import artifact_digest, short
 from modelspec.tree.protocols import Renderer
 from modelspec.tree.serialise import Unfit, serialise
 from modelspec.tree.text import visible
@@ -225,9 +225,14 @@ def golden_of(
     there = states.get(("artifact", "artifact")) == "exact"
     if not there or (version.golden is not None and states.get(("artifact", "golden")) != "exact"):
         return "the artifact or its golden answers are not to be had"
-    form = artifact.format if artifact is not None else None
-    found = model_of(form) if artifact is not None and form is not None and form in ASKED else None
-    if artifact is None or form is None or found is None:
+    if (
+        artifact is None
+        or artifact_digest((one.path, one.digest) for one in artifact.files) != artifact.digest
+    ):
+        return "the version lists other files than those of its artifact's digest"
+    form = artifact.format
+    found = model_of(form) if form is not None and form in ASKED else None
+    if form is None or found is None:
         return f"only a model that is one file of {ASKED_SHOWN}, alone or among others, is asked again"
     path, detected = found
     if detected.lacking(path, {file.path for file in artifact.files}):

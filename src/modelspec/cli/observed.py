@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 from modelspec.formats.artifact import Detected, detect
 from modelspec.formats.foreign import Unreadable
 from modelspec.tree.data import Data
-from modelspec.tree.digest import stamp
+from modelspec.tree.digest import artifact_digest, short, stamp
 from modelspec.tree.finding import Refusal
 from modelspec.tree.protocols import Chunk
 from modelspec.tree.text import visible
@@ -23,6 +23,7 @@ from modelspec.world.viewed import Viewed
 if TYPE_CHECKING:
     from modelspec.api.verify import Row
     from modelspec.cli.source import Source
+    from modelspec.spec.model import Artifact
 
 
 class Looked:
@@ -104,10 +105,15 @@ def _troubles(source: Source, row: Row, looked: Looked, scan: bool) -> Iterator[
         or artifact.store not in settings.stores
     ):
         return
+    listed = artifact_digest((file.path, file.digest) for file in artifact.files)
+    if listed != artifact.digest:
+        # No file is looked at by such a list, whose paths may lead anywhere.
+        yield f"the files that the version lists make {short(listed)}, not {short(artifact.digest)}"
+        return
     store = open_store(source.root, artifact.store or "", settings.stores[artifact.store or ""])
     if not isinstance(store, FolderStore):
         return
-    seen: dict[str, Detected] = {}
+    seen: list[Detected] = []
     paths = {file.path for file in artifact.files}
     tree = looked.tree(store.root / stamp(artifact.digest))
     for file in artifact.files:
@@ -116,8 +122,7 @@ def _troubles(source: Source, row: Row, looked: Looked, scan: bool) -> Iterator[
         except Unreadable as error:
             yield f"{visible(file.path)} is refused: {visible(error.message, 200)}"
             continue
-        except Refusal as refusal:
-            # Such as a file that the version names, and its tree does not have.
+        except Refusal as refusal:  # it went meanwhile
             yield refusal.message
             continue
         if one.unsafe and artifact.unsafe is None:
@@ -129,10 +134,10 @@ def _troubles(source: Source, row: Row, looked: Looked, scan: bool) -> Iterator[
         looked.notes += (f"{row.model}@{row.version}: {note}" for note in notes)
         if said is not None:
             yield said
-        seen[file.path] = one
+        seen.append(one)
     if artifact.unsafe is None:
-        yield from _imported(seen, tree.tree)
-    telling = [one for one in seen.values() if one.observed and one.format == artifact.format]
+        yield from _imported(artifact, tree.tree)
+    telling = [one for one in seen if one.observed and one.format == artifact.format]
     if artifact.observed is None or len(telling) != 1:
         return
     recorded = entry.document.value(("artifact", "observed")) if entry is not None else None
@@ -141,11 +146,11 @@ def _troubles(source: Source, row: Row, looked: Looked, scan: bool) -> Iterator[
             yield f"the bytes say otherwise of `observed.{visible(key)}` than the version does"
 
 
-def _imported(paths: Iterable[str], folder: Path) -> Iterator[str]:
+def _imported(artifact: Artifact, folder: Path) -> Iterator[str]:
     from modelspec.cli.artifact import MlModels
     from modelspec.formats.mlcode import WHY, by_content
 
-    files = {path: partial(_opened, f"{folder}/{path}") for path in paths}
+    files = {file.path: partial(_opened, f"{folder}/{file.path}") for file in artifact.files}
     for path in by_content(list(files), MlModels(files)):
         yield f"{visible(path)} is {WHY}, and the version does not say `unsafe: pickle`"
 
