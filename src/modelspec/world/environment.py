@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -12,16 +13,22 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from modelspec.tree.finding import Refusal
 
+_VERSION: Final = re.compile(r"([0-9]+\.[0-9]+)(?:\.[0-9]+[a-z0-9]*)?", re.ASCII)
+
 
 def interpreter(version: str | None) -> str:
-    """Return the Python of that version (3.11, 3.11.7) on PATH, else the one that runs this."""
+    """Return the Python of that version (3.11, 3.11.7) on PATH, else the one that runs this.
+
+    A version says it, and may be hostile: with a slash in it, it would name a program of the folder here.
+    """
     own = f"{sys.version_info.major}.{sys.version_info.minor}"
-    wanted = ".".join((version or own).split(".")[:2])
-    return sys.executable if wanted == own else shutil.which(f"python{wanted}") or sys.executable
+    match = _VERSION.fullmatch(version or own)
+    found = shutil.which(f"python{match[1]}") if match is not None and match[1] != own else None
+    return found or sys.executable
 
 
 @contextmanager
