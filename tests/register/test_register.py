@@ -254,6 +254,8 @@ def test_wrong_usage_is_said(arguments: list[str], register: Register) -> None:
 def test_what_is_lost_and_told_of_is_not_dropped(said: list[str], told: str, register: Register) -> None:
     done = register("--next", *said)
     assert done.returncode == 2 and f"and --{told} tells of it: one of the two" in done.stderr
+    signed = register("--next", "--unknown", "artifact=lost", "--sign", "sigstore", artifact=None)
+    assert signed.returncode == 2 and "and --sign tells of it" in signed.stderr
 
 
 def test_a_parent_with_another_digest_is_none(register: Register, shop: Git) -> None:

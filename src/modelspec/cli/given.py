@@ -21,13 +21,16 @@ _EXPONENT: Final = re.compile(r"-?(?:[1-9](?:\.[0-9]*[1-9])?|[1-9][0-9]+)[eE][-+
 _NUMBER: Final = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
 _LIMIT: Final = 1024 * 1024
 _TELL: Final = {
-    "artifact": ("artifact",),
-    "code": ("code", "repository"),
+    "artifact": (
+        "artifact", "artifact_format", "architecture", "precision", "unsafe", "scan", "sign", "golden",
+        "capture", "from_hf",
+    ),
+    "code": ("code", "repository", "allow_dirty"),
     "features": ("feature",),
     "dataset": ("dataset", "dataset_digest", "dataset_name", "snapshot"),
     "runtime": ("image", "python", "lock", "package", "threads", "accelerator"),
     "config": ("param", "params", "threshold"),
-}
+}  # fmt: skip
 """The options that tell of a component."""
 
 
@@ -37,7 +40,7 @@ def require_one_story(given: Mapping[str, Any]) -> None:
     said += [(f"--none {name} says that there is none", name) for name in given["none"]]
     for what, component in said:
         for option in _TELL.get(component, ()):
-            if given[option] not in (None, ()):
+            if given[option] not in (None, (), False):
                 raise click.UsageError(
                     f"{what}, and --{option.replace('_', '-')} tells of it: one of the two."
                 )
