@@ -15,6 +15,7 @@ import pytest
 from conftest import Git, Run, edit
 from modelspec import __version__
 from modelspec.cli.main import VERBS, cli
+from modelspec.tree.digest import artifact_digest, sha256
 
 PIN = "registry/environments/production/models/eta.yaml"
 
@@ -291,6 +292,20 @@ def test_digest_of_a_document_and_of_files(invoke: Run, example: Path, tmp_path:
     assert refused.returncode == 3 and "symbolic link" in refused.stderr
     os.mkfifo(tmp_path / "fifo")
     assert invoke("digest", "fifo", cwd=tmp_path).returncode == 3
+
+
+@pytest.mark.parametrize("locale", [{"LC_ALL": "C.UTF-8"}, {"LC_ALL": "POSIX", "PYTHONUTF8": "0"}])
+def test_names_are_utf8_in_any_locale(locale: dict[str, str], modelspec: Run, tmp_path: Path) -> None:
+    """A locale of another encoding made other names of them: a whole tree had files missing."""
+    files = {"artifact/ä/ü.bin": b"1", "artifact/日本": b"2"}
+    for path, data in files.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_bytes(data)
+    rows = [(path.partition("/")[2], sha256(data)) for path, data in files.items()]
+    done = modelspec("digest", "artifact", cwd=tmp_path, env=locale)
+    assert (done.returncode, done.stdout.strip()) == (0, artifact_digest(rows)), done.stderr
+    named = modelspec("digest", "ö", cwd=tmp_path, env=locale)
+    assert named.returncode == 2 and "ö" in named.stderr
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

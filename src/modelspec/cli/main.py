@@ -139,6 +139,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     Ctrl-C is 130, another signal 128 and its number; what was begun is undone first.
     """
+    if arguments is None and sys.getfilesystemencoding() != "utf-8":
+        _begin_in_utf8()
     _open_streams()
     # Looking through all installed packages for plugins of pydantic takes a tenth of a small check; no
     # package that happens to be installed shall change how a registry is read.
@@ -156,6 +158,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     # Else Python looks for cycles in all that was read before it ends, a tenth of the time that a plan takes.
     gc.freeze()
     sys.exit(code)
+
+
+def _begin_in_utf8() -> None:
+    """Begin again with file names in UTF-8, as in every digest and in git, whatever the locale says."""
+    os.environ["PYTHONUTF8"] = "1"
+    os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])  # noqa: S606
 
 
 def _open_streams() -> None:
