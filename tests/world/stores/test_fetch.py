@@ -202,6 +202,13 @@ def test_what_is_something_else_by_its_listing_is_not_read(
             fetch_tree(store, tree, tmp_path / "target")
 
 
+def test_a_whole_disk_is_something_else_at_its_first_file(held: tuple[FolderStore, str]) -> None:
+    """Parts of it can't be read, and `remove it` would be no cure."""
+    with pytest.raises(Refusal, match="/ exists, and holds something else") as refused:
+        fetch_tree(*held, Path("/"))
+    assert refused.value.hint == "name a folder that does not exist yet, or move this one away"
+
+
 def test_what_is_there_is_verified_without_the_store(tmp_path: Path, held: tuple[FolderStore, str]) -> None:
     store, tree = held
     fetch_tree(store, tree, tmp_path / "target")

@@ -16,12 +16,12 @@ from modelspec.tree.protocols import Chunk, Progress, Store, StoredFile
 from modelspec.tree.text import visible
 from modelspec.world import durable
 from modelspec.world.files import tree_files, walked
-from modelspec.world.folders import opened
+from modelspec.world.folders import opened, said
 from modelspec.world.stores.salvage import salvaged, staying
 from modelspec.world.stores.stage import TREE, refusing, staged, sweep
 from modelspec.world.stores.verified import compare, rows_of
 
-_ELSEWHERE: Final = "remove it, or name a folder that does not exist yet"
+_ELSEWHERE: Final = "name a folder that does not exist yet, or move this one away"
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,11 +150,18 @@ def _alike(store: Store, tree: str, target: Path, shown: str, sizes: Mapping[str
         # Without the store it is told by the bytes alone.
         with suppress(Refusal):
             wanted = {path: None for path, _ in rows_of(store, tree) or ()}
-    there = wanted
-    with suppress(OSError):
-        there = {path: file.lstat().st_size for path, file in walked(target)} if wanted else wanted
+    other = Refusal(f"{shown} exists, and holds something else than {short(tree)}", _ELSEWHERE)
+    there: dict[str, int] = {}
+    try:
+        for path, file in walked(target) if wanted else ():
+            # At the first one: it may be a whole disk.
+            if path not in wanted:
+                raise other
+            there[path] = file.lstat().st_size
+    except OSError:
+        raise other from None
     if there.keys() != wanted.keys() or any(size not in (None, there[path]) for path, size in wanted.items()):
-        raise Refusal(f"{shown} exists, and holds something else than {short(tree)}", _ELSEWHERE)
+        raise other
 
 
 def _present(target: Path, tree: str, shown: str, progress: Progress) -> tuple[StoredFile, ...]:
@@ -162,8 +169,9 @@ def _present(target: Path, tree: str, shown: str, progress: Progress) -> tuple[S
         raise Refusal(f"{shown} exists, and is no folder", "name a folder that does not exist yet")
     try:
         files = tuple(tree_files(target, progress))
-    except Refusal as refusal:
-        raise Refusal(f"{shown} exists, and is not {short(tree)}: {refusal.message}", _ELSEWHERE) from None
+    except (Refusal, OSError) as error:
+        why = error.message if isinstance(error, Refusal) else said(error)
+        raise Refusal(f"{shown} exists, and is not {short(tree)}: {why}", _ELSEWHERE) from None
     if artifact_digest((file.path, file.digest) for file in files) != tree:
         raise Refusal(f"{shown} exists, and holds something else than {short(tree)}", _ELSEWHERE)
     return files
