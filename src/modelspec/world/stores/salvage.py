@@ -95,5 +95,5 @@ def staying(stage: Stage, target: Path) -> Iterator[None]:
         if size:
             stage.stays = True
             place = visible(str(target.absolute().parent / stage.name), 200)
-            say(f"{size:,} bytes that have come stay in {place}: the next fetch to that folder goes on there")
+            say(f"{size:,} bytes that have come stay in {place}: run this again to go on there, or remove it")
         raise
