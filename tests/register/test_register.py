@@ -225,6 +225,17 @@ def test_a_store_that_is_a_folder_is_made(register: Register, shop: Git) -> None
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_settings_that_cannot_be_read_are_not_taken_for_none(
+    register: Register, shop: Git, invoke: Run
+) -> None:
+    settings = shop.root / "registry/modelspec.yaml"
+    settings.write_bytes(settings.read_bytes().replace(b"\n", b"\r\n"))
+    shop.commit("As Windows writes it")
+    for done in (register("--next"), invoke("gc", cwd=shop.root)):
+        assert done.returncode == 3, done.stdout + done.stderr
+        assert "modelspec.yaml can't be read\n  fix: `modelspec check` says why" in done.stderr
+
+
 def test_it_lands_like_a_promotion(register: Register, shop: Git) -> None:
     done = register("--next", "--commit")
     assert done.returncode == 0, done.stdout + done.stderr

@@ -66,7 +66,9 @@ def _stores(source: Source, name: str | None) -> list[Any]:
     from modelspec.world.stores.opening import open_store
 
     settings = source.registry.settings
-    known = settings.stores if settings is not None else {}
+    if settings is None:
+        raise Refusal("modelspec.yaml can't be read", "`modelspec check` says why")
+    known = settings.stores
     if name is not None and name not in known:
         unknown("store", name, known)
     found: list[Any] = []

@@ -194,7 +194,9 @@ def _store(root: Path, registry: Registry, wanted: str | None) -> tuple[str, Sto
     from modelspec.world.stores.opening import is_remote, open_store
 
     settings = registry.settings
-    stores = settings.stores if settings is not None else {}
+    if settings is None:
+        raise Refusal("modelspec.yaml can't be read", "`modelspec check` says why")
+    stores = settings.stores
     if not stores:
         raise Refusal("modelspec.yaml names no store", "stores: {main: {path: store}}")
     name = wanted or next(iter(stores))
