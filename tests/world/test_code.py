@@ -117,6 +117,16 @@ def test_a_repository_inside_that_git_does_not_follow_is_in_no_patch(trained: Gi
     assert code_around(trained.root / "train.py").dirty == ()
 
 
+def test_what_git_cannot_write_down_is_named(trained: Git) -> None:
+    """Root may read every file, so that git can't is made with a filter that fails."""
+    put(trained.root, ".gitattributes", "weights filter=gone\n")
+    trained("config", "filter.gone.clean", "false")
+    trained("config", "filter.gone.required", "true")
+    put(trained.root, "weights", "1\n")
+    with pytest.raises(Refusal, match=r"write down what is not committed: .*(weights|gone)"):
+        code_around(trained.root / "train.py")
+
+
 def test_what_git_does_not_follow_yet_is_asked_for_at_once(
     trained: Git, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

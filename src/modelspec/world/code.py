@@ -19,6 +19,7 @@ from modelspec.tree.text import visible
 from modelspec.tree.uri import public_repository
 from modelspec.world.folders import real
 from modelspec.world.git import NoRepository, Repository, open_repository
+from modelspec.world.gitprocess import Done
 
 _DIRTY: Final = re.compile(r"1 \S\S S.(?:M.|.U) \S+ \S+ \S+ \S+ \S+ (.*)", re.DOTALL)
 """A submodule, in what `git status --porcelain=v2` prints, that has changes of its own."""
@@ -134,9 +135,7 @@ def _patch(repository: Repository, top: Path, dirty: tuple[str, ...], outside: l
     with tempfile.TemporaryDirectory(prefix="modelspec-") as private:
         extra = {"GIT_INDEX_FILE": str(_index_with(here, new, Path(private)))} if new else {}
         done = here.write("diff", *_PLAIN, "HEAD", "--", *wanted, extra=extra)
-    if done.code != 0:
-        raise Refusal("git can't write down what is not committed", "git diff HEAD says why")
-    return done.out
+    return _written(done).out
 
 
 def _index_with(repository: Repository, new: list[str], private: Path) -> Path:
@@ -146,12 +145,20 @@ def _index_with(repository: Repository, new: list[str], private: Path) -> Path:
     if (index := repository.folder / named).exists():
         shutil.copyfile(index, copy)
     lines = b"".join(b"100644 %s\t%s\0" % (empty.encode(), os.fsencode(path)) for path in new)
-    done = repository.write(
-        "update-index", "-z", "--replace", "--index-info", given=lines, extra={"GIT_INDEX_FILE": str(copy)}
-    )
-    if done.code != 0:
-        raise Refusal("git can't write down what is not committed", "git add --intent-to-add . says why")
+    extra = {"GIT_INDEX_FILE": str(copy)}
+    _written(repository.write("update-index", "-z", "--replace", "--index-info", given=lines, extra=extra))
     return copy
+
+
+def _written(done: Done) -> Done:
+    if done.code != 0:
+        told = (line for line in done.err.splitlines() if line.startswith(("error: ", "fatal: ")))
+        said = visible("; ".join(told) or done.err, 300)
+        raise Refusal(
+            f"git can't write down what is not committed: {said}",
+            "commit it, or have git ignore what is none of the code",
+        )
+    return done
 
 
 def _unrecorded(repository: Repository) -> Iterator[str]:
