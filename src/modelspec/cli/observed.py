@@ -81,11 +81,19 @@ def contradicted(source: Source, rows: Iterable[Row], looked: Looked, scan: bool
     found: list[Row] = []
     for row in rows:
         holds = row.levels.get("artifact") == "verified"
-        troubles = list(_troubles(source, row, looked, scan)) if holds else []
+        troubles = list(_all_troubles(source, row, looked, scan)) if holds else []
         held = tuple(Held("artifact", "observed", Outcome("recorded", one, wrong=True)) for one in troubles)
         levels = {**row.levels, "artifact": "recorded"} if troubles else row.levels
         found.append(replace(row, held=(*row.held, *held), levels=levels))
     return tuple(found)
+
+
+def _all_troubles(source: Source, row: Row, looked: Looked, scan: bool) -> Iterator[str]:
+    """Yield what is wrong with a version; also that its bytes, which were read, can't be read again."""
+    try:
+        yield from _troubles(source, row, looked, scan)
+    except Refusal as refusal:
+        yield refusal.message
 
 
 def _troubles(source: Source, row: Row, looked: Looked, scan: bool) -> Iterator[str]:

@@ -28,15 +28,15 @@ def foreign(path: Path | str) -> Iterator[BinaryIO]:
             raise Refusal(f"{shown} is a symbolic link", "name the file that it leads to") from None
         why = said(error) if isinstance(error, OSError) else str(error).lower()
         raise Refusal(f"{shown} can't be read: {why}") from None
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise Refusal(f"{visible(str(path), 200)} is not a regular file")
-    # With a size given, Python does not ask each of thousands of files whether it is a terminal.
-    with os.fdopen(descriptor, "rb", buffering=io.DEFAULT_BUFFER_SIZE) as stream:
-        try:
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise Refusal(f"{visible(str(path), 200)} is not a regular file")
+        # With a size given, Python does not ask each of thousands of files whether it is a terminal.
+        with os.fdopen(descriptor, "rb", buffering=io.DEFAULT_BUFFER_SIZE) as stream:
             yield stream
-        except OSError as error:
-            # A call on an open file does not name it; one that names a file is about another.
-            if error.errno is None or error.filename is not None:
-                raise
-            raise Refusal(f"{visible(str(path), 200)} can't be read: {said(error)}") from None
+    except OSError as error:
+        # A call on an open file does not name it; one that names a file is about another.
+        if error.errno is None or isinstance(error.filename, str | bytes):
+            raise
+        raise Refusal(f"{visible(str(path), 200)} can't be read: {said(error)}") from None
