@@ -13,6 +13,7 @@ from modelspec.runtimes.rows import Rows
 from modelspec.runtimes.tensors import Array
 from modelspec.spec.model import ModelVersion
 from modelspec.trace.columns import Mismatch, outputs_of
+from modelspec.tree.digest import artifact_digest
 from modelspec.tree.finding import Refusal
 from modelspec.world.environment import answer_of
 
@@ -34,7 +35,11 @@ class IsolatedReplay(Replay):
             raise Refusal(
                 f"{version.model} {version.version}: only an artifact that is one ONNX file is asked"
             )
-        self._file = f"artifact/{artifact.files[0].path}"
+        [file] = artifact.files
+        if artifact_digest([(file.path, file.digest)]) != artifact.digest:
+            # Its path may lead anywhere.
+            raise Refusal(f"{version.model} {version.version} lists another file than its artifact has")
+        self._file = f"artifact/{file.path}"
 
     def _asked(self, inputs: Mapping[str, Array], batch: Array) -> dict[str, Array]:
         rows = Rows([], np.zeros(len(batch), np.int64), np.maximum(batch, 1), inputs, {})
