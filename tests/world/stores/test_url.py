@@ -19,6 +19,7 @@ from modelspec.world.stores.url import UrlStore, url_store
 from modelspec.world.stores.verified import troubles
 from world.stores.servers import Web, free_port, needed, running, web
 from world.stores.trees import SMALL, Changing, Given, goes_on, laid, noise
+from world.trees import put
 
 fsspec = pytest.importorskip("fsspec", reason="stores at URLs need fsspec")
 pytest.importorskip("s3fs", reason="S3 stores need the s3 extra")
@@ -281,6 +282,23 @@ def test_what_is_packed_on_the_way_is_refused(
     server.packed = True
     with pytest.raises(Refusal, match="compresses its files unasked"):
         fetch_tree(store, tree.digest, tmp_path / "out")
+
+
+def test_only_what_is_not_there_is_called_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retried, "FIRST", 0.001)
+    put(tmp_path, "data/a.csv", "a")
+    with web(tmp_path) as server:
+        here, gone = (f"http://127.0.0.1:{server.port}/data/{name}.csv" for name in "ab")
+        assert (url_store(here).reaches(), url_store(gone).reaches()) == (True, False)
+        server.failing["/data/a.csv"] = 100
+        with pytest.raises(Refusal, match="can't be read"):
+            url_store(here).reaches()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{free_port()}")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "hidden")
+    for nobody in (f"http://127.0.0.1:{free_port()}/a.csv", "s3://lake/trips", "s3://lake"):
+        with pytest.raises(Refusal, match="can't be read"):
+            url_store(nobody).reaches()
 
 
 @pytest.mark.parametrize(("status", "said"), [(401, "401"), (403, "403"), (416, "416"), (404, "is not in")])

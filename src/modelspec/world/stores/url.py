@@ -187,7 +187,8 @@ class UrlStore:
     def reaches(self) -> bool:
         """Whether there is anything at the address itself."""
         try:
-            return bool(self._asked("read", lambda: self.system.exists(self.url)))
+            # `exists` of many of these libraries says no, whatever went wrong.
+            return bool(self._asked("read", lambda: self.system.info(self.url)))
         except FileNotFoundError:
             return False
 
