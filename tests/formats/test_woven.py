@@ -53,6 +53,12 @@ def test_old_torch_has_five_pickles_and_then_numbers(protocol: int) -> None:
     "data",
     [
         b"",
+        # What is taken together without a mark before it.
+        b"\x80\x02tcos\nsystem\n.",
+        b"\x80\x02}ucos\nsystem\n.",
+        # An array of records whose description holds itself.
+        b"\x80\x02cjoblib.numpy_pickle\nNumpyArrayWrapper\n)\x81}(X\5\0\0\0shapeK\1\x85X\5\0\0\0dtype"
+        b"cnumpy\ndtype\nX\2\0\0\0V8\x85Rq\0(h\0tbub" + b"\0" * 8 + b".",
         torch(1001, {}, {}),
         torch(numbers=b""),
         torch(1001, {}, b"a", numbers=b"\x80\x02cos"),

@@ -215,6 +215,8 @@ def packed(kind: str, folder: Path) -> Path:
             archive.writestr("archive/data.pkl", data)
     elif kind == "cut off":
         path.write_bytes(data[:-2])
+    elif kind == "out of order":
+        path.write_bytes(b"\x80\x02t" + data[2:])
     elif kind == "a broken member":
         path = folder / "model.pt"
         with zipfile.ZipFile(path, "w") as archive:
@@ -246,6 +248,7 @@ def packed(kind: str, folder: Path) -> Path:
         ("bare", True, False),
         ("in a zip", True, False),
         ("cut off", True, True),
+        ("out of order", True, True),
         ("a broken member", False, True),
         ("7-Zip", False, True),
         ("harmless", False, False),

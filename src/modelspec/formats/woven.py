@@ -70,7 +70,7 @@ def unwoven(stream: Reading | IO[bytes]) -> Woven | None:
         inner = _followed(kept, arrays=True)
         if _TORCH.fullmatch(kept.data):
             return _torch(kept)
-    except (_UnclearError, ValueError, IndexError, KeyError, TypeError, RecursionError):
+    except (_UnclearError, ValueError, LookupError, TypeError, StopIteration, RecursionError):
         return None
     if kept.read(1):
         return None
