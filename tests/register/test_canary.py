@@ -6,6 +6,7 @@ import gzip
 import json
 import os
 import pickle
+import shutil
 import struct
 import zipfile
 from collections.abc import Sequence
@@ -287,6 +288,12 @@ def test_what_a_scanner_was_not_shown_is_said_by_register_and_verify(
     done = invoke("verify", "eta@4.0.0", "--scan", cwd=shop.root)
     assert done.returncode == 0
     assert "modelspec: eta@4.0.0: model: picklescan read all its opcodes, and not the 24 bytes" in done.stderr
+    shop.commit("Register it")
+    for one in (shop.root / "store").iterdir():
+        shutil.rmtree(one) if one.is_dir() else one.unlink()
+    done = invoke("verify", "eta@4.0.0", "--scan", cwd=shop.root)
+    assert done.returncode == 1
+    assert "eta@4.0.0: its pickles were not scanned: its bytes were not verified" in done.stderr
 
 
 @pytest.mark.parametrize("kind", ["bare", "7-Zip", "harmless"])

@@ -23,13 +23,15 @@ from modelspec.world.viewed import Viewed
 if TYPE_CHECKING:
     from modelspec.api.verify import Row
     from modelspec.cli.source import Source
-    from modelspec.spec.model import Artifact
+    from modelspec.spec.model import Artifact, ModelVersion
+    from modelspec.spec.reader import Entry
+    from modelspec.world.stores.folder import FolderStore
 
 
 class Looked:
     """What files of trees are by their bytes: each is looked at once, best while it is being read.
 
-    `notes`: what a scanner was not shown.
+    `notes`: what a scanner was not shown, or not asked of.
     """
 
     def __init__(self) -> None:
@@ -81,45 +83,67 @@ def contradicted(source: Source, rows: Iterable[Row], looked: Looked, scan: bool
     found: list[Row] = []
     for row in rows:
         holds = row.levels.get("artifact") == "verified"
-        troubles = list(_all_troubles(source, row, looked, scan)) if holds else []
+        store = _store(source, row) if holds else None
+        troubles = list(_all_troubles(source, row, store, looked, scan)) if holds else []
+        if scan and store is None and _unsafe(source, row):
+            why = "it is in no folder here" if holds else "its bytes were not verified"
+            looked.notes.append(f"{row.model}@{row.version}: its pickles were not scanned: {why}")
         held = tuple(Held("artifact", "observed", Outcome("recorded", one, wrong=True)) for one in troubles)
         levels = {**row.levels, "artifact": "recorded"} if troubles else row.levels
         found.append(replace(row, held=(*row.held, *held), levels=levels))
     return tuple(found)
 
 
-def _all_troubles(source: Source, row: Row, looked: Looked, scan: bool) -> Iterator[str]:
+def _entry(source: Source, row: Row) -> Entry[ModelVersion] | None:
+    from modelspec.spec.kinds import VERSION
+
+    return source.registry.value(VERSION, row.model, row.version)
+
+
+def _unsafe(source: Source, row: Row) -> bool:
+    entry = _entry(source, row)
+    return entry is not None and entry.value.artifact is not None and entry.value.artifact.unsafe is not None
+
+
+def _store(source: Source, row: Row) -> FolderStore | None:
+    """Return the folder here that has an artifact; others are not fetched."""
+    from modelspec.world.stores.folder import FolderStore
+    from modelspec.world.stores.opening import open_store
+
+    entry, settings = _entry(source, row), source.registry.settings
+    artifact = entry.value.artifact if entry is not None else None
+    if artifact is None or artifact.digest is None or artifact.uri is not None or settings is None:
+        return None
+    name = artifact.store or ""
+    store = open_store(source.root, name, settings.stores[name]) if name in settings.stores else None
+    return store if isinstance(store, FolderStore) else None
+
+
+def _all_troubles(
+    source: Source, row: Row, store: FolderStore | None, looked: Looked, scan: bool
+) -> Iterator[str]:
     """Yield what is wrong with a version; also that its bytes, which were read, can't be read again."""
     try:
-        yield from _troubles(source, row, looked, scan)
+        yield from _troubles(source, row, store, looked, scan)
     except Refusal as refusal:
         yield refusal.message
 
 
-def _troubles(source: Source, row: Row, looked: Looked, scan: bool) -> Iterator[str]:
+def _troubles(
+    source: Source, row: Row, store: FolderStore | None, looked: Looked, scan: bool
+) -> Iterator[str]:
     from modelspec.cli.scanning import suspected
-    from modelspec.spec.kinds import VERSION
-    from modelspec.world.stores.folder import FolderStore
-    from modelspec.world.stores.opening import open_store
 
-    entry = source.registry.value(VERSION, row.model, row.version)
-    settings = source.registry.settings
+    entry = _entry(source, row)
     artifact = entry.value.artifact if entry is not None else None
-    if (
-        artifact is None
-        or artifact.digest is None
-        or artifact.uri is not None
-        or settings is None
-        or artifact.store not in settings.stores
-    ):
+    if artifact is None or artifact.digest is None or artifact.uri is not None:
         return
     listed = artifact_digest((file.path, file.digest) for file in artifact.files)
     if listed != artifact.digest:
         # No file is looked at by such a list, whose paths may lead anywhere.
         yield f"the files that the version lists make {short(listed)}, not {short(artifact.digest)}"
         return
-    store = open_store(source.root, artifact.store or "", settings.stores[artifact.store or ""])
-    if not isinstance(store, FolderStore):
+    if store is None:
         return
     seen: list[Detected] = []
     paths = {file.path for file in artifact.files}
