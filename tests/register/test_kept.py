@@ -224,6 +224,9 @@ def test_they_are_stored_as_trees_and_recorded_by_digest(
         assert [file.name for file in tree.iterdir()] == [name]
     bare = register("--next", golden=str(tmp_path / "in.npz"), threads=None)
     assert bare.returncode == 1 and "--threads" in bare.stderr
+    bare = register("--next", golden=str(tmp_path / "in.npz"), artifact=None, threads=None, python=None)
+    assert bare.returncode == 1
+    assert all(f"({one}" in bare.stderr for one in ("--artifact", "--threads", "--python")), bare.stderr
 
 
 def test_capture_reads_the_authors_object_and_says_that_it_runs_it(register: Register, shop: Git) -> None:

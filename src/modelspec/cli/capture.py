@@ -344,14 +344,6 @@ def _golden(path: Path, taken: Taken) -> None:
     from modelspec.runtimes.golden import NAME, golden
     from modelspec.world.foreign import foreign
 
-    artifact = taken.parts.get("artifact")
-    form = artifact.get("format") if isinstance(artifact, dict) else None
-    model = model_of(taken.detected, form) if isinstance(form, str) and form in ASKED else None
-    if not isinstance(form, str) or model is None:
-        raise Refusal(
-            f"--golden runs a model that is one file of {ASKED_SHOWN}, alone or among others; this is none",
-            "leave --golden out",
-        )
     runtime = taken.parts.get("runtime")
     threads = runtime.get("threads") if isinstance(runtime, dict) else None
     if not isinstance(threads, int):
@@ -360,6 +352,14 @@ def _golden(path: Path, taken: Taken) -> None:
     if taken.lacks:
         # What is not whole is not run.
         return
+    artifact = taken.parts.get("artifact")
+    form = artifact.get("format") if isinstance(artifact, dict) else None
+    model = model_of(taken.detected, form) if isinstance(form, str) and form in ASKED else None
+    if not isinstance(form, str) or model is None:
+        raise Refusal(
+            f"--golden runs a model that is one file of {ASKED_SHOWN}, alone or among others; this is none",
+            "leave --golden out",
+        )
     files, (name, detected) = taken.files(), model
     data = {}
     for key, place in {"": name, **detected.places(name)}.items():
