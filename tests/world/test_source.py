@@ -56,3 +56,15 @@ def test_paths_that_no_tree_has_are_refused(name: str, tmp_path: Path) -> None:
     (tmp_path / "in" / name).write_text("x")
     with pytest.raises(Refusal):
         source_of([tmp_path / "in"])
+
+
+@pytest.mark.parametrize("name", ["a\u200bb", "\u2764\ufe0f.bin", "\u202eb"])
+@pytest.mark.parametrize("below", [True, False])
+def test_a_path_that_no_version_could_name_is_said_before_anything_is_stored(
+    below: bool, name: str, tmp_path: Path
+) -> None:
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / name).write_bytes(b"1")
+    with pytest.raises(Refusal, match="has an invisible character") as refused:
+        source_of([tmp_path / "model" if below else tmp_path / "model" / name])
+    assert name not in refused.value.message and "rename it" in str(refused.value.hint)

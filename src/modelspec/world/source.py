@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from modelspec.tree.clean import UNSEEN
 from modelspec.tree.finding import Refusal
 from modelspec.tree.listing import paths_trouble
 from modelspec.tree.paths import path_trouble
@@ -70,6 +71,11 @@ def source_from(files: Sequence[SourceFile]) -> Source:
     if not files:
         raise Refusal("there are no files in it", "an artifact has at least one")
     trouble = paths_trouble(file.path for file in files)
+    unseen = next((file.path for file in files if UNSEEN.search(file.path)), None)
+    if trouble is None and unseen is not None:
+        raise Refusal(
+            f"the path {visible(unseen)} has an invisible character", "rename it: no version can name it"
+        )
     if trouble is not None:
         alone = any(path_trouble(file.path) is not None for file in files)
         raise Refusal(

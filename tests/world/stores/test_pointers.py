@@ -163,13 +163,3 @@ def test_a_pointer_beside_a_git_file_that_leads_nowhere_is_said(tmp_path: Path, 
     put(tmp_path, "model/model.bin", lfs(b"model"))
     with pytest.raises(Refusal, match="are not in this clone"):
         pointed_tree(tmp_path / "model")
-
-
-@pytest.mark.parametrize("name", ["a\u200bb", "\u2764\ufe0f.bin", "\u202eb/c"])
-def test_a_path_that_no_version_could_name_is_said_before_anything_is_stored(
-    name: str, tmp_path: Path
-) -> None:
-    laid(tmp_path / "source", {name: b"1", "seen": b"2"})
-    with pytest.raises(Refusal, match="has an invisible character") as refused:
-        pointed_tree(tmp_path / "source")
-    assert name not in refused.value.message and "rename it" in str(refused.value.hint)

@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from modelspec.tree.clean import UNSEEN
 from modelspec.tree.finding import Refusal
 from modelspec.tree.listing import paths_trouble
 from modelspec.tree.protocols import Chunk
@@ -258,15 +257,5 @@ def _cached(cache: Path, md5: str) -> Path:
 
 
 def pointed_tree(root: Path) -> list[LocalFile | LfsFile]:
-    """Return the files below a folder, each git-LFS pointer among them replaced by its bytes.
-
-    Raises Refusal for a path that no version could name.
-    """
-    files = local_tree(root)
-    unseen = next((file.path for file in files if UNSEEN.search(file.path)), None)
-    if unseen is not None:
-        raise Refusal(
-            f"in {visible(str(root), 200)} the path {visible(unseen)} has an invisible character",
-            "rename it: no version can name it",
-        )
-    return [lfs_file(file.path, file.file) or file for file in files]
+    """Return the files below a folder, each git-LFS pointer among them replaced by its bytes."""
+    return [lfs_file(file.path, file.file) or file for file in local_tree(root)]
