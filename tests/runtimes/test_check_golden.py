@@ -6,9 +6,10 @@ import math
 from typing import Any
 
 import numpy as np
+import onnxruntime as ort
 import pytest
 
-from modelspec.runtimes.check_golden import compare
+from modelspec.runtimes.check_golden import answers, compare
 
 
 @pytest.mark.parametrize(
@@ -31,3 +32,9 @@ def test_what_differs_is_within_half_or_not(
     assert compare(was, now, 0.5) == {"same": False, "difference": difference, "within": within}
     assert compare(was, now, 0.0)["within"] is False
     assert compare(was, was, 0.0) == {"same": True, "difference": 0.0, "within": True}
+
+
+def test_an_onnxruntime_that_takes_no_numbers_from_memory_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(ort.SessionOptions, "add_external_initializers_from_files_in_memory")
+    with pytest.raises(RuntimeError, match=f"onnxruntime {ort.__version__} can't be given those"):
+        answers("onnx", b"", None, 1, {"b.bin": b"1"})

@@ -57,9 +57,13 @@ def _onnx(model: bytes, threads: int, beside: Mapping[str, bytes]) -> Ask:
     options.add_session_config_entry("session.load_model_format", "ONNX")
     options.add_session_config_entry("session.model_external_initializers_file_folder_path", "/nonexistent")
     if beside:
-        options.add_external_initializers_from_files_in_memory(
-            list(beside), list(beside.values()), [len(data) for data in beside.values()]
-        )
+        add = getattr(options, "add_external_initializers_from_files_in_memory", None)
+        if add is None:
+            raise RuntimeError(
+                f"the model keeps numbers in files of their own: onnxruntime {ort.__version__} can't be given "
+                "those from memory, a newer one can"
+            )
+        add(list(beside), list(beside.values()), [len(data) for data in beside.values()])
     session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     names = [one.name for one in session.get_outputs()]
     return lambda inputs: dict(zip(names, session.run(names, dict(inputs)), strict=True))
