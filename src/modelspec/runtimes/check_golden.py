@@ -60,8 +60,8 @@ def _onnx(model: bytes, threads: int, beside: Mapping[str, bytes]) -> Ask:
         add = getattr(options, "add_external_initializers_from_files_in_memory", None)
         if add is None:
             raise RuntimeError(
-                f"the model keeps numbers in files of their own: onnxruntime {ort.__version__} can't be given "
-                "those from memory, a newer one can"
+                "the model keeps numbers in files of their own: "
+                f"onnxruntime {ort.__version__} can't be given those from memory, a newer one can"
             )
         add(list(beside), list(beside.values()), [len(data) for data in beside.values()])
     session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
