@@ -296,9 +296,13 @@ def test_only_what_is_not_there_is_called_gone(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{free_port()}")
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "hidden")
+    # A system that a test opened is connected to the server of that test.
+    s3 = pytest.importorskip("s3fs").S3FileSystem
+    s3.clear_instance_cache()
     for nobody in (f"http://127.0.0.1:{free_port()}/a.csv", "s3://lake/trips", "s3://lake"):
         with pytest.raises(Refusal, match="can't be read"):
             url_store(nobody).reaches()
+    s3.clear_instance_cache()
 
 
 @pytest.mark.parametrize(("status", "said"), [(401, "401"), (403, "403"), (416, "416"), (404, "is not in")])
