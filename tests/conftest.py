@@ -16,9 +16,10 @@ from hypothesis import HealthCheck, settings
 from modelspec.tree.digest import spec_digest
 from modelspec.tree.yaml import read
 
-# Whoever runs the tests behind his back (`nohup make test &`) has a shell that ignores Ctrl-C for them, and
-# what they start inherits that.
+# Whoever runs the tests behind his back (`nohup make test &`) has a shell that ignores Ctrl-C for them, and a
+# terminal that closes; what they start inherits that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 ROOT = Path(__file__).parent.parent
 EXAMPLE = ("registry", "templates")

@@ -44,8 +44,7 @@ def begun(
     process = subprocess.Popen(
         [sys.executable, "-m", "modelspec", *arguments],
         cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        # Under nohup the tests ignore it themselves, and what they run would, too.
-        env={**os.environ, **(env or {})}, preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
+        env={**os.environ, **(env or {})},
     )  # fmt: skip
     try:
         end = time.monotonic() + 60
