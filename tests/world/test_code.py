@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -178,6 +179,23 @@ def test_more_changes_than_a_command_line_holds_are_one_patch(trained: Git) -> N
     assert len(found.dirty) == 12_001
     assert found.patch.count(b"\ndiff --git ") == 12_000 and b"registry" not in found.patch
     assert b"+++ b/new\n" in found.patch
+
+
+def test_what_was_changed_right_after_a_commit_is_in_the_patch(trained: Git) -> None:
+    """git looks into files that are as old as its index; a copy of that which is younger hides the change."""
+    trained("config", "core.trustCtime", "false")
+    script, index = trained.root / "train.py", trained.root / ".git/index"
+    script.write_text("1\n")
+    second = 1_700_000_000
+    os.utime(script, (second, second))
+    trained.commit("one")
+    script.write_text("2\n")
+    for path in (script, index):
+        os.utime(path, (second, second))
+    put(trained.root, "new", "2\n")
+    found = code_around(script)
+    assert found.dirty == ("train.py", "new")
+    assert found.patch.count(b"diff --git ") == 2
 
 
 @pytest.mark.parametrize("inside", [False, True])

@@ -143,7 +143,8 @@ def _index_with(repository: Repository, new: list[str], private: Path) -> Path:
     named = os.fsdecode(repository.run("rev-parse", "--git-path", "index").out).removesuffix("\n")
     copy, empty = private / "index", hashlib.new(repository.algorithm, b"blob 0\0").hexdigest()
     if (index := repository.folder / named).exists():
-        shutil.copyfile(index, copy)
+        # With its time: what was changed in the second in which it was written is compared by its bytes.
+        shutil.copy2(index, copy)
     lines = b"".join(b"100644 %s\t%s\0" % (empty.encode(), os.fsencode(path)) for path in new)
     extra = {"GIT_INDEX_FILE": str(copy)}
     _written(repository.write("update-index", "-z", "--replace", "--index-info", given=lines, extra=extra))
