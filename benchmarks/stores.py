@@ -116,6 +116,8 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--least", action="store_true", help="The least of the runs, not their median.")
     given = parser.parse_args()
+    if shutil.which(given.others) is None:
+        parser.error(f"--others: there is no {given.others} to run")
     size, cores = int(given.gigabytes * 1e9), len(os.sched_getaffinity(0))
     load = os.getloadavg()[0]
     told = "least" if given.least else "median"
