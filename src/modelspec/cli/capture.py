@@ -157,9 +157,8 @@ def _code(given: dict[str, Any], besides: list[Path], taken: Taken, lost: dict[s
         from modelspec.cli.asking import file_asked
 
         what = "the script that trained it, in its clone"
-        part |= file_asked(
-            taken.ask, "code", what, lost, lambda path: _code_at(path, given, besides, taken)
-        ) or {}  # fmt: skip
+        found = file_asked(taken.ask, "code", what, lost, lambda path: _code_at(path, given, besides, taken))
+        part |= found or {}
     if given["repository"] is not None:
         part["repository"] = given["repository"]
     order = ("repository", "commit", "path", "patch")

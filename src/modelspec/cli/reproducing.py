@@ -117,19 +117,14 @@ class _Collection:
         return done
 
     def _model(self, form: str) -> tuple[str, Detected] | None:
-        artifact = self.version.artifact
-        places = (
-            {file.path: self.assembly.folder / "artifact" / file.path for file in artifact.files}
-            if artifact
-            else {}
-        )
+        """Return which file of the artifact that was written here is the model, and what its bytes say."""
+        artifact, folder = self.version.artifact, self.assembly.folder / "artifact"
+        paths = [file.path for file in artifact.files] if artifact is not None else []
         try:
-            return model_of(
-                detect_each({path: partial(foreign, place) for path, place in places.items()}, shared=False),
-                form,
-            )
+            found = detect_each({path: partial(foreign, folder / path) for path in paths}, shared=False)
         except Refusal:
             return None
+        return model_of(found, form)
 
     def _part(self, part: Part) -> Piece:
         claim = part.claim
